@@ -1,0 +1,45 @@
+#include "storage/cache_key.h"
+
+#include "storage/http/field_name.h"
+
+namespace freshet::storage {
+
+namespace {
+
+std::string_view without_default_port(std::string_view scheme, std::string_view authority) {
+  const std::string_view port = scheme == "https" ? ":443" : ":80";
+  if (authority.ends_with(port)) authority.remove_suffix(port.size());
+  if (authority.ends_with(':')) authority.remove_suffix(1);
+  return authority;
+}
+
+}  // namespace
+
+void make_cache_key(std::string_view scheme, std::string_view authority, std::string_view target,
+                    CacheKey& key) {
+  key.text.assign(scheme);
+  key.text.append("://");
+  for (const char c : without_default_port(scheme, authority)) key.text.push_back(ascii_lower(c));
+  key.text.append(target);
+  key.digest = digest128(key.text);
+}
+
+CacheKey make_cache_key(std::string_view scheme, std::string_view authority, std::string_view target) {
+  CacheKey key;
+  make_cache_key(scheme, authority, target, key);
+  return key;
+}
+
+Digest128 variant_digest(const SelectingFields& fields) {
+  std::string text;
+  for (const SelectingField& field : fields) {
+    text.append(field.name).push_back('\0');
+    // A field that is absent differs from one that is there and empty.
+    text.push_back(field.value ? '=' : '-');
+    if (field.value) text.append(*field.value);
+    text.push_back('\0');
+  }
+  return digest128(text);
+}
+
+}  // namespace freshet::storage

@@ -1,0 +1,72 @@
+// ResponseStore: the verbs that every tier has. memory/memory_store, rocksdb/rocksdb_store and tiered_store
+// (memory before disk) implement it, and one contract suite (tests/contract) holds for all three.
+//
+// Life of a write: begin() gives a writer; append() the body as it comes; commit() makes the response
+// visible, whole, in one step. A writer that is dropped without commit() has stored nothing (G2). All calls
+// may come from any thread; a writer belongs to one thread at a time. Nothing here blocks but settle().
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "storage/stored_response.h"
+
+namespace freshet::storage {
+
+class StoreWriter {
+ public:
+  virtual ~StoreWriter() = default;
+
+  // Takes the next bytes of the body. False: the store has given up on this response (too large, too much
+  // waiting to be written, a failing disk); it stays false, and commit() will store nothing unless it is
+  // given the whole body and another tier takes it.
+  virtual bool append(const Chunk& chunk) = 0;
+
+  // How many bytes from the beginning can be read back through written_body() by now. Any thread.
+  [[nodiscard]] virtual std::uint64_t readable() const = 0;
+  // Reads what has been written; null where this store keeps nothing until commit().
+  [[nodiscard]] virtual std::shared_ptr<const StoredBody> written_body() const = 0;
+
+  // The body is complete. `head.body_size` is its length; `whole` are its bytes where the caller kept them
+  // all (a memory tier stores nothing without). Replaces the stored response of the same key and variant.
+  // `visible` is called once, when a look-up on any thread would find the response or when it is certain
+  // that none will: from inside commit() or posted to `executor`.
+  virtual void commit(StoredHead head, std::optional<ChunkList> whole, Executor& executor,
+                      std::function<void(bool stored)> visible) = 0;
+};
+
+class ResponseStore {
+ public:
+  enum class Found { kYes, kNo, kNeedsIo };
+  struct LookupResult {
+    Found found = Found::kNo;
+    VariantSetPtr variants;  // with kYes
+  };
+
+  virtual ~ResponseStore() = default;
+
+  // Without I/O. kNeedsIo: only lookup() can tell.
+  [[nodiscard]] virtual LookupResult try_lookup(const CacheKey& key) = 0;
+  // With I/O, elsewhere; `done` is posted to `executor` with the variants or null.
+  virtual void lookup(const CacheKey& key, Executor& executor, std::function<void(VariantSetPtr)> done) = 0;
+
+  // `expected_size`: the body's length if it is known. Null: this store takes nothing now.
+  [[nodiscard]] virtual std::unique_ptr<StoreWriter> begin(const CacheKey& key,
+                                                           std::optional<std::uint64_t> expected_size) = 0;
+
+  // Puts `fresh`, which shares `old`'s body, in `old`'s place. Where `old` is no longer stored, nothing
+  // happens (an eviction or a purge between wins). Writes no body byte (G3).
+  virtual void freshen(const StoredResponsePtr& old, const StoredResponsePtr& fresh) = 0;
+
+  // Forgets all variants of the key: no look-up that begins after this returns finds them.
+  virtual void remove(const CacheKey& key) = 0;
+  // Forgets one stored response, if it is still the one that is stored (a damaged body).
+  virtual void remove(const StoredResponse& response) = 0;
+
+  // Blocks until all that was committed, freshened or removed before is visible and as durable as it will
+  // be. For shutdown and tests; never on an event loop.
+  virtual void settle() = 0;
+};
+
+}  // namespace freshet::storage

@@ -1,0 +1,111 @@
+// StoredResponse: a response that may be used again, with everything that reuse needs to know. Immutable
+// from the moment it is made, so it is shared between threads without a lock; freshening makes a new one
+// that shares the old one's body (G3). A purge or an eviction drops a reference: who is sending it goes on.
+//
+// Storage keeps it and never asks what freshness means: what policy derives from a head is computed by the
+// Describe function once, when the response is made or read from disk, and carried along as DerivedFacts.
+// RFC 9111, sections 3 and 4.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "storage/base/chunk.h"
+#include "storage/base/clock.h"
+#include "storage/base/executor.h"
+#include "storage/base/result.h"
+#include "storage/cache_key.h"
+#include "storage/http/message_head.h"
+
+namespace freshet::storage {
+
+// Number in the order of invalidations; see storage/invalidation/generations.h.
+using Sequence = std::uint64_t;
+
+// Everything about a stored response but its body; what the disk keeps as the head record.
+struct StoredHead {
+  CacheKey key;
+  SelectingFields selecting;
+  // End-to-end fields only: no Connection and what it names, no Content-Length, Transfer-Encoding or Age
+  // (what Age said is in `age_received`).
+  ResponseHead response;
+  WallTime request_time{};   // when the request left; RFC 9111, 4.2.3
+  WallTime response_time{};  // when the head came
+  Seconds age_received{0};   // the Age field's value
+  std::uint64_t body_size = 0;
+  Sequence filled_at = 0;     // newest invalidation when the body's origin request began
+  Sequence validated_at = 0;  // the same for the last successful validation
+  // The request that filled it carried Cookie or Authorization (G12).
+  bool request_had_credentials = false;
+  std::uint64_t body_id = 0;  // the disk tier's; 0: not on disk
+};
+
+// What a layer above derived from a head. Opaque here.
+class DerivedFacts {
+ public:
+  virtual ~DerivedFacts() = default;
+};
+using Describe = std::function<std::unique_ptr<const DerivedFacts>(const StoredHead&)>;
+
+// A body that can be read by offset, any number of times, from any thread.
+class StoredBody {
+ public:
+  enum class TryRead { kData, kWouldBlock, kFailed };
+
+  virtual ~StoredBody() = default;
+
+  // Bytes from `offset` on, as many as lie in one piece (at least one where offset < size). Does no I/O:
+  // kWouldBlock means read() must be used. kFailed: the bytes are gone or damaged.
+  virtual TryRead try_read(std::uint64_t offset, Chunk& chunk) const = 0;
+
+  // The same with I/O, elsewhere; `done` is posted to `executor`.
+  virtual void read(std::uint64_t offset, Executor& executor,
+                    std::function<void(Result<Chunk>)> done) const = 0;
+
+  // Bytes of memory this body holds; 0 for one that lives on disk.
+  [[nodiscard]] virtual std::size_t memory_size() const = 0;
+};
+
+// A whole body in memory.
+[[nodiscard]] std::shared_ptr<const StoredBody> make_memory_body(ChunkList chunks);
+
+class StoredResponse {
+ public:
+  // `describe` may be empty (then there are no facts). `body` is never null; a response without content has
+  // an empty one.
+  StoredResponse(StoredHead head, std::shared_ptr<const StoredBody> body, const Describe& describe);
+
+  [[nodiscard]] const StoredHead& head() const { return head_; }
+  [[nodiscard]] const std::shared_ptr<const StoredBody>& body() const { return body_; }
+  [[nodiscard]] const DerivedFacts* facts() const { return facts_.get(); }
+  [[nodiscard]] const Digest128& variant() const { return variant_; }
+
+  // Bytes accounted for keeping this in memory: head, index entry and body.
+  [[nodiscard]] std::size_t memory_size() const;
+
+  // The newest invalidation against which this was last found valid (a cache of Generations' answer; any
+  // thread).
+  [[nodiscard]] Sequence checked_at() const { return checked_at_.load(std::memory_order_relaxed); }
+  void set_checked_at(Sequence sequence) const { checked_at_.store(sequence, std::memory_order_relaxed); }
+
+ private:
+  const StoredHead head_;
+  const std::shared_ptr<const StoredBody> body_;
+  const Digest128 variant_;
+  const std::unique_ptr<const DerivedFacts> facts_;
+  mutable std::atomic<Sequence> checked_at_{0};
+};
+
+using StoredResponsePtr = std::shared_ptr<const StoredResponse>;
+
+// All stored responses of one key, newest (by response_time) first; never empty. Immutable and shared.
+using VariantSet = std::vector<StoredResponsePtr>;
+using VariantSetPtr = std::shared_ptr<const VariantSet>;
+
+}  // namespace freshet::storage
