@@ -28,6 +28,9 @@ class StoreWriter {
   // Reads what has been written; null where this store keeps nothing until commit().
   [[nodiscard]] virtual std::shared_ptr<const StoredBody> written_body() const = 0;
 
+  // The id under which commit() will keep the body on disk (StoredHead::body_id); 0 where there is none.
+  [[nodiscard]] virtual std::uint64_t body_id() const { return 0; }
+
   // The body is complete. `head.body_size` is its length; `whole` are its bytes where the caller kept them
   // all (a memory tier stores nothing without). Replaces the stored response of the same key and variant.
   // `visible` is called once, when a look-up on any thread would find the response or when it is certain

@@ -43,7 +43,8 @@ class MemoryBody final : public StoredBody {
   }
 
   [[nodiscard]] std::size_t memory_size() const override {
-    return total_size(chunks_) + chunks_.capacity() * sizeof(Chunk) + ends_.capacity() * sizeof(std::uint64_t);
+    return total_size(chunks_) + chunks_.capacity() * sizeof(Chunk) +
+           ends_.capacity() * sizeof(std::uint64_t);
   }
 
  private:
@@ -67,8 +68,8 @@ StoredResponse::StoredResponse(StoredHead head, std::shared_ptr<const StoredBody
 }
 
 std::size_t StoredResponse::memory_size() const {
-  std::size_t size = sizeof(StoredResponse) + head_.key.text.capacity() +
-                     head_.response.reason.capacity() + head_.response.fields.memory_size();
+  std::size_t size = sizeof(StoredResponse) + head_.key.text.capacity() + head_.response.reason.capacity() +
+                     head_.response.fields.memory_size();
   for (const SelectingField& field : head_.selecting) {
     size += sizeof(SelectingField) + field.name.capacity() + (field.value ? field.value->capacity() : 0);
   }

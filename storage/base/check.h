@@ -9,7 +9,7 @@ namespace freshet::storage {
 
 }  // namespace freshet::storage
 
-#define FRESHET_CHECK(condition)                                                 \
-  (__builtin_expect(static_cast<bool>(condition), 1)                             \
-       ? static_cast<void>(0)                                                    \
+#define FRESHET_CHECK(condition)                     \
+  (__builtin_expect(static_cast<bool>(condition), 1) \
+       ? static_cast<void>(0)                        \
        : ::freshet::storage::check_failed(#condition, __FILE__, __LINE__))

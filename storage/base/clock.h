@@ -15,8 +15,12 @@ using MonoTime = std::chrono::steady_clock::time_point;
 inline WallTime wall_now() {
   return std::chrono::time_point_cast<Milliseconds>(std::chrono::system_clock::now());
 }
-inline MonoTime mono_now() { return std::chrono::steady_clock::now(); }
+inline MonoTime mono_now() {
+  return std::chrono::steady_clock::now();
+}
 
-inline WallTime wall_from_seconds(long long seconds) { return WallTime{Seconds{seconds}}; }
+inline WallTime wall_from_seconds(long long seconds) {
+  return WallTime{Seconds{seconds}};
+}
 
 }  // namespace freshet::storage

@@ -12,7 +12,9 @@ constexpr CounterInfo kInfo[] = {
 
 }  // namespace
 
-const CounterInfo& counter_info(Counter counter) { return kInfo[static_cast<std::size_t>(counter)]; }
+const CounterInfo& counter_info(Counter counter) {
+  return kInfo[static_cast<std::size_t>(counter)];
+}
 
 Counters& CounterSet::make() {
   const MutexLock lock(mutex_);

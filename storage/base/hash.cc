@@ -1,15 +1,16 @@
 #include "storage/base/hash.h"
 
 #define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include <cstdio>
+#include <xxhash.h>
 
 namespace freshet::storage {
 
 namespace {
 
-Digest128 from_xxh(XXH128_hash_t hash) { return {hash.high64, hash.low64}; }
+Digest128 from_xxh(XXH128_hash_t hash) {
+  return {hash.high64, hash.low64};
+}
 
 }  // namespace
 
@@ -20,13 +21,17 @@ std::string Digest128::hex() const {
   return text;
 }
 
-Digest128 digest128(std::string_view bytes) { return from_xxh(XXH3_128bits(bytes.data(), bytes.size())); }
+Digest128 digest128(std::string_view bytes) {
+  return from_xxh(XXH3_128bits(bytes.data(), bytes.size()));
+}
 
 struct StreamDigest::State {
   XXH3_state_t xxh;
 };
 
-StreamDigest::StreamDigest() : state_(std::make_unique<State>()) { XXH3_128bits_reset(&state_->xxh); }
+StreamDigest::StreamDigest() : state_(std::make_unique<State>()) {
+  XXH3_128bits_reset(&state_->xxh);
+}
 StreamDigest::~StreamDigest() = default;
 StreamDigest::StreamDigest(StreamDigest&&) noexcept = default;
 StreamDigest& StreamDigest::operator=(StreamDigest&&) noexcept = default;
@@ -35,6 +40,8 @@ void StreamDigest::update(std::string_view bytes) {
   XXH3_128bits_update(&state_->xxh, bytes.data(), bytes.size());
 }
 
-Digest128 StreamDigest::digest() const { return from_xxh(XXH3_128bits_digest(&state_->xxh)); }
+Digest128 StreamDigest::digest() const {
+  return from_xxh(XXH3_128bits_digest(&state_->xxh));
+}
 
 }  // namespace freshet::storage

@@ -2,7 +2,6 @@
 
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
-
 #include <string>
 
 namespace freshet::storage {
@@ -11,10 +10,14 @@ namespace {
 
 spdlog::level::level_enum to_spdlog(LogLevel level) {
   switch (level) {
-    case LogLevel::kDebug: return spdlog::level::debug;
-    case LogLevel::kInfo: return spdlog::level::info;
-    case LogLevel::kWarning: return spdlog::level::warn;
-    case LogLevel::kError: return spdlog::level::err;
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kWarning:
+      return spdlog::level::warn;
+    case LogLevel::kError:
+      return spdlog::level::err;
   }
   return spdlog::level::err;
 }
@@ -31,9 +34,13 @@ spdlog::logger& logger() {
 
 }  // namespace
 
-void set_log_level(LogLevel lowest) { logger().set_level(to_spdlog(lowest)); }
+void set_log_level(LogLevel lowest) {
+  logger().set_level(to_spdlog(lowest));
+}
 
-void log_event(LogLevel level, std::string_view message) { logger().log(to_spdlog(level), message); }
+void log_event(LogLevel level, std::string_view message) {
+  logger().log(to_spdlog(level), message);
+}
 
 void LogLimiter::log(LogLevel level, std::string_view message) {
   const std::int64_t now = std::chrono::duration_cast<Milliseconds>(mono_now().time_since_epoch()).count();

@@ -9,10 +9,9 @@ namespace {
 
 constexpr std::size_t kNames = static_cast<std::size_t>(FieldName::kCount);
 
-constexpr std::array<std::string_view, kNames> kText = {
-    std::string_view{},
+constexpr std::array<std::string_view, kNames> kText = {std::string_view{},
 #define FRESHET_FIELD_TEXT(id, text) std::string_view{text},
-    FRESHET_FIELD_NAMES(FRESHET_FIELD_TEXT)
+                                                        FRESHET_FIELD_NAMES(FRESHET_FIELD_TEXT)
 #undef FRESHET_FIELD_TEXT
 };
 
@@ -55,6 +54,8 @@ FieldName intern_field_name(std::string_view name) {
   return FieldName::kOther;
 }
 
-std::string_view field_name_text(FieldName name) { return kText[static_cast<std::size_t>(name)]; }
+std::string_view field_name_text(FieldName name) {
+  return kText[static_cast<std::size_t>(name)];
+}
 
 }  // namespace freshet::storage

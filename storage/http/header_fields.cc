@@ -78,7 +78,9 @@ bool HeaderFields::has(FieldName name) const {
   return false;
 }
 
-bool HeaderFields::has(std::string_view name) const { return first(name).has_value(); }
+bool HeaderFields::has(std::string_view name) const {
+  return first(name).has_value();
+}
 
 std::size_t HeaderFields::count(FieldName name) const {
   std::size_t lines = 0;

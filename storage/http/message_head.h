@@ -14,11 +14,11 @@ namespace freshet::storage {
 // revalidate/policy/forwarding makes the origin's request from it.
 struct RequestHead {
   Method method = Method::kGet;
-  std::string method_text;   // as sent; case-sensitive
-  std::string scheme;        // "http" or "https": how the client reached us
-  std::string authority;     // host[:port] as sent in Host, :authority or an absolute-form target
-  std::string target;        // origin-form: path and query byte for byte, or "*"
-  int minor_version = 1;     // HTTP/1.x; 1 for HTTP/2
+  std::string method_text;  // as sent; case-sensitive
+  std::string scheme;       // "http" or "https": how the client reached us
+  std::string authority;    // host[:port] as sent in Host, :authority or an absolute-form target
+  std::string target;       // origin-form: path and query byte for byte, or "*"
+  int minor_version = 1;    // HTTP/1.x; 1 for HTTP/2
   HeaderFields fields;
 
   void clear() {

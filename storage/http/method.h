@@ -7,7 +7,18 @@
 
 namespace freshet::storage {
 
-enum class Method : std::uint8_t { kOther, kGet, kHead, kPost, kPut, kDelete, kPatch, kOptions, kTrace, kConnect };
+enum class Method : std::uint8_t {
+  kOther,
+  kGet,
+  kHead,
+  kPost,
+  kPut,
+  kDelete,
+  kPatch,
+  kOptions,
+  kTrace,
+  kConnect
+};
 
 // Case-sensitive (RFC 9110, 9.1).
 [[nodiscard]] Method method_from(std::string_view text);

@@ -1,0 +1,254 @@
+#include "storage/memory/memory_store.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace freshet::storage {
+
+namespace {
+
+// The list node, the index node and the set itself; measured once, near enough for a budget.
+constexpr std::size_t kEntryOverhead = 192;
+
+std::size_t size_of(const VariantSet& variants) {
+  std::size_t size = kEntryOverhead + variants.capacity() * sizeof(StoredResponsePtr);
+  for (const StoredResponsePtr& response : variants) size += response->memory_size();
+  return size;
+}
+
+void newest_first(VariantSet& variants) {
+  std::stable_sort(variants.begin(), variants.end(), [](const auto& a, const auto& b) {
+    return a->head().response_time > b->head().response_time;
+  });
+}
+
+}  // namespace
+
+// Nothing is kept before commit(), which needs the whole body.
+class MemoryStore::Writer final : public StoreWriter {
+ public:
+  Writer(MemoryStore& store) : store_(store) {}  // NOLINT(google-explicit-constructor)
+
+  bool append(const Chunk& chunk) override {
+    size_ += chunk.size();
+    return size_ <= store_.max_response();
+  }
+  [[nodiscard]] std::uint64_t readable() const override { return 0; }
+  [[nodiscard]] std::shared_ptr<const StoredBody> written_body() const override { return nullptr; }
+
+  void commit(StoredHead head, std::optional<ChunkList> whole, Executor& /*executor*/,
+              std::function<void(bool)> visible) override {
+    bool stored = false;
+    if (whole) {
+      stored = store_.put(std::make_shared<const StoredResponse>(
+                              std::move(head), make_memory_body(std::move(*whole)), store_.describe_),
+                          true);
+    }
+    visible(stored);
+  }
+
+ private:
+  MemoryStore& store_;
+  std::size_t size_ = 0;
+};
+
+MemoryStore::MemoryStore(MemoryStoreOptions options, Describe describe, Counters& counters)
+    : options_(options), describe_(std::move(describe)), counters_(counters) {
+  if (options_.max_response == 0) options_.max_response = options_.budget / 8;
+  for (Shard& shard : shards_) {
+    const MutexLock lock(shard.mutex);
+    shard.hand = shard.queue.end();
+  }
+}
+
+MemoryStore::~MemoryStore() = default;
+
+MemoryStore::Queue::iterator MemoryStore::find_locked(Shard& shard, const CacheKey& key) {
+  const auto place = shard.index.find(key.digest);
+  if (place == shard.index.end()) return shard.queue.end();
+  const Queue::iterator entry = place->second;
+  return entry->variants->front()->head().key == key ? entry : shard.queue.end();
+}
+
+VariantSetPtr MemoryStore::find(const CacheKey& key, bool& complete) {
+  Shard& shard = shard_of(key.digest);
+  const MutexLock lock(shard.mutex);
+  const Queue::iterator entry = find_locked(shard, key);
+  if (entry == shard.queue.end()) return nullptr;
+  entry->visited = true;
+  complete = entry->complete;
+  return entry->variants;
+}
+
+ResponseStore::LookupResult MemoryStore::try_lookup(const CacheKey& key) {
+  bool complete = false;
+  VariantSetPtr variants = find(key, complete);
+  const Found found = variants ? Found::kYes : Found::kNo;
+  return {found, std::move(variants)};
+}
+
+void MemoryStore::lookup(const CacheKey& key, Executor& executor, std::function<void(VariantSetPtr)> done) {
+  executor.post([variants = try_lookup(key).variants, done = std::move(done)] { done(variants); });
+}
+
+std::unique_ptr<StoreWriter> MemoryStore::begin(const CacheKey& /*key*/,
+                                                std::optional<std::uint64_t> expected_size) {
+  if (expected_size.value_or(0) > options_.max_response) return nullptr;
+  return std::make_unique<Writer>(*this);
+}
+
+VariantSetPtr MemoryStore::with(const VariantSetPtr& old, StoredResponsePtr added) const {
+  auto variants = std::make_shared<VariantSet>();
+  variants->push_back(std::move(added));
+  if (old) {
+    for (const StoredResponsePtr& other : *old) {
+      if (other->variant() != variants->front()->variant()) variants->push_back(other);
+    }
+  }
+  newest_first(*variants);
+  if (variants->size() > options_.max_variants) variants->resize(options_.max_variants);
+  variants->shrink_to_fit();
+  return variants;
+}
+
+bool MemoryStore::put(StoredResponsePtr response, bool complete) {
+  if (response->body()->memory_size() > options_.max_response) return false;
+  const CacheKey& key = response->head().key;
+  Shard& shard = shard_of(key.digest);
+  VariantSetPtr released;
+  {
+    const MutexLock lock(shard.mutex);
+    const Queue::iterator entry = find_locked(shard, key);
+    const bool known = entry != shard.queue.end();
+    released = assign_locked(shard, key, with(known ? entry->variants : nullptr, response),
+                             known ? entry->complete : complete);
+  }
+  counters_.add(Counter::kStored);
+  evict_over_budget();
+  return true;
+}
+
+VariantSetPtr MemoryStore::merge(const CacheKey& key, const VariantSetPtr& others) {
+  Shard& shard = shard_of(key.digest);
+  VariantSetPtr released;
+  VariantSetPtr merged;
+  {
+    const MutexLock lock(shard.mutex);
+    const Queue::iterator entry = find_locked(shard, key);
+    merged = entry != shard.queue.end() ? entry->variants : nullptr;
+    for (const StoredResponsePtr& other : *others) {
+      const auto same = [&](const StoredResponsePtr& mine) { return mine->variant() == other->variant(); };
+      const bool mine_wins =
+          merged && std::any_of(merged->begin(), merged->end(), [&](const StoredResponsePtr& mine) {
+            return same(mine) && mine->head().response_time >= other->head().response_time;
+          });
+      if (!mine_wins) merged = with(merged, other);
+    }
+    released = assign_locked(shard, key, merged, true);
+  }
+  evict_over_budget();
+  return merged;
+}
+
+void MemoryStore::freshen(const StoredResponsePtr& old, const StoredResponsePtr& fresh) {
+  const CacheKey& key = fresh->head().key;
+  Shard& shard = shard_of(key.digest);
+  VariantSetPtr released;
+  const MutexLock lock(shard.mutex);
+  const Queue::iterator entry = find_locked(shard, key);
+  if (entry == shard.queue.end()) return;
+  const VariantSet& variants = *entry->variants;
+  if (std::find(variants.begin(), variants.end(), old) == variants.end()) return;
+  auto changed = std::make_shared<VariantSet>(variants);
+  std::replace(changed->begin(), changed->end(), old, fresh);
+  newest_first(*changed);
+  released = assign_locked(shard, key, std::move(changed), entry->complete);
+}
+
+void MemoryStore::remove(const CacheKey& key) {
+  Shard& shard = shard_of(key.digest);
+  VariantSetPtr released;
+  const MutexLock lock(shard.mutex);
+  const Queue::iterator entry = find_locked(shard, key);
+  if (entry != shard.queue.end()) released = erase_locked(shard, entry);
+}
+
+void MemoryStore::remove(const StoredResponse& response) {
+  Shard& shard = shard_of(response.head().key.digest);
+  VariantSetPtr released;
+  const MutexLock lock(shard.mutex);
+  const Queue::iterator entry = find_locked(shard, response.head().key);
+  if (entry == shard.queue.end()) return;
+  auto kept = std::make_shared<VariantSet>();
+  for (const StoredResponsePtr& each : *entry->variants) {
+    if (each->body() != response.body()) kept->push_back(each);
+  }
+  if (kept->empty()) {
+    released = erase_locked(shard, entry);
+  } else {
+    released = assign_locked(shard, response.head().key, std::move(kept), entry->complete);
+  }
+}
+
+VariantSetPtr MemoryStore::assign_locked(Shard& shard, const CacheKey& key, VariantSetPtr variants,
+                                         bool complete) {
+  const std::size_t bytes = size_of(*variants);
+  const auto responses = static_cast<std::int64_t>(variants->size());
+  const auto place = shard.index.find(key.digest);
+  if (place == shard.index.end()) {
+    shard.queue.push_front(Entry{key.digest, std::move(variants), bytes, false, complete});
+    shard.index.emplace(key.digest, shard.queue.begin());
+    bytes_.fetch_add(bytes, std::memory_order_relaxed);
+    counters_.add(Counter::kMemoryBytes, static_cast<std::int64_t>(bytes));
+    counters_.add(Counter::kMemoryResponses, responses);
+    return nullptr;
+  }
+  Entry& entry = *place->second;
+  bytes_.fetch_add(bytes - entry.bytes, std::memory_order_relaxed);
+  counters_.add(Counter::kMemoryBytes,
+                static_cast<std::int64_t>(bytes) - static_cast<std::int64_t>(entry.bytes));
+  counters_.add(Counter::kMemoryResponses, responses - static_cast<std::int64_t>(entry.variants->size()));
+  entry.bytes = bytes;
+  entry.complete = complete;
+  return std::exchange(entry.variants, std::move(variants));
+}
+
+VariantSetPtr MemoryStore::erase_locked(Shard& shard, Queue::iterator entry) {
+  VariantSetPtr released = std::move(entry->variants);
+  bytes_.fetch_sub(entry->bytes, std::memory_order_relaxed);
+  counters_.add(Counter::kMemoryBytes, -static_cast<std::int64_t>(entry->bytes));
+  counters_.add(Counter::kMemoryResponses, -static_cast<std::int64_t>(released->size()));
+  shard.index.erase(entry->digest);
+  if (shard.hand == entry) ++shard.hand;
+  shard.queue.erase(entry);
+  return released;
+}
+
+// SIEVE: the hand goes from the oldest (back) towards the newest (front) and begins anew at the back.
+VariantSetPtr MemoryStore::evict_one_locked(Shard& shard) {
+  if (shard.queue.empty()) return nullptr;
+  for (;;) {
+    if (shard.hand == shard.queue.end()) shard.hand = std::prev(shard.queue.end());
+    const Queue::iterator candidate = shard.hand;
+    shard.hand = candidate == shard.queue.begin() ? shard.queue.end() : std::prev(candidate);
+    if (!candidate->visited) return erase_locked(shard, candidate);
+    candidate->visited = false;
+  }
+}
+
+void MemoryStore::evict_over_budget() {
+  std::size_t empty_shards = 0;
+  // One from each shard in turn, so that no shard pays for all.
+  while (size() > options_.budget && empty_shards < kShards) {
+    Shard& shard = shards_[next_victim_.fetch_add(1, std::memory_order_relaxed) % kShards];
+    VariantSetPtr released;
+    {
+      const MutexLock lock(shard.mutex);
+      released = evict_one_locked(shard);
+    }
+    empty_shards = released ? 0 : empty_shards + 1;
+    if (released) counters_.add(Counter::kMemoryEvictions, static_cast<std::int64_t>(released->size()));
+  }
+}
+
+}  // namespace freshet::storage

@@ -1,0 +1,53 @@
+// TieredStore: memory before disk, and the one place where invalidation is asked about. A look-up that
+// memory cannot answer goes to the disk tier; what that finds is put into memory. A write goes to both:
+// memory gets the whole response when it is complete, the disk its chunks as they come.
+//
+// The disk tier may be absent (null): then this is the memory tier with invalidation. Any thread; owned by
+// main, outlives the workers, does not own the tiers.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "storage/invalidation/generations.h"
+#include "storage/memory/memory_store.h"
+#include "storage/response_store.h"
+
+namespace freshet::storage {
+
+class TieredStore final : public ResponseStore {
+ public:
+  TieredStore(MemoryStore& memory, ResponseStore* disk, Generations& generations, Counters& counters);
+
+  [[nodiscard]] LookupResult try_lookup(const CacheKey& key) override;
+  void lookup(const CacheKey& key, Executor& executor, std::function<void(VariantSetPtr)> done) override;
+  [[nodiscard]] std::unique_ptr<StoreWriter> begin(const CacheKey& key,
+                                                   std::optional<std::uint64_t> expected_size) override;
+  void freshen(const StoredResponsePtr& old, const StoredResponsePtr& fresh) override;
+  void remove(const CacheKey& key) override;
+  void remove(const StoredResponse& response) override;
+  void settle() override;
+
+  // Invalidates the key in both tiers, and whatever is being filled or read for it now (RFC 9111, 4.4).
+  void invalidate(const CacheKey& key);
+
+  [[nodiscard]] const Generations& generations() const { return generations_; }
+  [[nodiscard]] const Describe& describe() const { return memory_.describe(); }
+  // The largest body worth keeping whole in memory.
+  [[nodiscard]] std::size_t max_in_memory() const { return memory_.max_response(); }
+  [[nodiscard]] bool has_disk() const { return disk_ != nullptr; }
+
+ private:
+  class Writer;
+
+  // The variants if all are current; otherwise forgets the key and gives null.
+  VariantSetPtr checked(const CacheKey& key, VariantSetPtr variants);
+  VariantSetPtr promote(const CacheKey& key, const VariantSetPtr& from_disk);
+
+  MemoryStore& memory_;
+  ResponseStore* const disk_;
+  Generations& generations_;
+  Counters& counters_;
+};
+
+}  // namespace freshet::storage
