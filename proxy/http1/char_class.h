@@ -1,0 +1,81 @@
+// Which bytes may stand where in an HTTP/1 message, as one table, and the two scans that the parser spends
+// its time in. Pure functions; any thread. RFC 9110, 5.5 and 5.6.2; RFC 3986, 2 and 3.2.2.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+namespace freshet::proxy {
+
+enum CharClass : std::uint8_t {
+  kTokenChar = 1,    // RFC 9110, 5.6.2
+  kTargetChar = 2,   // in a request target: everything but controls, space and '#'
+  kRegNameChar = 4,  // unreserved and sub-delims (RFC 3986); '%' is looked at apart
+  kValueChar = 8,    // in a field value: VCHAR, obs-text, space, tab
+  kHexDigit = 16,
+};
+
+namespace detail {
+
+constexpr bool is_one_of(std::string_view set, char c) {
+  return set.find(c) != std::string_view::npos;
+}
+
+constexpr std::array<std::uint8_t, 256> make_char_table() {
+  std::array<std::uint8_t, 256> table{};
+  for (unsigned byte = 0; byte < 256; ++byte) {
+    const char c = static_cast<char>(byte);
+    const bool digit = byte >= '0' && byte <= '9';
+    const unsigned lower = byte | 0x20U;
+    const bool alphanumeric = digit || (lower >= 'a' && lower <= 'z');
+    unsigned classes = 0;
+    if (alphanumeric || (byte != 0 && is_one_of("!#$%&'*+-.^_`|~", c))) classes |= kTokenChar;
+    if (byte > 0x20 && byte != 0x7f && c != '#') classes |= kTargetChar;
+    if (alphanumeric || (byte != 0 && is_one_of("-._~!$&'()*+,;=", c))) classes |= kRegNameChar;
+    if ((byte >= 0x20 && byte != 0x7f) || c == '\t') classes |= kValueChar;
+    if (digit || (lower >= 'a' && lower <= 'f')) classes |= kHexDigit;
+    table[byte] = static_cast<std::uint8_t>(classes);
+  }
+  return table;
+}
+
+inline constexpr std::array<std::uint8_t, 256> kCharTable = make_char_table();
+
+}  // namespace detail
+
+[[nodiscard]] constexpr bool has_class(char c, CharClass wanted) {
+  return (detail::kCharTable[static_cast<unsigned char>(c)] & wanted) != 0;
+}
+
+// The first byte in [p, end) that is not of that class, or `end`.
+[[nodiscard]] inline const char* skip_class(const char* p, const char* end, CharClass wanted) {
+  while (p != end && has_class(*p, wanted)) ++p;
+  return p;
+}
+
+// The same as skip_class(p, end, kValueChar), eight bytes at a time: in a word, the high bit of a byte is
+// set where the byte is below 0x20 or equal to 0x7f. A tab sets it too, and is then looked at alone.
+[[nodiscard]] inline const char* skip_value(const char* p, const char* end) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101U;
+  constexpr std::uint64_t kHighs = kOnes * 0x80U;
+  while (end - p >= 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, p, sizeof word);
+    const std::uint64_t no_delete = word ^ (kOnes * 0x7fU);
+    const std::uint64_t below_space = (word - kOnes * 0x20U) & ~word;
+    const std::uint64_t is_delete = (no_delete - kOnes) & ~no_delete;
+    if (((below_space | is_delete) & kHighs) == 0) {
+      p += 8;
+      continue;
+    }
+    const char* const stop = skip_class(p, p + 8, kValueChar);
+    if (stop != p + 8) return stop;
+    p += 8;
+  }
+  return skip_class(p, end, kValueChar);
+}
+
+}  // namespace freshet::proxy

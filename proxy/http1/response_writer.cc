@@ -1,0 +1,113 @@
+#include "proxy/http1/response_writer.h"
+
+#include <array>
+#include <charconv>
+#include <ctime>
+
+#include "storage/http/status_code.h"
+
+namespace freshet::proxy {
+
+using storage::Method;
+using storage::Seconds;
+using storage::WallTime;
+
+namespace {
+
+void append_number(std::string& out, std::uint64_t value, int base) {
+  std::array<char, 20> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value, base).ptr;
+  out.append(digits.data(), static_cast<std::size_t>(end - digits.data()));
+}
+
+void append_two_digits(std::string& out, int value) {
+  out.push_back(static_cast<char>('0' + value / 10));
+  out.push_back(static_cast<char>('0' + value % 10));
+}
+
+// IMF-fixdate (RFC 9110, 5.6.7).
+void append_date(std::string& out, std::int64_t seconds) {
+  constexpr std::string_view kDays = "SunMonTueWedThuFriSat";
+  constexpr std::string_view kMonths = "JanFebMarAprMayJunJulAugSepOctNovDec";
+  const std::time_t time = seconds;
+  std::tm parts{};
+  gmtime_r(&time, &parts);
+  out.append(kDays.substr(static_cast<std::size_t>(parts.tm_wday) * 3, 3)).append(", ");
+  append_two_digits(out, parts.tm_mday);
+  out.append(" ").append(kMonths.substr(static_cast<std::size_t>(parts.tm_mon) * 3, 3)).append(" ");
+  append_two_digits(out, (parts.tm_year + 1900) / 100);
+  append_two_digits(out, (parts.tm_year + 1900) % 100);
+  out.push_back(' ');
+  append_two_digits(out, parts.tm_hour);
+  out.push_back(':');
+  append_two_digits(out, parts.tm_min);
+  out.push_back(':');
+  append_two_digits(out, parts.tm_sec);
+  out.append(" GMT");
+}
+
+}  // namespace
+
+ResponseFraming frame_response(int status, Method method, std::optional<std::uint64_t> body_size,
+                               int minor_version, bool keep_alive) {
+  ResponseFraming framing;
+  framing.keep_alive = keep_alive;
+  if (!storage::status_has_no_body(status)) {
+    framing.content_length = body_size;
+    framing.has_body = method != Method::kHead && body_size != std::uint64_t{0};
+    if (framing.has_body && !body_size) {
+      framing.chunked = minor_version >= 1;
+      framing.keep_alive = keep_alive && framing.chunked;
+    }
+  }
+  framing.say_keep_alive = framing.keep_alive && minor_version == 0;
+  return framing;
+}
+
+void append_status_line(std::string& out, int status, std::string_view reason) {
+  out.append("HTTP/1.1 ");
+  append_number(out, static_cast<std::uint64_t>(status), 10);
+  out.push_back(' ');
+  out.append(reason.empty() ? storage::reason_phrase(status) : reason);
+  out.append("\r\n");
+}
+
+void append_field(std::string& out, std::string_view name, std::string_view value) {
+  out.append(name).append(": ").append(value).append("\r\n");
+}
+
+void append_field(std::string& out, std::string_view name, std::uint64_t value) {
+  out.append(name).append(": ");
+  append_number(out, value, 10);
+  out.append("\r\n");
+}
+
+void append_decimal(std::string& out, std::uint64_t value) {
+  append_number(out, value, 10);
+}
+
+void append_framing(std::string& out, const ResponseFraming& framing) {
+  if (framing.content_length) append_field(out, "Content-Length", *framing.content_length);
+  if (framing.chunked) out.append("Transfer-Encoding: chunked\r\n");
+  if (!framing.keep_alive) out.append("Connection: close\r\n");
+  if (framing.say_keep_alive) out.append("Connection: keep-alive\r\n");
+  out.append("\r\n");
+}
+
+void append_chunk_begin(std::string& out, std::uint64_t size) {
+  append_number(out, size, 16);
+  out.append("\r\n");
+}
+
+std::string_view DateLine::at(WallTime now) {
+  const std::int64_t second = std::chrono::floor<Seconds>(now).time_since_epoch().count();
+  if (second != second_ || line_.empty()) {
+    second_ = second;
+    line_.assign("Date: ");
+    append_date(line_, second);
+    line_.append("\r\n");
+  }
+  return line_;
+}
+
+}  // namespace freshet::proxy
