@@ -11,9 +11,12 @@
 #include <string>
 #include <vector>
 
+#include "storage/base/clock.h"
+#include "storage/base/log.h"
+
 namespace freshet::proxy {
 
-using SettingMs = std::chrono::milliseconds;
+using SettingMs = storage::Milliseconds;
 
 inline constexpr std::uint64_t kKiB = 1024;
 inline constexpr std::uint64_t kMiB = 1024 * kKiB;
@@ -35,11 +38,9 @@ enum class SetCookiePolicy {
   kStrip,  // store it without the field
 };
 
-enum class LogLevel { kDebug, kInfo, kWarn, kError };
-
 struct ServerSettings {
   HostPort listen{"127.0.0.1", 8080};
-  unsigned workers = 0;  // 0 only before with_defaults(): the number of cores
+  unsigned workers = 0;  // 0 until fill_defaults(): the number of cores
   SettingMs head_timeout{std::chrono::seconds{10}};
   SettingMs idle_timeout{std::chrono::seconds{60}};
   SettingMs body_timeout{std::chrono::seconds{30}};
@@ -65,7 +66,7 @@ struct OriginSettings {
 };
 
 struct CacheSettings {
-  std::string dir;  // empty only before with_defaults(): see default_cache_dir()
+  std::string dir;  // empty until fill_defaults(): see defaults.h
   std::uint64_t memory = 256 * kMiB;
   std::uint64_t disk = 10 * kGiB;
   std::uint64_t max_object = kGiB;
@@ -80,12 +81,12 @@ struct CacheSettings {
 
 struct AdminSettings {
   HostPort listen;     // empty: the unix socket alone
-  std::string socket;  // empty only before with_defaults(): <cache.dir>/admin.sock
+  std::string socket;  // empty until fill_defaults(): <cache.dir>/admin.sock
 };
 
 struct LogSettings {
   std::string access = "off";  // a path, `-` (standard output) or `off`
-  LogLevel level = LogLevel::kInfo;
+  storage::LogLevel level = storage::LogLevel::kInfo;
 };
 
 struct Settings {
