@@ -18,6 +18,7 @@ using storage::IoReady;
 constexpr std::size_t kLongestHead = 8 * 1024;
 constexpr std::size_t kMostConnections = 64;
 constexpr storage::Milliseconds kTimeLimit{10'000};
+constexpr storage::Milliseconds kAcceptPause{1'000};
 // What a client may still send after its reply, before the connection is cut.
 constexpr std::size_t kMostIgnored = 64 * 1024;
 
@@ -141,6 +142,7 @@ class AdminConnection {
 struct AdminServer::Listener {
   AdminSocket socket;
   std::unique_ptr<storage::IoWatch> watch;  // after the socket: destroyed first
+  std::unique_ptr<storage::IoTimer> pause;
 };
 
 AdminServer::AdminServer(storage::IoLoop& loop) : loop_(loop), self_(std::make_shared<AdminServer*>(this)) {}
@@ -167,18 +169,28 @@ storage::Result<std::uint16_t> AdminServer::listen_tcp(const std::string& host, 
 }
 
 void AdminServer::listen_on(AdminSocket socket) {
-  const int descriptor = socket.descriptor();
-  auto listener = std::make_unique<Listener>(Listener{std::move(socket), nullptr});
-  listener->watch =
-      loop_.watch(descriptor, IoInterest::kRead, [this, descriptor](IoReady) { accept_from(descriptor); });
-  listeners_.push_back(std::move(listener));
+  auto owned = std::make_unique<Listener>(Listener{std::move(socket), nullptr, nullptr});
+  Listener* const listener = owned.get();
+  listener->watch = loop_.watch(listener->socket.descriptor(), IoInterest::kRead,
+                                [this, listener](IoReady) { accept_from(*listener); });
+  listener->pause = loop_.timer([listener] { listener->watch->set_interest(IoInterest::kRead); });
+  listeners_.push_back(std::move(owned));
 }
 
-void AdminServer::accept_from(int listener) {
+void AdminServer::accept_from(Listener& listener) {
   for (;;) {
-    const int descriptor = ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (descriptor < 0) return;
-    serve(descriptor);
+    const int descriptor =
+        ::accept4(listener.socket.descriptor(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (descriptor >= 0) {
+      serve(descriptor);
+    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      // The connection stays in the queue and the descriptor readable: without a pause the loop would spin.
+      listener.watch->set_interest(IoInterest::kNone);
+      listener.pause->arm(kAcceptPause);
+      return;
+    } else if (errno != EINTR && errno != ECONNABORTED) {
+      return;
+    }
   }
 }
 

@@ -46,7 +46,7 @@ class AdminServer {
   struct Listener;
 
   void listen_on(AdminSocket socket);
-  void accept_from(int listener);
+  void accept_from(Listener& listener);
   [[nodiscard]] AdminReply answer(const AdminRequest& request) const;
   // A connection is done; it is destroyed in the loop's next turn, not under its own callback.
   void finished(std::uint64_t id);
