@@ -1,0 +1,62 @@
+// AdminServer: answers operators and scrapers, apart from the clients. One request on a connection: a head of
+// at most 8 KiB within ten seconds, GET or HEAD, the reply, close. At most 64 connections at once; further
+// ones are closed at the door, so that a forgotten scraper cannot eat the process.
+//
+// Lives on the loop it is given and is used from that loop's thread alone (listening may be set up before the
+// loop runs). Its destructor closes all; it must be destroyed on the loop's thread or after the loop has
+// ended.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proxy/admin/admin_request.h"
+#include "proxy/admin/admin_socket.h"
+#include "storage/base/io_loop.h"
+#include "storage/base/result.h"
+
+namespace freshet::proxy {
+
+class AdminConnection;
+
+class AdminServer {
+ public:
+  explicit AdminServer(storage::IoLoop& loop);
+  AdminServer(const AdminServer&) = delete;
+  AdminServer& operator=(const AdminServer&) = delete;
+  ~AdminServer();
+
+  // `endpoint` answers requests for `path`. Before the first request.
+  void route(const std::string& path, AdminEndpoint endpoint);
+
+  storage::Status listen_unix(const std::string& path);
+  // Returns the port, which is chosen where `port` is 0.
+  storage::Result<std::uint16_t> listen_tcp(const std::string& host, std::uint16_t port);
+
+  // Takes over a connected descriptor.
+  void serve(int descriptor);
+
+  [[nodiscard]] std::size_t connections() const { return connections_.size(); }
+
+ private:
+  friend class AdminConnection;
+  struct Listener;
+
+  void listen_on(AdminSocket socket);
+  void accept_from(Listener& listener);
+  [[nodiscard]] AdminReply answer(const AdminRequest& request) const;
+  // A connection is done; it is destroyed in the loop's next turn, not under its own callback.
+  void finished(std::uint64_t id);
+
+  storage::IoLoop& loop_;
+  std::map<std::string, AdminEndpoint> routes_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::map<std::uint64_t, std::unique_ptr<AdminConnection>> connections_;
+  std::uint64_t next_id_ = 1;
+  std::shared_ptr<AdminServer*> self_;  // posted tasks hold it weakly
+};
+
+}  // namespace freshet::proxy

@@ -1,0 +1,210 @@
+#include "proxy/cli/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <deque>
+#include <memory>
+
+#include "proxy/config/config_file.h"
+#include "proxy/config/setting_table.h"
+#include "proxy/config/setting_values.h"
+
+namespace freshet::proxy {
+
+namespace {
+
+// One setting's flag and the text that came with it.
+struct Flag {
+  const SettingRow* row;
+  std::string text;
+  CLI::Option* option = nullptr;
+};
+
+struct Parser {
+  CLI::App app{"freshet: a caching reverse proxy that revalidates first", "freshet"};
+  CLI::App* run = nullptr;
+  CLI::App* check = nullptr;
+  std::deque<Flag> flags;  // stands still: CLI11 keeps references
+  std::vector<std::string> assignments;
+  std::string run_config;
+  std::string check_config;
+};
+
+std::string settings_by_name() {
+  std::string out = "Settings by name (--set NAME=VALUE, or in the file):\n";
+  for (const SettingRow& row : setting_table()) {
+    std::string line = "  " + std::string(row.key) + "=" + std::string(row.placeholder);
+    line.resize(std::max<std::size_t>(line.size() + 2, 38), ' ');
+    out += line + "default: " + default_text(row) + "\n";
+    out += "      " + std::string(row.prose) + "\n";
+  }
+  return out;
+}
+
+void add_setting_flags(Parser& parser) {
+  for (const SettingRow& row : setting_table()) {
+    if (row.flag.empty()) continue;
+    Flag& flag = parser.flags.emplace_back(Flag{&row, ""});
+    flag.option = parser.run->add_option(std::string(row.flag), flag.text,
+                                         std::string(row.prose) + " Default: " + default_text(row) + ".");
+    flag.option->type_name(std::string(row.placeholder));
+  }
+}
+
+std::unique_ptr<Parser> make_parser() {
+  auto parser = std::make_unique<Parser>();
+  CLI::App& app = parser->app;
+  app.set_version_flag("--version", "freshet " FRESHET_VERSION, "Print the version and end");
+  app.require_subcommand(1);
+  app.get_formatter()->column_width(32);
+
+  parser->run = app.add_subcommand("run", "Serve clients");
+  add_setting_flags(*parser);
+  parser->run->add_option("--config", parser->run_config, "Read settings from this TOML file")
+      ->type_name("FILE");
+  parser->run
+      ->add_option("--set", parser->assignments, "Set any setting by its name; may be given several times")
+      ->type_name("NAME=VALUE")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->expected(1)
+      ->allow_extra_args(false);
+  parser->run->footer([] { return settings_by_name(); });
+
+  parser->check =
+      app.add_subcommand("check", "Read a configuration file and say what is wrong with it; exit status 2");
+  parser->check->add_option("--config", parser->check_config, "The file")->type_name("FILE")->required();
+  // Last: a subcommand inherits the footer that stands when it is made.
+  app.footer("`freshet run --origin http://127.0.0.1:3000` is enough for one origin.");
+  return parser;
+}
+
+FailedCommand failed(const std::string& reason) {
+  return {{"freshet: " + reason}};
+}
+
+// Returns the reason, or nothing.
+std::string apply_flags(const Parser& parser, Settings& settings) {
+  for (const Flag& flag : parser.flags) {
+    if (flag.option->count() == 0) continue;
+    const Status set = set_setting(settings, flag.row->key, flag.text);
+    if (set.ok()) continue;
+    // The user wrote the flag, so the line names it instead of the key.
+    return std::string(flag.row->flag) + set.error().substr(flag.row->key.size());
+  }
+  return "";
+}
+
+std::string apply_assignments(const Parser& parser, Settings& settings) {
+  for (const std::string& assignment : parser.assignments) {
+    const std::size_t equals = assignment.find('=');
+    if (equals == std::string::npos) return "--set " + in_quotes(assignment) + ": is not NAME=VALUE";
+    const std::string key = assignment.substr(0, equals);
+    for (const Flag& flag : parser.flags) {
+      if (flag.row->key == key && flag.option->count() > 0) {
+        return "--set " + key + ": is also given by " + std::string(flag.row->flag);
+      }
+    }
+    const Status set = set_setting(settings, key, assignment.substr(equals + 1));
+    if (!set.ok()) return "--set " + set.error();
+  }
+  return "";
+}
+
+Command run_command(const Parser& parser, const Surroundings& surroundings) {
+  Settings settings;
+  if (!parser.run_config.empty()) {
+    ConfigErrors errors = load_config_file(parser.run_config, settings);
+    if (!errors.ok()) {
+      for (std::string& line : errors.lines) line.insert(0, "freshet: ");
+      return FailedCommand{std::move(errors.lines)};
+    }
+  }
+  if (const std::string reason = apply_flags(parser, settings); !reason.empty()) return failed(reason);
+  if (const std::string reason = apply_assignments(parser, settings); !reason.empty()) return failed(reason);
+  if (settings.origin.url.empty()) {
+    return failed("no origin: give --origin URL, or url in the [origin] table of the configuration file");
+  }
+  fill_defaults(settings, surroundings);
+  const std::vector<std::string> wrong = check_settings(settings);
+  if (!wrong.empty()) return failed(wrong.front());
+  return RunCommand{std::move(settings)};
+}
+
+Command check_command(const Parser& parser, const Surroundings& surroundings) {
+  Settings settings;
+  ConfigErrors errors = load_config_file(parser.check_config, settings);
+  if (!errors.ok()) return FailedCommand{std::move(errors.lines)};
+  fill_defaults(settings, surroundings);
+  std::vector<std::string> wrong = check_settings(settings);
+  for (std::string& line : wrong) line.insert(0, parser.check_config + ": ");
+  if (!wrong.empty()) return FailedCommand{std::move(wrong)};
+  return PrintCommand{parser.check_config + ": ok\n"};
+}
+
+std::vector<std::string_view> flag_names(const CLI::App& app) {
+  std::vector<std::string_view> names;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back(name);
+  }
+  return names;
+}
+
+// CLI11 tells unknown words in a line of its own making; ours names the word and what it may have meant.
+std::string unknown_word(const Parser& parser, const std::string& word) {
+  const CLI::App* const app = parser.run->parsed()     ? parser.run
+                              : parser.check->parsed() ? parser.check
+                                                       : &parser.app;
+  if (word.substr(0, 2) != "--") {
+    const bool has_command = app != &parser.app;
+    if (has_command || word.substr(0, 1) == "-") return in_quotes(word) + " is not expected here";
+    const std::string_view near = nearest_name(word, {"run", "check"});
+    return in_quotes(word) + " is no command" +
+           (near.empty() ? "; the commands are run and check" : "; did you mean " + std::string(near) + "?");
+  }
+  const std::string name =
+      word.substr(2, word.find('=') == std::string::npos ? word.npos : word.find('=') - 2);
+  const std::string_view near = nearest_name(name, flag_names(*app));
+  return in_quotes("--" + name) + " is no option" +
+         (near.empty() ? "; --help lists them" : "; did you mean --" + std::string(near) + "?");
+}
+
+// The option that was given twice where once is allowed; empty: none.
+std::string repeated_option(const Parser& parser) {
+  for (const CLI::App* const app : {parser.run, parser.check}) {
+    for (const CLI::Option* const option : app->get_options()) {
+      if (option->count() > 1 && option->get_name() != "--set") return option->get_name();
+    }
+  }
+  return "";
+}
+
+std::string in_one_line(std::string text) {
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
+}
+
+}  // namespace
+
+Command parse_command_line(int argc, const char* const* argv, const Surroundings& surroundings) {
+  const std::unique_ptr<Parser> parser = make_parser();
+  if (argc <= 1) return failed("no command; `freshet run --origin URL` serves, `freshet --help` tells more");
+  try {
+    parser->app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    return PrintCommand{parser->app.help()};
+  } catch (const CLI::CallForVersion& version) {
+    return PrintCommand{std::string(version.what()) + "\n"};
+  } catch (const CLI::ParseError& error) {
+    const std::vector<std::string> extra = parser->app.remaining(true);
+    if (!extra.empty()) return failed(unknown_word(*parser, extra.front()));
+    if (const std::string name = repeated_option(*parser); !name.empty()) {
+      return failed(name + ": is given more than once");
+    }
+    return failed(in_one_line(error.what()));
+  }
+  if (parser->run->parsed()) return run_command(*parser, surroundings);
+  return check_command(*parser, surroundings);
+}
+
+}  // namespace freshet::proxy

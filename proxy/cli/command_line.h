@@ -1,0 +1,38 @@
+// The command line: `freshet run`, `freshet check`, --help, --version. Flags come from the table of settings;
+// a flag or a --set wins over the configuration file, which wins over the defaults.
+//
+// parse_command_line() reads the configuration file but prints nothing and ends nothing: it returns what main
+// is to do. CLI11 is named in the .cc alone. Called at start, on the main thread.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "proxy/config/defaults.h"
+#include "proxy/config/settings.h"
+
+namespace freshet::proxy {
+
+// Run the edge with these settings, which are complete and checked.
+struct RunCommand {
+  Settings settings;
+};
+
+// Print and end with exit status 0 (--help, --version, a file that `check` found right).
+struct PrintCommand {
+  std::string text;
+};
+
+// Print each line on standard error and end with exit status 2.
+struct FailedCommand {
+  std::vector<std::string> lines;
+};
+
+using Command = std::variant<RunCommand, PrintCommand, FailedCommand>;
+
+[[nodiscard]] Command parse_command_line(int argc, const char* const* argv, const Surroundings& surroundings);
+
+inline constexpr int kUsageExitStatus = 2;
+
+}  // namespace freshet::proxy

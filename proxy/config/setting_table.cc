@@ -1,0 +1,352 @@
+#include "proxy/config/setting_table.h"
+
+#include <algorithm>
+
+#include "proxy/config/setting_values.h"
+
+namespace freshet::proxy {
+
+namespace {
+
+using storage::Error;
+using storage::LogLevel;
+using Type = SettingType;
+
+constexpr std::uint64_t kSecond = 1000;
+constexpr std::uint64_t kDay = 86'400 * kSecond;
+
+#define MEMBER(type, path)                       \
+  SettingMember {                                \
+    +[](Settings& s) -> type& { return s.path; } \
+  }
+#define BYTES(path) MEMBER(std::uint64_t, path)
+#define COUNT(path) MEMBER(std::uint64_t, path)
+#define DURATION(path) MEMBER(SettingMs, path)
+#define TEXT(path) MEMBER(std::string, path)
+#define ADDRESS(path) MEMBER(HostPort, path)
+
+// clang-format off
+std::vector<SettingRow> make_table() {
+  return {
+      {"server.listen", "--listen", Type::kAddress, ADDRESS(server.listen), "HOST:PORT", 0, 0, "",
+       "Where clients connect. Port 0 takes a free one; the start-up line names it."},
+      {"server.workers", "--workers", Type::kCount, MEMBER(unsigned, server.workers), "N", 1, 1024,
+       "the number of cores", "Event loops, one thread each."},
+      {"server.head_timeout", "", Type::kDuration, DURATION(server.head_timeout), "TIME", 1, kDay, "",
+       "How long a client may take to send a request's head."},
+      {"server.idle_timeout", "", Type::kDuration, DURATION(server.idle_timeout), "TIME", 1, kDay, "",
+       "How long a kept connection may wait for its next request."},
+      {"server.body_timeout", "", Type::kDuration, DURATION(server.body_timeout), "TIME", 1, kDay, "",
+       "How long a request's body may make no progress."},
+      {"server.send_timeout", "", Type::kDuration, DURATION(server.send_timeout), "TIME", 1, kDay, "",
+       "How long a client may take nothing of its response before it is cut."},
+      {"server.drain_timeout", "", Type::kDuration, DURATION(server.drain_timeout), "TIME", 0, kDay, "",
+       "After SIGTERM, how long requests in progress may go on."},
+      {"server.max_request_line", "", Type::kBytes, BYTES(server.max_request_line), "SIZE", 256, kMiB, "",
+       "The longest request line; a longer one is answered 414."},
+      {"server.max_field", "", Type::kBytes, BYTES(server.max_field), "SIZE", 256, kMiB, "",
+       "The longest header field line; a longer one is answered 431."},
+      {"server.max_fields", "", Type::kCount, COUNT(server.max_fields), "N", 16, 10'000, "",
+       "The most header fields in a request; more are answered 431."},
+      {"server.max_head", "", Type::kBytes, BYTES(server.max_head), "SIZE", kKiB, 16 * kMiB, "",
+       "The largest request head; a larger one is answered 431."},
+      {"server.max_connections", "", Type::kCount, COUNT(server.max_connections), "N", 1, 10'000'000, "",
+       "The most client connections at once, over all workers; further ones are closed."},
+      {"server.trusted_proxies", "", Type::kNetworks, MEMBER(std::vector<std::string>, server.trusted_proxies),
+       "LIST", 0, 0, "", "Clients whose X-Forwarded-* and Forwarded fields are believed: addresses or networks."},
+
+      {"origin.url", "--origin", Type::kOrigin, TEXT(origin.url), "URL", 0, 0, "none; `freshet run` needs it",
+       "The origin whose responses are served: http://HOST:PORT or https://HOST:PORT."},
+      {"origin.max_concurrent", "", Type::kCount, COUNT(origin.max_concurrent), "N", 1, 1'000'000, "",
+       "The most requests in progress at the origin at once, over all workers."},
+      {"origin.queue_size", "", Type::kCount, COUNT(origin.queue_size), "N", 0, 10'000'000, "",
+       "The most requests that wait for a place at the origin; further ones are answered stale or 503."},
+      {"origin.queue_timeout", "", Type::kDuration, DURATION(origin.queue_timeout), "TIME", 0, kDay, "",
+       "How long a request may wait for a place at the origin."},
+      {"origin.connect_timeout", "", Type::kDuration, DURATION(origin.connect_timeout), "TIME", 1, kDay, "",
+       "How long connecting to the origin may take, with its name's look-up and TLS."},
+      {"origin.response_timeout", "", Type::kDuration, DURATION(origin.response_timeout), "TIME", 1, kDay, "",
+       "How long the origin may take to begin its response."},
+      {"origin.idle_timeout", "", Type::kDuration, DURATION(origin.idle_timeout), "TIME", 0, kDay, "",
+       "How long an idle connection to the origin is kept. Less than the origin keeps it (Node: 5s)."},
+      {"origin.ca_file", "", Type::kPath, TEXT(origin.ca_file), "FILE", 0, 0, "the system's certificates",
+       "PEM file of the authorities that may vouch for an https origin."},
+
+      {"cache.dir", "--cache-dir", Type::kPath, TEXT(cache.dir), "DIR", 0, 0,
+       "/var/cache/freshet for the service, else ${XDG_CACHE_HOME:-~/.cache}/freshet",
+       "Directory of the disk tier and of the admin socket. One process at a time."},
+      {"cache.memory", "--memory", Type::kBytes, BYTES(cache.memory), "SIZE", kMiB, 1ULL << 50, "",
+       "Budget of the memory tier."},
+      {"cache.disk", "--disk", Type::kBytes, BYTES(cache.disk), "SIZE", 64 * kMiB, 1ULL << 50, "",
+       "Budget of the disk tier."},
+      {"cache.max_object", "", Type::kBytes, BYTES(cache.max_object), "SIZE", kKiB, 1ULL << 50, "",
+       "Responses with a larger body are passed on and not stored."},
+      {"cache.set_cookie", "", Type::kChoice, MEMBER(SetCookiePolicy, cache.set_cookie), "WORD", 0, 0, "",
+       "Responses with Set-Cookie: safe stores them only where the origin said `public`, rfc wherever RFC 9111 "
+       "allows it, strip stores them without the field.", {"safe", "rfc", "strip"}},
+      {"cache.heuristic_fraction", "", Type::kRatio, MEMBER(double, cache.heuristic_fraction), "RATIO", 0, 1000,
+       "", "Freshness of a response that states none, as a share of the time since Last-Modified. 0: stale at once."},
+      {"cache.heuristic_max", "", Type::kDuration, DURATION(cache.heuristic_max), "TIME", 0, 365 * kDay, "",
+       "The longest freshness lifetime found in that way."},
+      {"cache.stale_if_error", "", Type::kDuration, DURATION(cache.stale_if_error), "TIME", 0, 365 * kDay, "",
+       "How long after it became stale a response may be served while the origin fails, where the origin did not "
+       "say. 0: never."},
+      {"cache.loss_bound", "", Type::kDuration, DURATION(cache.loss_bound), "TIME", 100, 600 * kSecond, "",
+       "Stored responses older than this survive a crash."},
+      {"cache.max_fills", "", Type::kCount, COUNT(cache.max_fills), "N", 1, 1'000'000, "",
+       "The most responses being received at once; beyond it requests are answered stale or 503."},
+      {"cache.max_waiters", "", Type::kCount, COUNT(cache.max_waiters), "N", 1, 10'000'000, "",
+       "The most requests that wait for a response another request asked for."},
+
+      {"admin.listen", "--admin", Type::kAddress, ADDRESS(admin.listen), "HOST:PORT", 0, 0, "no TCP address",
+       "TCP address of the admin plane (/metrics, /healthz), beside its unix socket. It asks for no password."},
+      {"admin.socket", "", Type::kPath, TEXT(admin.socket), "FILE", 0, 0, "admin.sock in the cache directory",
+       "Unix socket of the admin plane."},
+
+      {"log.access", "", Type::kPath, TEXT(log.access), "FILE", 0, 0, "",
+       "The access log, a JSON line for each request: a file, `-` for standard output, or `off`."},
+      {"log.level", "", Type::kChoice, MEMBER(LogLevel, log.level), "WORD", 0, 0, "",
+       "The lowest level that the event log on standard error shows.", {"debug", "info", "warn", "error"}},
+  };
+}
+// clang-format on
+
+Error with_key(const SettingRow& row, const std::string& reason) {
+  return Error{std::string(row.key) + ": " + reason};
+}
+
+std::string number_text(const SettingRow& row, std::uint64_t value) {
+  switch (row.type) {
+    case Type::kBytes:
+      return format_size(value);
+    case Type::kDuration:
+      return format_duration(SettingMs{static_cast<std::int64_t>(value)});
+    case Type::kRatio:
+      return format_ratio(static_cast<double>(value) / 1000.0);
+    default:
+      return std::to_string(value);
+  }
+}
+
+Status check_bounds(const SettingRow& row, std::uint64_t value, std::string_view text) {
+  const std::string shown(text);
+  if (value < row.least) {
+    return with_key(row, shown + " is below the least allowed, " + number_text(row, row.least));
+  }
+  if (value > row.most) {
+    return with_key(row, shown + " is above the most allowed, " + number_text(row, row.most));
+  }
+  return {};
+}
+
+// The number behind a text, in the unit of the row's bounds.
+Result<std::uint64_t> parse_number(const SettingRow& row, std::string_view text) {
+  if (row.type == Type::kBytes) return parse_size(text);
+  if (row.type == Type::kCount) return parse_count(text);
+  const Result<SettingMs> duration = parse_duration(text);
+  if (!duration.ok()) return Error{duration.error()};
+  return static_cast<std::uint64_t>(duration.value().count());
+}
+
+// One overload for each kind of member.
+struct Setter {
+  const SettingRow& row;
+  std::string_view text;
+
+  Status operator()(std::uint64_t& member) const {
+    const Result<std::uint64_t> number = parse_number(row, text);
+    if (!number.ok()) return with_key(row, number.error());
+    if (Status bounded = check_bounds(row, number.value(), text); !bounded.ok()) return bounded;
+    member = number.value();
+    return {};
+  }
+  Status operator()(unsigned& member) const {
+    std::uint64_t wide = 0;
+    if (Status set = (*this)(wide); !set.ok()) return set;
+    member = static_cast<unsigned>(wide);
+    return {};
+  }
+  Status operator()(SettingMs& member) const {
+    std::uint64_t wide = 0;
+    if (Status set = (*this)(wide); !set.ok()) return set;
+    member = SettingMs{static_cast<std::int64_t>(wide)};
+    return {};
+  }
+  Status operator()(double& member) const {
+    const Result<double> ratio = parse_ratio(text);
+    if (!ratio.ok()) return with_key(row, ratio.error());
+    const double thousandths = ratio.value() * 1000.0;
+    if (thousandths < static_cast<double>(row.least)) {
+      return with_key(row, std::string(text) + " is below the least allowed, " + number_text(row, row.least));
+    }
+    if (thousandths > static_cast<double>(row.most)) {
+      return with_key(row, std::string(text) + " is above the most allowed, " + number_text(row, row.most));
+    }
+    member = ratio.value();
+    return {};
+  }
+  Status operator()(std::string& member) const {
+    if (text.find('\0') != std::string_view::npos) return with_key(row, in_quotes(text) + " holds a NUL byte");
+    if (row.type == Type::kOrigin) {
+      const Result<OriginUrl> url = parse_origin_url(text);
+      if (!url.ok()) return with_key(row, url.error());
+    } else if (text.empty() && row.computed_default.empty()) {
+      return with_key(row, "is empty");
+    }
+    member = std::string(text);
+    return {};
+  }
+  Status operator()(HostPort& member) const {
+    if (text.empty() && !row.computed_default.empty()) {
+      member = HostPort{};
+      return {};
+    }
+    Result<HostPort> address = parse_host_port(text);
+    if (!address.ok()) return with_key(row, address.error());
+    member = address.take();
+    return {};
+  }
+  Status operator()(SetCookiePolicy& member) const { return choose(member); }
+  Status operator()(LogLevel& member) const { return choose(member); }
+  Status operator()(std::vector<std::string>& member) const {
+    std::vector<std::string> list;
+    std::string_view rest = text;
+    while (!rest.empty()) {
+      const std::size_t comma = rest.find(',');
+      list.emplace_back(rest.substr(0, comma));
+      rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
+    }
+    return set_list(member, std::move(list));
+  }
+
+  Status set_list(std::vector<std::string>& member, std::vector<std::string> list) const {
+    for (const std::string& element : list) {
+      const Status good = check_network(element);
+      if (!good.ok()) return with_key(row, good.error());
+    }
+    member = std::move(list);
+    return {};
+  }
+
+  // The enumerators stand in the order of row.choices.
+  template <typename Enum>
+  Status choose(Enum& member) const {
+    std::string allowed;
+    for (std::size_t i = 0; i < row.choices.size(); ++i) {
+      if (row.choices[i] == text) {
+        member = static_cast<Enum>(i);
+        return {};
+      }
+      allowed += (i == 0 ? "" : i + 1 == row.choices.size() ? " or " : ", ") + std::string(row.choices[i]);
+    }
+    return with_key(row, in_quotes(text) + " is not one of " + allowed);
+  }
+};
+
+struct Getter {
+  const SettingRow& row;
+
+  std::string operator()(std::uint64_t value) const { return number_text(row, value); }
+  std::string operator()(unsigned value) const { return std::to_string(value); }
+  std::string operator()(SettingMs value) const { return format_duration(value); }
+  std::string operator()(double value) const { return format_ratio(value); }
+  std::string operator()(const std::string& value) const { return value; }
+  std::string operator()(const HostPort& value) const { return format_host_port(value); }
+  std::string operator()(SetCookiePolicy value) const { return choice(static_cast<std::size_t>(value)); }
+  std::string operator()(LogLevel value) const { return choice(static_cast<std::size_t>(value)); }
+  std::string operator()(const std::vector<std::string>& value) const {
+    std::string text;
+    for (const std::string& element : value) text += (text.empty() ? "" : ",") + element;
+    return text;
+  }
+  std::string choice(std::size_t index) const { return std::string(row.choices[index]); }
+};
+
+// The number of single-byte edits, neighbours swapped counting as one, that turn `a` into `b`.
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::vector<std::size_t>> d(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
+  for (std::size_t i = 0; i <= a.size(); ++i) {
+    for (std::size_t j = 0; j <= b.size(); ++j) {
+      if (i == 0 || j == 0) {
+        d[i][j] = i + j;
+        continue;
+      }
+      const std::size_t replaced = d[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, replaced});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
+      }
+    }
+  }
+  return d[a.size()][b.size()];
+}
+
+std::string_view last_part(std::string_view key) {
+  return key.substr(key.find('.') + 1);
+}
+
+Error unknown_setting(std::string_view key) {
+  std::vector<std::string_view> names;
+  for (const SettingRow& row : setting_table()) names.push_back(row.key);
+  std::string_view near = nearest_name(key, names);
+  // `memory`, or `server.memory`: the right name in the wrong section, or in none.
+  for (const SettingRow& row : setting_table()) {
+    if (near.empty() && last_part(row.key) == last_part(key)) near = row.key;
+  }
+  const std::string hint = near.empty() ? "" : "; did you mean " + std::string(near) + "?";
+  return Error{std::string(key.substr(0, 100)) + ": unknown setting" + hint};
+}
+
+}  // namespace
+
+const std::vector<SettingRow>& setting_table() {
+  static const std::vector<SettingRow> table = make_table();
+  return table;
+}
+
+const SettingRow* find_setting(std::string_view key) {
+  for (const SettingRow& row : setting_table()) {
+    if (row.key == key) return &row;
+  }
+  return nullptr;
+}
+
+std::string_view nearest_name(std::string_view name, const std::vector<std::string_view>& names) {
+  std::string_view best;
+  if (name.size() > 100) return best;
+  std::size_t best_distance = std::max<std::size_t>(name.size() / 4, 1) + 1;
+  for (const std::string_view candidate : names) {
+    const std::size_t distance = edit_distance(name, candidate);
+    if (distance < best_distance) {
+      best = candidate;
+      best_distance = distance;
+    }
+  }
+  return best;
+}
+
+Status set_setting(Settings& settings, std::string_view key, std::string_view text) {
+  const SettingRow* const row = find_setting(key);
+  if (row == nullptr) return unknown_setting(key);
+  const Setter setter{*row, text};
+  return std::visit([&](auto member) { return setter(member(settings)); }, row->member);
+}
+
+Status set_setting(Settings& settings, const SettingRow& row, std::vector<std::string> list) {
+  FRESHET_CHECK(row.type == Type::kNetworks);
+  auto member = std::get<std::vector<std::string>& (*)(Settings&)>(row.member);
+  return Setter{row, ""}.set_list(member(settings), std::move(list));
+}
+
+std::string setting_text(const Settings& settings, const SettingRow& row) {
+  Settings copy = settings;
+  return std::visit([&](auto member) { return Getter{row}(member(copy)); }, row.member);
+}
+
+std::string default_text(const SettingRow& row) {
+  if (!row.computed_default.empty()) return std::string(row.computed_default);
+  const std::string text = setting_text(Settings{}, row);
+  return text.empty() ? "none" : text;
+}
+
+}  // namespace freshet::proxy

@@ -1,0 +1,70 @@
+// The table of settings: one row for each, with its name, flag, type, bounds and meaning. The command line,
+// the configuration file, `--help` and the example file are all made from it, so none of them can tell
+// another story. The default stands in the struct (settings.h) and is read from there.
+//
+// Constant data; any thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "proxy/config/settings.h"
+#include "storage/base/result.h"
+
+namespace freshet::proxy {
+
+enum class SettingType {
+  kBytes,
+  kDuration,
+  kCount,
+  kRatio,
+  kAddress,   // HOST:PORT
+  kOrigin,    // http://HOST:PORT
+  kPath,      // of a file or directory
+  kChoice,    // one of SettingRow::choices
+  kNetworks,  // a list of addresses and networks
+};
+
+// Which member a row sets.
+using SettingMember =
+    std::variant<std::uint64_t& (*)(Settings&), unsigned& (*)(Settings&), SettingMs& (*)(Settings&),
+                 double& (*)(Settings&), std::string& (*)(Settings&), HostPort& (*)(Settings&),
+                 SetCookiePolicy& (*)(Settings&), storage::LogLevel& (*)(Settings&),
+                 std::vector<std::string>& (*)(Settings&)>;
+
+struct SettingRow {
+  std::string_view key;   // section.name
+  std::string_view flag;  // --listen; empty: only by --set and in the file
+  SettingType type;
+  SettingMember member;
+  std::string_view placeholder;  // HOST:PORT, SIZE, ...
+  // Bytes, milliseconds, a count, or thousandths of a ratio; for the other types without meaning.
+  std::uint64_t least = 0;
+  std::uint64_t most = UINT64_MAX;
+  std::string_view computed_default;  // said instead of the default where start-up finds it
+  std::string_view prose;             // one or two sentences
+  std::vector<std::string_view> choices = {};
+};
+
+[[nodiscard]] const std::vector<SettingRow>& setting_table();
+[[nodiscard]] const SettingRow* find_setting(std::string_view key);
+
+// The name in `names` that a slip of the fingers most likely meant; empty when none is near.
+[[nodiscard]] std::string_view nearest_name(std::string_view name,
+                                            const std::vector<std::string_view>& names);
+
+// Sets one member from text. The error begins with the key: `server.workers: 0 is below the least allowed,
+// 1`.
+storage::Status set_setting(Settings& settings, std::string_view key, std::string_view text);
+// The same for a list, element by element (the other form takes them separated by commas).
+storage::Status set_setting(Settings& settings, const SettingRow& row, std::vector<std::string> list);
+
+// The value as set_setting() would take it.
+[[nodiscard]] std::string setting_text(const Settings& settings, const SettingRow& row);
+// The default in words, for help: the text of Settings{}, or how it is found.
+[[nodiscard]] std::string default_text(const SettingRow& row);
+
+}  // namespace freshet::proxy

@@ -1,0 +1,100 @@
+// Settings: every value an operator may choose, as plain typed data with its default. The command line and
+// the configuration file fill one at start; after that it is read only. The names, bounds, units and prose
+// stand in setting_table.cc, one row for each member below.
+//
+// Owned by main, which copies from it into each component's own options struct; no component sees this
+// header.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "storage/base/clock.h"
+#include "storage/base/log.h"
+
+namespace freshet::proxy {
+
+using SettingMs = storage::Milliseconds;
+
+inline constexpr std::uint64_t kKiB = 1024;
+inline constexpr std::uint64_t kMiB = 1024 * kKiB;
+inline constexpr std::uint64_t kGiB = 1024 * kMiB;
+
+// HOST:PORT as written: a name, an IPv4 address or an IPv6 address (given in brackets), without the brackets.
+struct HostPort {
+  std::string host;
+  std::uint16_t port = 0;
+
+  [[nodiscard]] bool empty() const { return host.empty(); }
+  bool operator==(const HostPort&) const = default;
+};
+
+// What to do with a response that carries Set-Cookie.
+enum class SetCookiePolicy {
+  kSafe,   // store it only where the origin said `public`
+  kRfc,    // RFC 9111 alone decides
+  kStrip,  // store it without the field
+};
+
+struct ServerSettings {
+  HostPort listen{"127.0.0.1", 8080};
+  unsigned workers = 0;  // 0 until fill_defaults(): the number of cores
+  SettingMs head_timeout{std::chrono::seconds{10}};
+  SettingMs idle_timeout{std::chrono::seconds{60}};
+  SettingMs body_timeout{std::chrono::seconds{30}};
+  SettingMs send_timeout{std::chrono::seconds{60}};
+  SettingMs drain_timeout{std::chrono::seconds{30}};
+  std::uint64_t max_request_line = 16 * kKiB;
+  std::uint64_t max_field = 16 * kKiB;
+  std::uint64_t max_fields = 128;
+  std::uint64_t max_head = 64 * kKiB;
+  std::uint64_t max_connections = 10'000;    // over all workers
+  std::vector<std::string> trusted_proxies;  // addresses or ADDRESS/BITS
+};
+
+struct OriginSettings {
+  std::string url;  // http://HOST[:PORT] or https://HOST[:PORT]; required by `run`
+  std::uint64_t max_concurrent = 256;
+  std::uint64_t queue_size = 1024;
+  SettingMs queue_timeout{std::chrono::seconds{5}};
+  SettingMs connect_timeout{std::chrono::seconds{5}};
+  SettingMs response_timeout{std::chrono::seconds{60}};
+  SettingMs idle_timeout{std::chrono::seconds{4}};
+  std::string ca_file;  // empty: the system's certificates
+};
+
+struct CacheSettings {
+  std::string dir;  // empty until fill_defaults(): see defaults.h
+  std::uint64_t memory = 256 * kMiB;
+  std::uint64_t disk = 10 * kGiB;
+  std::uint64_t max_object = kGiB;
+  SetCookiePolicy set_cookie = SetCookiePolicy::kSafe;
+  double heuristic_fraction = 0.1;
+  SettingMs heuristic_max{std::chrono::hours{24}};
+  SettingMs stale_if_error{std::chrono::hours{24}};
+  SettingMs loss_bound{std::chrono::seconds{2}};
+  std::uint64_t max_fills = 4096;
+  std::uint64_t max_waiters = 100'000;
+};
+
+struct AdminSettings {
+  HostPort listen;     // empty: the unix socket alone
+  std::string socket;  // empty until fill_defaults(): <cache.dir>/admin.sock
+};
+
+struct LogSettings {
+  std::string access = "off";  // a path, `-` (standard output) or `off`
+  storage::LogLevel level = storage::LogLevel::kInfo;
+};
+
+struct Settings {
+  ServerSettings server;
+  OriginSettings origin;
+  CacheSettings cache;
+  AdminSettings admin;
+  LogSettings log;
+};
+
+}  // namespace freshet::proxy

@@ -1,0 +1,288 @@
+#include "proxy/admin/admin_server.h"
+
+#include <cstring>
+#include <fcntl.h>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <string>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <vector>
+
+#include "proxy/admin/metrics_endpoint.h"
+#include "tests/unit/proxy/admin/poll_loop.h"
+
+namespace freshet::proxy {
+namespace {
+
+class AdminServerTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = testing::TempDir() + "freshet_admin_XXXXXX";
+    directory_ = ::mkdtemp(name.data());
+    path_ = directory_ + "/admin.sock";
+  }
+  void TearDown() override {
+    ::unlink(path_.c_str());
+    ::rmdir(directory_.c_str());
+  }
+
+  std::unique_ptr<AdminServer> make_server() {
+    auto server = std::make_unique<AdminServer>(loop_);
+    StandardEndpoints standard;
+    standard.counters = &counters_;
+    standard.ready = [this] { return ready_; };
+    add_standard_endpoints(*server, standard);
+    return server;
+  }
+
+  // A client that is connected and does not wait.
+  [[nodiscard]] int connect() const {
+    const int client = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, path_.c_str(), sizeof address.sun_path - 1);
+    EXPECT_EQ(::connect(client, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0) << path_;
+    return client;
+  }
+
+  // Turns the loop until the server has closed; returns what it sent. Bounded, so that a server that hangs
+  // fails.
+  std::string read_all(int client) {
+    std::string got;
+    for (int turns = 0; turns < 1000; ++turns) {
+      loop_.turn(1);
+      char piece[4096];
+      ssize_t n = 0;
+      while ((n = ::recv(client, piece, sizeof piece, 0)) > 0) got.append(piece, static_cast<std::size_t>(n));
+      if (n == 0) return got;
+    }
+    ADD_FAILURE() << "the server did not close; it sent: " << got;
+    return got;
+  }
+
+  std::string exchange(const std::string& request) {
+    const int client = connect();
+    EXPECT_EQ(::send(client, request.data(), request.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(request.size()));
+    std::string reply = read_all(client);
+    ::close(client);
+    return reply;
+  }
+
+  std::string get(const std::string& path) {
+    return exchange("GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\n");
+  }
+
+  PollLoop loop_;
+  storage::CounterSet counters_;
+  bool ready_ = true;
+  std::string directory_;
+  std::string path_;
+};
+
+int status_of(const std::string& reply) {
+  return reply.size() < 12 ? 0 : std::stoi(reply.substr(9, 3));
+}
+
+TEST_F(AdminServerTest, AnswersOverItsUnixSocket) {
+  const auto server = make_server();
+  ASSERT_TRUE(server->listen_unix(path_).ok());
+  const std::string health = get("/healthz");
+  EXPECT_EQ(status_of(health), 200);
+  EXPECT_EQ(health.substr(health.find("\r\n\r\n")), "\r\n\r\nok\n");
+  counters_.make().add(storage::Counter::kHits, 41);
+  counters_.make().add(storage::Counter::kHits, 1);
+  EXPECT_NE(get("/metrics").find("\nfreshet_hits_total 42\n"), std::string::npos);
+  EXPECT_EQ(status_of(get("/readyz")), 200);
+  ready_ = false;
+  EXPECT_EQ(status_of(get("/readyz")), 503);
+  EXPECT_EQ(status_of(get("/nothing")), 404);
+}
+
+TEST_F(AdminServerTest, RefusesWhatItDoesNotSpeak) {
+  const auto server = make_server();
+  ASSERT_TRUE(server->listen_unix(path_).ok());
+  EXPECT_EQ(status_of(exchange("POST /metrics HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello")), 405);
+  EXPECT_EQ(status_of(exchange("nonsense\r\n\r\n")), 400);
+  EXPECT_EQ(status_of(exchange("GET / HTTP/1.1\r\nX: " + std::string(9000, 'x') + "\r\n\r\n")), 431);
+  EXPECT_EQ(status_of(exchange("GET / HTTP/1.1\r\nX: " + std::string(9000, 'x'))), 431);
+  const std::string head = exchange("HEAD /healthz HTTP/1.1\r\n\r\n");
+  EXPECT_EQ(head.substr(head.size() - 4), "\r\n\r\n");
+  EXPECT_NE(head.find("Content-Length: 3\r\n"), std::string::npos);
+}
+
+TEST_F(AdminServerTest, AHeadMayComeInPieces) {
+  const auto server = make_server();
+  ASSERT_TRUE(server->listen_unix(path_).ok());
+  const int client = connect();
+  for (const char byte : std::string("GET /healthz HTTP/1.1\r\n\r\n")) {
+    ASSERT_EQ(::send(client, &byte, 1, MSG_NOSIGNAL), 1);
+    loop_.turn(1);
+  }
+  EXPECT_EQ(status_of(read_all(client)), 200);
+  ::close(client);
+}
+
+TEST_F(AdminServerTest, ALargeReplyArrivesWhole) {
+  const auto server = make_server();
+  server->route("/large", [](const AdminRequest&) {
+    return AdminReply{200, "text/plain", std::string(3'000'000, 'x')};
+  });
+  ASSERT_TRUE(server->listen_unix(path_).ok());
+  const std::string reply = get("/large");
+  EXPECT_EQ(reply.size() - reply.find("\r\n\r\n") - 4, 3'000'000U);
+}
+
+TEST_F(AdminServerTest, EndsConnectionsThatSayNothing) {
+  const auto server = make_server();
+  ASSERT_TRUE(server->listen_unix(path_).ok());
+  const int client = connect();
+  loop_.turn(1000);
+  EXPECT_EQ(server->connections(), 1U);
+  loop_.advance(storage::Milliseconds{9'999});
+  loop_.turn(0);
+  EXPECT_EQ(server->connections(), 1U);
+  loop_.advance(storage::Milliseconds{1});
+  loop_.turn(0);
+  EXPECT_EQ(server->connections(), 0U);
+  ::close(client);
+}
+
+TEST_F(AdminServerTest, ForgetsConnectionsThatAreDone) {
+  const auto server = make_server();
+  ASSERT_TRUE(server->listen_unix(path_).ok());
+  for (int i = 0; i < 200; ++i) EXPECT_EQ(status_of(get("/healthz")), 200);
+  loop_.turn(0);
+  loop_.turn(0);
+  EXPECT_EQ(server->connections(), 0U);
+  EXPECT_EQ(loop_.watches(), 1U);
+}
+
+TEST_F(AdminServerTest, HasABoundOnConnections) {
+  const auto server = make_server();
+  ASSERT_TRUE(server->listen_unix(path_).ok());
+  std::vector<int> clients;
+  for (int i = 0; i < 64; ++i) {
+    clients.push_back(connect());
+    loop_.turn(1000);
+  }
+  EXPECT_EQ(server->connections(), 64U);
+  const int one_more = connect();
+  EXPECT_EQ(read_all(one_more), "");
+  for (const int client : clients) ::close(client);
+  ::close(one_more);
+}
+
+TEST_F(AdminServerTest, ServesADescriptorThatItIsGiven) {
+  const auto server = make_server();
+  int pair[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+  server->serve(pair[0]);
+  ASSERT_EQ(::fcntl(pair[1], F_SETFL, O_NONBLOCK), 0);
+  const std::string request = "GET /healthz HTTP/1.0\r\n\r\n";
+  ASSERT_EQ(::send(pair[1], request.data(), request.size(), MSG_NOSIGNAL),
+            static_cast<ssize_t>(request.size()));
+  EXPECT_EQ(status_of(read_all(pair[1])), 200);
+  ::close(pair[1]);
+}
+
+TEST_F(AdminServerTest, DestroyedWithConnectionsOpenLeavesNothing) {
+  auto server = make_server();
+  ASSERT_TRUE(server->listen_unix(path_).ok());
+  const int client = connect();
+  loop_.turn(1000);
+  ::shutdown(client, SHUT_RDWR);
+  loop_.turn(1000);  // its end is posted, or about to be
+  server.reset();
+  loop_.turn(0);
+  EXPECT_EQ(loop_.watches(), 0U);
+  EXPECT_NE(::access(path_.c_str(), F_OK), 0);
+  ::close(client);
+}
+
+TEST_F(AdminServerTest, TheSocketIsForOwnerAndGroup) {
+  const auto server = make_server();
+  ASSERT_TRUE(server->listen_unix(path_).ok());
+  struct stat about {};
+  ASSERT_EQ(::stat(path_.c_str(), &about), 0);
+  EXPECT_EQ(about.st_mode & 0777, 0660U);
+}
+
+TEST_F(AdminServerTest, ReplacesTheSocketOfAKilledProcess) {
+  const int dead = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, path_.c_str(), sizeof address.sun_path - 1);
+  ASSERT_EQ(::bind(dead, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(::listen(dead, 1), 0);
+  ::close(dead);
+  const auto server = make_server();
+  ASSERT_TRUE(server->listen_unix(path_).ok());
+  EXPECT_EQ(status_of(get("/healthz")), 200);
+}
+
+TEST_F(AdminServerTest, LeavesTheSocketOfALiveProcessAlone) {
+  const auto first = make_server();
+  ASSERT_TRUE(first->listen_unix(path_).ok());
+  {
+    const auto second = make_server();
+    const storage::Status status = second->listen_unix(path_);
+    ASSERT_FALSE(status.ok());
+    EXPECT_EQ(status.error(), "admin socket " + path_ + ": another process answers on it");
+  }
+  EXPECT_EQ(status_of(get("/healthz")), 200);
+}
+
+TEST_F(AdminServerTest, LeavesOtherFilesAlone) {
+  std::ofstream(path_) << "precious";
+  const storage::Status status = make_server()->listen_unix(path_);
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error(), "admin socket " + path_ + ": a file that is no socket is there");
+  std::string kept;
+  std::ifstream(path_) >> kept;
+  EXPECT_EQ(kept, "precious");
+}
+
+TEST_F(AdminServerTest, DoesNotRemoveASocketThatIsNoLongerItsOwn) {
+  auto first = make_server();
+  ASSERT_TRUE(first->listen_unix(path_).ok());
+  ::unlink(path_.c_str());
+  const auto second = make_server();
+  ASSERT_TRUE(second->listen_unix(path_).ok());
+  first.reset();
+  EXPECT_EQ(status_of(get("/healthz")), 200);
+}
+
+TEST_F(AdminServerTest, APathThatIsTooLongSaysSo) {
+  const storage::Status status = make_server()->listen_unix("/tmp/" + std::string(120, 'x'));
+  ASSERT_FALSE(status.ok());
+  EXPECT_NE(status.error().find("longer than the 107 bytes"), std::string::npos) << status.error();
+}
+
+TEST_F(AdminServerTest, ListensOnTcpAndFindsABusyPort) {
+  const auto server = make_server();
+  const storage::Result<std::uint16_t> port = server->listen_tcp("127.0.0.1", 0);
+  ASSERT_TRUE(port.ok()) << port.error();
+  const int client = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port.value());
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ASSERT_EQ(::connect(client, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(::fcntl(client, F_SETFL, O_NONBLOCK), 0);
+  const std::string request = "GET /healthz HTTP/1.1\r\n\r\n";
+  ASSERT_EQ(::send(client, request.data(), request.size(), MSG_NOSIGNAL),
+            static_cast<ssize_t>(request.size()));
+  EXPECT_EQ(status_of(read_all(client)), 200);
+  ::close(client);
+  const auto busy = make_server()->listen_tcp("127.0.0.1", port.value());
+  ASSERT_FALSE(busy.ok());
+  EXPECT_NE(busy.error().find("Address already in use"), std::string::npos) << busy.error();
+}
+
+}  // namespace
+}  // namespace freshet::proxy

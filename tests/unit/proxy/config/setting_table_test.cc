@@ -1,0 +1,159 @@
+#include "proxy/config/setting_table.h"
+
+#include <gtest/gtest.h>
+#include <set>
+#include <string>
+
+#include "proxy/config/defaults.h"
+
+namespace freshet::proxy {
+namespace {
+
+std::string error_of(std::string_view key, std::string_view text) {
+  Settings settings;
+  const storage::Status set = set_setting(settings, key, text);
+  return set.ok() ? "ok" : set.error();
+}
+
+TEST(SettingTable, EveryDefaultParsesBackToItself) {
+  for (const SettingRow& row : setting_table()) {
+    const std::string text = setting_text(Settings{}, row);
+    if (!row.computed_default.empty()) continue;
+    Settings settings;
+    const storage::Status set = set_setting(settings, row.key, text);
+    EXPECT_TRUE(set.ok()) << row.key << " = " << text;
+    EXPECT_EQ(setting_text(settings, row), text) << row.key;
+  }
+}
+
+TEST(SettingTable, EveryRowHasItsOwnNameAndMember) {
+  std::set<std::string_view> names;
+  for (const SettingRow& row : setting_table()) {
+    EXPECT_TRUE(names.insert(row.key).second) << row.key;
+    if (!row.flag.empty()) EXPECT_TRUE(names.insert(row.flag).second) << row.flag;
+    EXPECT_FALSE(row.prose.empty()) << row.key;
+    EXPECT_EQ(find_setting(row.key), &row);
+    // Setting it changes what it shows, and what no other row shows.
+    Settings changed;
+    std::string text;
+    switch (row.type) {
+      case SettingType::kBytes:
+        text = "65M";
+        break;
+      case SettingType::kDuration:
+        text = "777ms";
+        break;
+      case SettingType::kCount:
+        text = "77";
+        break;
+      case SettingType::kRatio:
+        text = "0.77";
+        break;
+      case SettingType::kAddress:
+        text = "a.example:77";
+        break;
+      case SettingType::kOrigin:
+        text = "http://a.example:77";
+        break;
+      case SettingType::kPath:
+        text = "/a/77";
+        break;
+      case SettingType::kChoice:
+        text = std::string(row.choices.back());
+        break;
+      case SettingType::kNetworks:
+        text = "10.0.0.0/8,::1";
+        break;
+    }
+    if (row.type == SettingType::kBytes && row.most < 65 * kMiB) text = "777";
+    if (row.key == "server.max_head") text = "2K";
+    ASSERT_TRUE(set_setting(changed, row.key, text).ok()) << row.key;
+    for (const SettingRow& other : setting_table()) {
+      const std::string shown = setting_text(changed, other);
+      EXPECT_EQ(shown, &other == &row ? text : setting_text(Settings{}, other))
+          << row.key << " " << other.key;
+    }
+  }
+}
+
+TEST(SettingTable, ErrorsNameTheSettingTheValueAndWhatIsAllowed) {
+  EXPECT_EQ(error_of("server.workers", "0"), "server.workers: 0 is below the least allowed, 1");
+  EXPECT_EQ(error_of("server.workers", "99999"), "server.workers: 99999 is above the most allowed, 1024");
+  EXPECT_EQ(error_of("server.workers", "99999999999"),
+            "server.workers: 99999999999 is above the most allowed, 1024");
+  EXPECT_EQ(error_of("cache.memory", "12 parsecs"), "cache.memory: \"12 parsecs\" is not a size (try 256M)");
+  EXPECT_EQ(error_of("cache.memory", "1K"), "cache.memory: 1K is below the least allowed, 1M");
+  EXPECT_EQ(error_of("server.head_timeout", "2d"), "server.head_timeout: 2d is above the most allowed, 1d");
+  EXPECT_EQ(error_of("cache.heuristic_fraction", "1.5"),
+            "cache.heuristic_fraction: 1.5 is above the most allowed, 1.0");
+  EXPECT_EQ(error_of("cache.heuristic_fraction", "-0.5"),
+            "cache.heuristic_fraction: -0.5 is below the least allowed, 0.0");
+  EXPECT_EQ(error_of("cache.set_cookie", "never"),
+            "cache.set_cookie: \"never\" is not one of safe, rfc or strip");
+  EXPECT_EQ(error_of("server.listen", ""),
+            "server.listen: \"\" is not HOST:PORT (try 127.0.0.1:8080 or [::1]:8080)");
+  EXPECT_EQ(error_of("log.access", ""), "log.access: is empty");
+  EXPECT_EQ(error_of("admin.listen", ""), "ok");
+  EXPECT_EQ(error_of("server.trusted_proxies", "10.0.0.0/8,nonsense"),
+            "server.trusted_proxies: \"nonsense\" is not an address or network (try 10.0.0.0/8)");
+}
+
+TEST(SettingTable, AWrongValueChangesNothing) {
+  Settings settings;
+  EXPECT_FALSE(set_setting(settings, "server.trusted_proxies", "10.0.0.0/8,x").ok());
+  EXPECT_TRUE(settings.server.trusted_proxies.empty());
+}
+
+TEST(SettingTable, UnknownNamesGetTheNearestKnownOne) {
+  EXPECT_EQ(error_of("cahce.memory", "1G"), "cahce.memory: unknown setting; did you mean cache.memory?");
+  EXPECT_EQ(error_of("memory", "1G"), "memory: unknown setting; did you mean cache.memory?");
+  EXPECT_EQ(error_of("server.disk", "1G"), "server.disk: unknown setting; did you mean cache.disk?");
+  EXPECT_EQ(error_of("server.max_header", "1G"),
+            "server.max_header: unknown setting; did you mean server.max_head?");
+  EXPECT_EQ(error_of("tls.certificate", "x"), "tls.certificate: unknown setting");
+  EXPECT_EQ(error_of("", "x"), ": unknown setting");
+}
+
+TEST(Defaults, CacheDirectory) {
+  Surroundings service;
+  service.cache_directory = "/var/cache/freshet:/var/cache/other";
+  service.home = "/nonexistent";
+  EXPECT_EQ(default_cache_dir(service), "/var/cache/freshet");
+  Surroundings user;
+  user.home = "/home/u";
+  EXPECT_EQ(default_cache_dir(user), "/home/u/.cache/freshet");
+  user.xdg_cache_home = "/x";
+  EXPECT_EQ(default_cache_dir(user), "/x/freshet");
+  user.xdg_cache_home = "relative";
+  EXPECT_EQ(default_cache_dir(user), "/home/u/.cache/freshet");
+  EXPECT_EQ(default_cache_dir(Surroundings{}), "/var/cache/freshet");
+}
+
+TEST(Defaults, FillOnlyWhatNobodyGave) {
+  Surroundings surroundings;
+  surroundings.cores = 6;
+  Settings settings;
+  fill_defaults(settings, surroundings);
+  EXPECT_EQ(settings.server.workers, 6U);
+  EXPECT_EQ(settings.admin.socket, "/var/cache/freshet/admin.sock");
+  Settings given;
+  given.server.workers = 1;
+  given.cache.dir = "/c";
+  fill_defaults(given, surroundings);
+  EXPECT_EQ(given.server.workers, 1U);
+  EXPECT_EQ(given.admin.socket, "/c/admin.sock");
+}
+
+TEST(Defaults, SettingsThatContradictEachOther) {
+  Settings settings;
+  EXPECT_TRUE(check_settings(settings).empty());
+  settings.server.max_head = 2 * kKiB;
+  settings.origin.ca_file = "/nonexistent/ca.pem";
+  const std::vector<std::string> wrong = check_settings(settings);
+  ASSERT_EQ(wrong.size(), 3U);
+  EXPECT_EQ(wrong[0], "server.max_request_line: 16K is more than server.max_head, 2K");
+  EXPECT_EQ(wrong[2], "origin.ca_file: \"/nonexistent/ca.pem\" cannot be read: No such file or directory");
+}
+
+}  // namespace
+}  // namespace freshet::proxy
