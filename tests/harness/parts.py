@@ -38,9 +38,12 @@ def lint(runner) -> counts.Counts:
 
 def harness(runner) -> counts.Counts:
     """The tests of the lints and of this harness."""
-    command = ["python3", "-B", "-m", "unittest", "discover", "-v", "-s", "tests/harness", "-p", "*_test.py"]
-    status, output = runner.execute("harness", command, deadline=5 * MINUTE)
-    return counts.from_unittest(output).settle("harness", status)
+    found = counts.Counts()
+    for folder in ["lint", "harness"]:
+        command = ["python3", "-B", "-m", "unittest", "discover", "-v", "-s", f"tests/{folder}", "-p", "*_test.py"]
+        status, output = runner.execute(f"harness-{folder}", command, deadline=5 * MINUTE)
+        found.add(counts.from_unittest(output).settle(f"the tests of tests/{folder}", status))
+    return found
 
 
 def gtest(folder: str, variant: str, needs: str) -> Part:
