@@ -28,8 +28,9 @@ def read_table(text: str) -> Table:
 
 
 def holding_row(rows: dict[str, set[str]], file: str) -> tuple[str, set[str]] | None:
-    """The row for the file itself, else the row for its folder."""
-    for name in (file, str(pathlib.PurePosixPath(file).parent)):
+    """The row for the file itself (with its ending or without), else the row for its folder."""
+    path = pathlib.PurePosixPath(file)
+    for name in (file, str(path.with_suffix("")), str(path.parent)):
         if name in rows:
             return name, rows[name]
     return None
