@@ -4,7 +4,7 @@ white space at the end of a line."""
 import json
 import re
 
-HOME = re.compile(r"(?<![\w./}$-])/(?:root|work|home/\w+|Users/\w+)/[\w.]")
+HOME = re.compile(r"(?<![\w./}$-])/(?:root|work|home/(?!u/|user/|freshet/)\w+|Users/\w+)/[\w.]")
 TRAILING = re.compile(r"[ \t]+$")
 
 
