@@ -1,0 +1,121 @@
+"""The parts of the tests: what each needs, and how it is run and counted."""
+
+import dataclasses
+import pathlib
+import typing
+
+import counts
+from build import ROOT, VARIANTS
+
+MINUTE = 60
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    name: str
+    variant: str | None  # whose build it needs
+    run: typing.Callable[[typing.Any], counts.Counts]  # is given the runner of main.py
+    needs: str | None = None  # the files it tests with: where there are none, it is left out
+
+    @property
+    def group(self) -> str:
+        return self.name.split("-")[0]
+
+    def missing(self) -> str | None:
+        if self.needs is None or next(ROOT.glob(self.needs), None):
+            return None
+        return f"there is no {self.needs} yet"
+
+
+def lint(runner) -> counts.Counts:
+    found = counts.Counts()
+    for check in ["includes", "format", "text", "tidy"]:
+        command = [f"tests/lint/{check}"] + (["--full"] if check == "tidy" and runner.full else [])
+        status, _ = runner.execute(f"lint-{check}", command, deadline=40 * MINUTE)
+        found.add(counts.Counts(passed=int(status == 0)).settle(" ".join(command), status))
+    return found
+
+
+def harness(runner) -> counts.Counts:
+    """The tests of the lints and of this harness."""
+    found = counts.Counts()
+    for folder in ["lint", "harness"]:
+        command = ["python3", "-B", "-m", "unittest", "discover", "-v", "-s", f"tests/{folder}", "-p", "*_test.py"]
+        status, output = runner.execute(f"harness-{folder}", command, deadline=5 * MINUTE)
+        found.add(counts.from_unittest(output).settle(f"the tests of tests/{folder}", status))
+    return found
+
+
+def gtest(folder: str, variant: str, needs: str) -> Part:
+    name = f"{folder}-{variant}"
+
+    def run(runner) -> counts.Counts:
+        report = runner.fresh(f"{name}.json")
+        program = VARIANTS[variant].folder / "tests" / folder / f"{folder}_tests"
+        command = [str(program), f"--gtest_output=json:{report}", "--gtest_color=no"]
+        status, _ = runner.execute(name, command, deadline=15 * MINUTE)
+        return counts.from_gtest(report).settle(name, status)
+
+    return Part(name, variant, run, needs)
+
+
+def node(name: str, variant: str, needs: str, minutes: int = 15) -> Part:
+    reporter = (pathlib.Path(__file__).parent / "reporter.mjs").as_uri()
+
+    def run(runner) -> counts.Counts:
+        report = runner.fresh(f"{name}.json")
+        files = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob(needs))
+        command = ["node", "--test", f"--test-reporter={reporter}", "--test-reporter-destination=stdout", *files]
+        environment = {
+            "TEST_COUNTS": str(report),
+            "FRESHET_BIN": str(VARIANTS[variant].freshet),
+            "FRESHET_VARIANT": variant,
+        }
+        status, _ = runner.execute(name, command, minutes * MINUTE, environment)
+        return counts.from_node(report).settle(name, status)
+
+    return Part(name, variant, run, needs)
+
+
+def conformance(runner) -> counts.Counts:
+    environment = {"FRESHET_BIN": str(VARIANTS["release"].freshet)}
+    status, output = runner.execute("conformance", ["tests/conformance/run"], 10 * MINUTE, environment)
+    return counts.from_last_line("conformance", output).settle("conformance", status)
+
+
+def fuzz(runner) -> counts.Counts:
+    """Each target for a short while, starting from tests/fuzz/corpus/NAME; what it finds new stays in build."""
+    found = counts.Counts()
+    variant = VARIANTS["fuzz"]
+    seconds = 300 if runner.full else 15
+    for target in [name for name in variant.existing_targets() if name.startswith("tests/fuzz/")]:
+        name = pathlib.Path(target).name
+        grown = variant.folder / "corpus" / name
+        grown.mkdir(parents=True, exist_ok=True)
+        seeds = ROOT / "tests" / "fuzz" / "corpus" / name.removeprefix("fuzz_")
+        command = [str(variant.folder / target), f"-max_total_time={seconds}", "-timeout=10", "-seed=1"]
+        command += [f"-artifact_prefix={variant.folder}/{name}-", str(grown)]
+        command += [str(seeds)] if seeds.is_dir() else []
+        status, _ = runner.execute(name, command, deadline=seconds + 5 * MINUTE)
+        found.add(counts.Counts(passed=int(status == 0)).settle(name, status))
+    return found.settle("fuzz", 0)
+
+
+def all_parts() -> list[Part]:
+    """In the order in which they run: the quickest and most basic first."""
+    parts = [Part("lint", None, lint), Part("harness", None, harness)]
+    for variant in ["release", "asan", "tsan"]:
+        parts += [
+            gtest("unit", variant, "tests/unit/**/*_test.cc"),
+            gtest("contract", variant, "tests/contract/*.cc"),
+            node(f"scenarios-{variant}", variant, "tests/scenarios/*.test.mjs"),
+        ]
+        if variant == "release":
+            parts += [
+                node("nginx", variant, "tests/scenarios/nginx/*.test.mjs"),
+                node("deploy", variant, "tests/deploy/*.test.mjs"),
+                node("browser", variant, "tests/browser/*.test.mjs"),
+                Part("conformance", variant, conformance, "tests/conformance/run"),
+                node("faults", variant, "tests/faults/*.test.mjs", minutes=30),
+            ]
+    return parts + [Part("fuzz", "fuzz", fuzz, "tests/fuzz/fuzz_*.cc")]
