@@ -42,6 +42,16 @@ export function environment() {
   return env;
 }
 
+// Is the binary instrumented? Sanitizers keep freed memory, so bounds on resident memory mean nothing there.
+let instrumented;
+export function sanitized() {
+  if (instrumented === undefined) {
+    const bytes = fs.readFileSync(freshetBin);
+    instrumented = ['__asan_init', '__tsan_init', '__msan_init'].some((symbol) => bytes.includes(symbol));
+  }
+  return instrumented;
+}
+
 function settingFlags(settings) {
   return Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
 }
@@ -221,6 +231,12 @@ export class Edge {
     const text = fs.readFileSync(`/proc/${this.pid}/status`, 'latin1');
     const kib = (name) => 1024 * Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)[1]);
     return { now: kib('VmRSS'), highest: kib('VmHWM') };
+  }
+
+  // Fails where the process has at some time been larger by more than `bytes` than `before` (a memory() of earlier).
+  expectGrownBy(before, bytes) {
+    const grown = this.memory().highest - before.now;
+    if (grown > bytes && !sanitized()) throw new Error(`the edge grew by ${grown} bytes, more than ${bytes}`);
   }
 }
 
