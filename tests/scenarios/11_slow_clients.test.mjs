@@ -1,0 +1,158 @@
+// A slow or silent client costs a bounded buffer and bounded time, and nobody else waits for it.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { expectHit, expectWhole } from '../support/expect.mjs';
+import { ownLab } from '../support/lab.mjs';
+import { gate } from '../support/waiting.mjs';
+
+const mib = 1024 * 1024;
+const part = Buffer.alloc(mib, 'd');
+
+// An origin path with a body of n MiB that is produced only as fast as the edge takes it; progress.sent counts.
+function large(lab, path, n, fields) {
+  const progress = { sent: 0 };
+  lab.origin.on(path, async (_, reply) => {
+    reply.head(200, { ...fields, 'Content-Length': String(n * mib) });
+    for (let i = 0; i < n && !reply.socket.destroyed; ++i) {
+      await Promise.race([reply.written(part), reply.request.gone()]);
+      progress.sent += mib;
+    }
+  });
+  return progress;
+}
+
+// Resolves when the origin has not got rid of anything for a while: the edge holds it back.
+async function heldBack(progress) {
+  for (let last = -1; last !== progress.sent;) {
+    last = progress.sent;
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+}
+
+async function countBody(client, response) {
+  let bytes = 0;
+  for (;;) {
+    const piece = await client.bodyPart(response);
+    if (piece === undefined) return bytes;
+    bytes += piece.length;
+  }
+}
+
+test('a large body to a client that does not read: the origin is held back, memory stays bounded, another client is unaffected, then all arrives', async (t) => {
+  const lab = await ownLab(t, { workers: 1 });
+  const size = 128;
+  const progress = large(lab, '/large', size, { 'Cache-Control': 'no-store' });
+  lab.origin.on('/small', { fields: { 'Cache-Control': 'max-age=60' }, body: 'small' });
+  await lab.store('/small');
+  const before = lab.edge.memory();
+  const slow = await lab.connect();
+  const response = await slow.request('/large').responseHead();
+  slow.pause();
+  await heldBack(progress);
+  assert.ok(progress.sent < size * mib, 'all of the body went somewhere');
+  lab.edge.expectGrownBy(before, 48 * mib);
+  const other = await lab.get('/small');
+  expectHit(other);
+  expectWhole(other, 200, 'small');
+  slow.resume();
+  assert.equal(await countBody(slow, response), size * mib);
+});
+
+test('a slow reader of a stored body gets all of it', async (t) => {
+  const lab = await ownLab(t);
+  large(lab, '/large', 24, { 'Cache-Control': 'max-age=60' });
+  const first = await lab.connect();
+  assert.equal(await countBody(first, await first.request('/large').responseHead()), 24 * mib);
+  const slow = await lab.connect();
+  const response = await slow.request('/large').responseHead();
+  let bytes = 0;
+  for (;;) {
+    slow.pause();
+    await new Promise((resolve) => setImmediate(resolve));
+    slow.resume();
+    const piece = await slow.bodyPart(response);
+    if (piece === undefined) break;
+    bytes += piece.length;
+  }
+  assert.equal(bytes, 24 * mib);
+});
+
+test('send timeout: a client that takes nothing is cut, and the access log says so', async (t) => {
+  const lab = await ownLab(t, { settings: { 'server.send_timeout': '500ms' } });
+  large(lab, '/large', 64, { 'Cache-Control': 'no-store' });
+  const client = await lab.connect();
+  const response = await client.request('/large').responseHead();
+  client.pause();
+  await lab.edge.accessLine((line) => line.target.endsWith('/large') && line.broken === true);
+  client.resume();
+  await client.finishBody(response);
+  assert.equal(response.complete, false);
+});
+
+test('head timeout: a head that does not end closes the connection', async (t) => {
+  const lab = await ownLab(t, { settings: { 'server.head_timeout': '300ms' } });
+  const client = await lab.connect();
+  client.send('GET / HTTP/1.1\r\nHost: a\r\nX-Unfinished: ');
+  await client.closed();
+  if (client.in.available > 0) assert.equal((await client.response()).status, 408);
+  assert.equal(lab.origin.requests.length, 0);
+});
+
+test('head timeout: bytes that trickle in do not prolong it', async (t) => {
+  const lab = await ownLab(t, { settings: { 'server.head_timeout': '400ms' } });
+  const client = await lab.connect();
+  client.send('GET / HTTP/1.1\r\nHost: a\r\nX: ');
+  const trickle = setInterval(() => client.send('y'), 50);
+  client.socket.on('error', () => {});
+  await client.closed().finally(() => clearInterval(trickle));
+  assert.equal(lab.origin.requests.length, 0);
+});
+
+test('idle timeout: a kept connection without a request is closed in order, without a response', async (t) => {
+  const lab = await ownLab(t, { settings: { 'server.idle_timeout': '300ms' } });
+  lab.origin.on('/', { fields: { 'Cache-Control': 'max-age=60' }, body: 'x' });
+  const client = await lab.connect();
+  expectWhole(await client.request('/').response(), 200, 'x');
+  await client.closed();
+  assert.equal(client.in.available, 0);
+  assert.equal(client.in.error, undefined, 'not by reset');
+});
+
+test('idle timeout does not count while a response is waited for', async (t) => {
+  const lab = await ownLab(t, { settings: { 'server.idle_timeout': '200ms', 'server.head_timeout': '200ms' } });
+  const { opened, open } = gate();
+  lab.origin.on('/', async (_, reply) => { await opened; reply.send(200, {}, 'late'); });
+  const waiting = await lab.connect();
+  const idle = await lab.connect();
+  waiting.request('/');
+  await lab.origin.received('/');
+  await idle.closed();
+  open();
+  expectWhole(await waiting.response(), 200, 'late');
+});
+
+test('body timeout: a request body that makes no progress closes the connection, the origin never sees it whole', async (t) => {
+  const lab = await ownLab(t, { settings: { 'server.body_timeout': '300ms' } });
+  lab.origin.on('/', async (request, reply) => { await request.whole(); reply.send(200, {}, 'x'); });
+  const client = await lab.connect();
+  client.request('/', { method: 'POST', fields: { 'Content-Length': '100' } }).send('only this');
+  const [request] = await lab.origin.received('/');
+  await client.closed();
+  assert.equal(await request.whole(), false);
+  if (client.in.available > 0) assert.equal((await client.response('POST')).status, 408);
+});
+
+test('a client that resets in the middle of its response disturbs nobody', async (t) => {
+  const lab = await ownLab(t);
+  large(lab, '/large', 32, { 'Cache-Control': 'no-store' });
+  lab.origin.on('/small', { body: 'small' });
+  for (let i = 0; i < 10; ++i) {
+    const client = await lab.connect();
+    const response = await client.request('/large').responseHead();
+    await client.bodyPart(response);
+    client.reset();
+    expectWhole(await lab.get('/small'), 200, 'small');
+  }
+});

@@ -1,0 +1,115 @@
+// Server-sent events and long polls pass through unbuffered: what the origin has sent is at the client before the origin sends more.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { expectWhole } from '../support/expect.mjs';
+import { sharedLab } from '../support/lab.mjs';
+import { gate } from '../support/waiting.mjs';
+
+const lab = sharedLab();
+const events = { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-cache' };
+
+// The origin sends event i when gates[i] opens.
+function stream(path, framing, n) {
+  const gates = Array.from({ length: n }, gate);
+  lab.origin.on(path, async (_, reply) => {
+    reply.head(200, { ...events, ...(framing === 'chunked' ? { 'Transfer-Encoding': 'chunked' } : { Connection: 'close' }) });
+    for (const [i, { opened }] of gates.entries()) {
+      await opened;
+      const event = `data: event ${i}\n\n`;
+      if (framing === 'chunked') reply.chunk(event);
+      else reply.write(event);
+    }
+    if (framing === 'chunked') reply.lastChunk();
+    else reply.end();
+  });
+  return gates;
+}
+
+for (const framing of ['chunked', 'close']) {
+  test(`server-sent events, framed by ${framing}: each event arrives before the origin sends the next`, async () => {
+    const path = lab.path();
+    const gates = stream(path, framing, 5);
+    const client = await lab.connect();
+    const response = await client.request(path, { fields: { Accept: 'text/event-stream' } }).responseHead();
+    assert.equal(response.field('content-type'), 'text/event-stream');
+    for (const [i, { open }] of gates.entries()) {
+      open();
+      await client.bodyUntil(response, `event ${i}\n\n`);
+    }
+    expectWhole(await client.finishBody(response), 200, gates.map((_, i) => `data: event ${i}\n\n`).join(''));
+  });
+}
+
+test('the head of a response arrives before its body', async () => {
+  const path = lab.path();
+  const { opened, open } = gate();
+  lab.origin.on(path, async (_, reply) => {
+    reply.head(200, { 'Content-Length': '4', 'Cache-Control': 'no-store' });
+    await opened;
+    reply.write('body');
+  });
+  const client = await lab.connect();
+  const response = await client.request(path).responseHead();
+  assert.equal(response.field('content-length'), '4');
+  open();
+  expectWhole(await client.finishBody(response), 200, 'body');
+});
+
+test('a stored response streams in the same way while it is being filled', async () => {
+  const path = lab.path();
+  const { opened, open } = gate();
+  lab.origin.on(path, async (_, reply) => {
+    reply.head(200, { 'Transfer-Encoding': 'chunked', 'Cache-Control': 'max-age=60' }).chunk('a');
+    await opened;
+    reply.chunk('b').lastChunk();
+  });
+  const client = await lab.connect();
+  const response = await client.request(path).responseHead();
+  await client.bodyUntil(response, 'a');
+  open();
+  expectWhole(await client.finishBody(response), 200, 'ab');
+});
+
+test('an endless stream ends at the origin when its client leaves', async () => {
+  const path = lab.path();
+  let request;
+  lab.origin.on(path, async (r, reply) => {
+    request = r;
+    reply.head(200, { ...events, 'Transfer-Encoding': 'chunked', 'Cache-Control': 'no-store' }).chunk('data: 1\n\n');
+    await r.gone();
+    reply.destroy();
+  });
+  const client = await lab.connect();
+  const response = await client.request(path).responseHead();
+  await client.bodyUntil(response, 'data: 1');
+  client.close();
+  await request.gone();
+});
+
+test('a long poll that no one answers yet holds up no other request', async () => {
+  const poll = lab.path('poll');
+  const other = lab.path('other');
+  const { opened, open } = gate();
+  lab.origin.on(poll, async (_, reply) => { await opened; reply.send(200, { 'Cache-Control': 'no-store' }, 'news'); });
+  lab.origin.on(other, { fields: { 'Cache-Control': 'no-store' }, body: 'other' });
+  const client = await lab.connect();
+  client.request(poll);
+  await lab.origin.received(poll);
+  for (let i = 0; i < 10; ++i) expectWhole(await lab.get(other), 200, 'other');
+  open();
+  expectWhole(await client.response(), 200, 'news');
+});
+
+test('a client that leaves while it waits for the head: the origin is told, or finishes; the next client is served', async () => {
+  const path = lab.path();
+  const { opened, open } = gate();
+  lab.origin.on(path, async (_, reply) => { await opened; reply.send(200, { 'Cache-Control': 'max-age=60' }, 'x'); });
+  const client = await lab.connect();
+  client.request(path);
+  await lab.origin.received(path);
+  client.reset();
+  open();
+  expectWhole(await lab.get(path), 200, 'x');
+});
