@@ -15,7 +15,8 @@ namespace freshet::revalidate {
 
 struct ForwardingContext {
   std::string_view client_address;  // without port; IPv6 without brackets
-  bool client_is_trusted = false;   // its X-Forwarded-* and Forwarded are kept and appended to
+  bool client_is_trusted = false;   // its X-Forwarded-For and Forwarded are kept and appended to
+  bool announce_surrogate = true;   // Surrogate-Capability: freshet="Surrogate/1.0"
   std::string_view host;            // value of Host; empty: the request's authority, normalised
   bool keep_conditions = false;     // the client's If-* go to the origin
   bool keep_range = false;          // Range and If-Range too
@@ -24,6 +25,12 @@ struct ForwardingContext {
 
 // Lower case, without the scheme's default port and without an empty one: as in the cache key.
 [[nodiscard]] std::string normalised_authority(std::string_view scheme, std::string_view authority);
+
+// Removes the fields that Connection names (RFC 9110, 7.6.1) and the hop-by-hop ones from a request that has
+// just come, so that policy selects and decides by what the origin will see; otherwise a client could have a
+// response stored under header fields that the origin never got. Host stays. Framing fields stay (the
+// session has read them). Costs nothing for a request without Connection or with keep-alive or close alone.
+void remove_connection_fields(storage::RequestHead& request);
 
 // Every field of the origin request but those of framing; Host is first. Expect is dropped (the caller
 // answers it), Via appended, Max-Forwards decremented for TRACE and OPTIONS.

@@ -3,11 +3,15 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "storage/base/clock.h"
 
 namespace freshet::revalidate {
+
+// How the edge names itself in Via, Cache-Status and as a target of Surrogate-Control.
+inline constexpr std::string_view kEdgeName = "freshet";
 
 // Responses with Set-Cookie. RFC 9111, 7.3 lets a cache store them like any other.
 enum class SetCookiePolicy {
@@ -32,7 +36,8 @@ struct PolicyOptions {
   // Targeted Cache-Control fields in the order of preference (RFC 9213, 2.2): the first that is there and
   // valid replaces Cache-Control and Expires.
   std::vector<std::string> targeted_fields{"CDN-Cache-Control"};
-  // Read max-age, no-store and stale-* from Surrogate-Control where no targeted field is valid.
+  // Where no targeted field is valid, Surrogate-Control (a W3C note: max-age, no-store) replaces
+  // Cache-Control and Expires.
   bool surrogate_control = true;
 
   // Client no-cache, no-store, max-age, max-stale, min-fresh and Pragma have no effect; only-if-cached has.

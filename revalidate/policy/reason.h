@@ -74,6 +74,7 @@ namespace freshet::revalidate {
   X(kStatusNotStored, "status-not-stored", "The status code needs explicit freshness to be stored.", "RFC 9111, 3") \
   X(kPartialNotStored, "partial-not-stored", "Partial responses are not stored.", "RFC 9111, 3.3")             \
   X(kNothingToReuse, "no-freshness-no-validator", "Neither fresh for any time nor possible to validate.", "RFC 9111, 3") \
+  X(kConnectionField, "connection-field", "Connection names a field that caching depends on.", "RFC 9110, 7.6.1") \
   X(kTooLarge, "too-large", "Larger than what is stored.", "")                                                 \
   X(kStoreFull, "store-full", "The store takes nothing now.", "")                                              \
   X(kIncomplete, "incomplete", "The response did not arrive whole.", "RFC 9111, 3.3")

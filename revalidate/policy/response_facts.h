@@ -5,6 +5,7 @@
 // DescribeResponse is the function object that stores call (storage::Describe).
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,7 +18,7 @@
 namespace freshet::revalidate {
 
 // Where the freshness lifetime comes from; RFC 9111, 4.2.1, in the order of preference.
-enum class LifetimeSource { kSharedMaxAge, kMaxAge, kExpires, kHeuristic, kNone };
+enum class LifetimeSource : std::uint8_t { kSharedMaxAge, kMaxAge, kExpires, kHeuristic, kNone };
 
 class ResponseFacts final : public storage::DerivedFacts {
  public:
@@ -48,6 +49,9 @@ class ResponseFacts final : public storage::DerivedFacts {
   bool validate_each_use = false;
   // Never used stale: must-revalidate, proxy-revalidate, s-maxage, no-cache (RFC 9111, 4.2.4 and 5.2.2).
   bool never_stale = false;
+  // The origin asks for stale-while-revalidate and nothing forbids it. s-maxage alone does not: an origin
+  // that writes both in one field means both (RFC 9111, 5.2.3).
+  bool stale_while_revalidate = false;
   bool request_had_credentials = false;
 
  private:

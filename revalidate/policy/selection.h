@@ -1,7 +1,9 @@
 // Selection: which of a key's stored responses was chosen by header fields like this request's (RFC 9111,
 // section 4.1). Values are compared after normalising what cannot change the meaning: whitespace, several
 // lines against one list, empty list elements; Accept-Encoding and Accept-Language also without regard to
-// case, order of equal weight kept. Pure; where nothing varies, nothing is looked at or allocated.
+// case and order (weights are what orders them; RFC 9110, 12.5.3 and 12.5.4). A response in the one language
+// that a request prefers to all others is selected whatever else either request would have taken. Pure;
+// where nothing varies, nothing is looked at or allocated.
 #pragma once
 
 #include <optional>
@@ -12,7 +14,8 @@
 namespace freshet::revalidate {
 
 // The selecting header fields of this response with the request's values; empty without Vary; nothing for
-// "Vary: *" (no later request matches) and for a Vary that cannot be read.
+// "Vary: *" (no later request matches), for a Vary that cannot be read, and where it names a field that the
+// edge writes anew for each client (X-Forwarded-For, Forwarded).
 [[nodiscard]] std::optional<storage::SelectingFields> selecting_fields(const storage::ResponseHead& response,
                                                                        const storage::RequestHead& request);
 // Of fields that another response of the same key varied by: the names of `like`, this request's values (so

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "revalidate/policy/policy_options.h"
 #include "storage/stored_response.h"
 
 namespace freshet::revalidate {
@@ -33,20 +34,32 @@ void apply_conditions(const Conditions& conditions, storage::HeaderFields& field
 // `variants` and `selected` as given to conditions_for(). RFC 9111, 4.3.4:
 //   a strong validator in the 304: the newest stored response with the same one, or none;
 //   only weak ones: the newest that corresponds;
-//   none at all: the stored response that was offered, if it was the only one.
+//   none at all: the stored response that was offered, if it was the only one (section 4.3.4 asks that it
+//   have no validator either; origins that answer 304 with nothing but a date are common, and the condition
+//   we sent can have meant that one only).
 [[nodiscard]] storage::StoredResponsePtr choose_304(const storage::VariantSet& variants,
                                                     const storage::StoredResponse* selected,
                                                     const storage::ResponseHead& head304);
 
 // The stored head updated by a 304 (RFC 9111, 3.2): each field of the 304 replaces the stored lines of that
 // name; what it omits stays. Not copied: hop-by-hop and proxy fields, what Connection, no-cache="…" and
-// private="…" name, Content-Length, Content-Range, Transfer-Encoding, and Content-Encoding (the stored bytes
-// are in the old coding). Age and times are the 304's; `sequence` becomes validated_at. Selecting fields
-// stay unless `reselected` gives new ones.
+// private="…" name, framing (Content-Length, Content-Range, Transfer-Encoding), what describes the stored
+// bytes (Content-Encoding, Content-MD5, Content-Digest, an entity tag where there is one), and Set-Cookie
+// unless the options allow it. Age and times are the 304's; `sequence` becomes validated_at. `request` is
+// the one that was answered: the selecting fields are taken from it where `old` was not selected by it or
+// Vary has changed.
 [[nodiscard]] storage::StoredHead freshened_head(const storage::StoredHead& old,
                                                  const storage::ResponseHead& head304,
+                                                 const storage::RequestHead& request,
                                                  storage::WallTime request_time,
-                                                 storage::WallTime response_time, storage::Sequence sequence);
+                                                 storage::WallTime response_time, storage::Sequence sequence,
+                                                 const PolicyOptions& options);
+
+// Whether the store may keep the freshened head for others: not where the 304 brought no-store or private,
+// or the request had Authorization or no-store and section 3.5 or 5.2.1.5 forbids. Then it serves this
+// request only, and the stored response stays as it was.
+[[nodiscard]] bool may_store_freshened(const storage::RequestHead& request, const storage::StoredHead& fresh,
+                                       const PolicyOptions& options);
 
 // A 200 to HEAD with the same validators and length (RFC 9111, 4.3.5): may update the stored response as a
 // 304 would. Otherwise the stored response is outdated and must be validated.
