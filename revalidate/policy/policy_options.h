@@ -1,0 +1,47 @@
+// PolicyOptions: what an operator may decide where RFC 9111 leaves it open (MAY, SHOULD, "heuristic").
+// Filled by the configuration, passed to every policy function, never changed while requests run.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "storage/base/clock.h"
+
+namespace freshet::revalidate {
+
+// How the edge names itself in Via, Cache-Status and as a target of Surrogate-Control.
+inline constexpr std::string_view kEdgeName = "freshet";
+
+// Responses with Set-Cookie. RFC 9111, 7.3 lets a cache store them like any other.
+enum class SetCookiePolicy {
+  kSafe,   // only where the origin speaks to shared caches: public, s-maxage or a targeted field
+  kRfc,    // to the letter: Set-Cookie decides nothing
+  kStrip,  // stored without Set-Cookie
+};
+
+struct PolicyOptions {
+  SetCookiePolicy set_cookie = SetCookiePolicy::kSafe;
+
+  // Heuristic freshness (RFC 9111, 4.2.2): this part of the time since Last-Modified, at most
+  // heuristic_max. 0 turns it off. A day is long enough to matter and short enough that a page nobody gave a
+  // lifetime is not wrong for a week.
+  double heuristic_fraction = 0.1;
+  storage::Seconds heuristic_max{86400};
+
+  // How long after expiry a stored response still stands in for an origin that fails, where neither side
+  // says otherwise (RFC 5861, section 4; RFC 9111, 4.2.4). 0 turns it off.
+  storage::Seconds stale_if_error{86400};
+
+  // Targeted Cache-Control fields in the order of preference (RFC 9213, 2.2): the first that is there and
+  // valid replaces Cache-Control and Expires.
+  std::vector<std::string> targeted_fields{"CDN-Cache-Control"};
+  // Where no targeted field is valid, Surrogate-Control (a W3C note: max-age, no-store) replaces
+  // Cache-Control and Expires.
+  bool surrogate_control = true;
+
+  // Client no-cache, no-store, max-age, max-stale, min-fresh and Pragma have no effect; only-if-cached has.
+  bool ignore_client_directives = false;
+};
+
+}  // namespace freshet::revalidate

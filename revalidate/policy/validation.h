@@ -1,0 +1,68 @@
+// Validation: asking the origin whether stored responses are still good, and taking its 304 (RFC 9111,
+// sections 4.3.1, 4.3.4, 4.3.5 and 3.2). A 304 is applied only where it fits the stored validators, and its
+// framing is never copied (G8). Pure.
+#pragma once
+
+#include <string>
+
+#include "revalidate/policy/policy_options.h"
+#include "storage/stored_response.h"
+
+namespace freshet::revalidate {
+
+// Conditions for the origin request; an empty string: no such field. Both empty: nothing can be validated,
+// ask without conditions.
+struct Conditions {
+  std::string if_none_match;
+  std::string if_modified_since;
+
+  [[nodiscard]] bool empty() const { return if_none_match.empty() && if_modified_since.empty(); }
+};
+
+// Most entity tags that one If-None-Match offers.
+inline constexpr std::size_t kMaxOfferedTags = 8;
+
+// What to send. `selected` (may be null after a vary-miss) is offered first, then the other variants that
+// have entity tags (RFC 9111, 4.3.1). If-Modified-Since goes along only where a single stored response is
+// offered and it has Last-Modified; also beside an entity tag.
+[[nodiscard]] Conditions conditions_for(const storage::VariantSet& variants,
+                                        const storage::StoredResponse* selected);
+// Replaces the client's If-None-Match and If-Modified-Since (and drops If-Range and Range).
+void apply_conditions(const Conditions& conditions, storage::HeaderFields& fields);
+
+// Which stored response a 304 confirms; null if none, and then the request is made again without conditions.
+// `variants` and `selected` as given to conditions_for(). RFC 9111, 4.3.4:
+//   a strong validator in the 304: the newest stored response with the same one, or none;
+//   only weak ones: the newest that corresponds;
+//   none at all: the stored response that was offered, if it was the only one (section 4.3.4 asks that it
+//   have no validator either; origins that answer 304 with nothing but a date are common, and the condition
+//   we sent can have meant that one only).
+[[nodiscard]] storage::StoredResponsePtr choose_304(const storage::VariantSet& variants,
+                                                    const storage::StoredResponse* selected,
+                                                    const storage::ResponseHead& head304);
+
+// The stored head updated by a 304 (RFC 9111, 3.2): each field of the 304 replaces the stored lines of that
+// name; what it omits stays. Not copied: hop-by-hop and proxy fields, what Connection, no-cache="…" and
+// private="…" name, framing (Content-Length, Content-Range, Transfer-Encoding), what describes the stored
+// bytes (Content-Encoding, Content-MD5, Content-Digest, an entity tag where there is one), and Set-Cookie
+// unless the options allow it. Age and times are the 304's; `sequence` becomes validated_at. `request` is
+// the one that was answered: the selecting fields are taken from it where `old` was not selected by it or
+// Vary has changed.
+[[nodiscard]] storage::StoredHead freshened_head(const storage::StoredHead& old,
+                                                 const storage::ResponseHead& head304,
+                                                 const storage::RequestHead& request,
+                                                 storage::WallTime request_time,
+                                                 storage::WallTime response_time, storage::Sequence sequence,
+                                                 const PolicyOptions& options);
+
+// Whether the store may keep the freshened head for others: not where the 304 brought no-store or private,
+// or the request had Authorization or no-store and section 3.5 or 5.2.1.5 forbids. Then it serves this
+// request only, and the stored response stays as it was.
+[[nodiscard]] bool may_store_freshened(const storage::RequestHead& request, const storage::StoredHead& fresh,
+                                       const PolicyOptions& options);
+
+// A 200 to HEAD with the same validators and length (RFC 9111, 4.3.5): may update the stored response as a
+// 304 would. Otherwise the stored response is outdated and must be validated.
+[[nodiscard]] bool head_confirms(const storage::StoredResponse& stored, const storage::ResponseHead& head);
+
+}  // namespace freshet::revalidate

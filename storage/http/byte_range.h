@@ -1,0 +1,52 @@
+// Byte ranges: Range and Content-Range (RFC 9110, section 14). resolve_ranges() turns what a client asked
+// for into places in a representation of known length. Pure; a Range that is malformed, of another unit or
+// of too many parts is ignored, as section 14.2 permits, and the whole is sent.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace freshet::storage {
+
+// Both ends included; first <= last < the length it was resolved against.
+struct ByteRange {
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+
+  [[nodiscard]] std::uint64_t size() const { return last - first + 1; }
+  friend bool operator==(const ByteRange&, const ByteRange&) = default;
+};
+
+enum class RangeOutcome {
+  kWhole,          // send the whole representation
+  kPartial,        // `ranges` has at least one
+  kUnsatisfiable,  // 416
+};
+
+struct ResolvedRanges {
+  RangeOutcome outcome = RangeOutcome::kWhole;
+  std::vector<ByteRange> ranges;  // as asked for, in order, unsatisfiable ones left out
+};
+
+// More parts than this, or parts that together are longer than the whole, are answered with the whole
+// (RFC 9110, 14.2: a server may ignore egregious range requests).
+inline constexpr std::size_t kMaxRanges = 32;
+
+[[nodiscard]] ResolvedRanges resolve_ranges(std::string_view range_value, std::uint64_t size);
+
+// "bytes 0-99/200", and "bytes */200" for a 416.
+void append_content_range(std::string& out, const ByteRange& range, std::uint64_t size);
+void append_unsatisfied_content_range(std::string& out, std::uint64_t size);
+
+struct ContentRange {
+  ByteRange range;
+  std::optional<std::uint64_t> size;  // nothing for "*"
+};
+// A 206's Content-Range in bytes; nothing if malformed, inconsistent, of another unit or unsatisfied.
+[[nodiscard]] std::optional<ContentRange> parse_content_range(std::string_view text);
+
+}  // namespace freshet::storage
