@@ -1,0 +1,185 @@
+#include "proxy/net/listener.h"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string>
+#include <string_view>
+#include <sys/stat.h>
+#include <system_error>
+#include <unistd.h>
+#include <utility>
+
+#include "storage/base/check.h"
+
+namespace freshet::proxy {
+
+using storage::Error;
+using storage::IoInterest;
+using storage::IoReady;
+using storage::Milliseconds;
+using storage::Result;
+
+namespace {
+
+// Connections accepted in one turn at most, so that a flood of them does not starve those that are served.
+constexpr int kAcceptBatch = 64;
+// How long a worker without descriptors to spare leaves the queue alone.
+constexpr Milliseconds kRest{100};
+
+std::string error_text(int error) {
+  std::string text = std::system_category().message(error);
+  if (!text.empty() && text[0] >= 'A' && text[0] <= 'Z') text[0] = static_cast<char>(text[0] - 'A' + 'a');
+  return text;
+}
+
+Error cannot_listen(const SocketAddress& address, std::string_view why) {
+  return Error{"cannot listen on " + address.text() + ": " + std::string(why)};
+}
+Error cannot_listen(const SocketAddress& address, int error) {
+  return cannot_listen(address, error_text(error));
+}
+
+bool set_option(const Descriptor& socket, int level, int name, int value) {
+  return setsockopt(socket.get(), level, name, &value, sizeof value) == 0;
+}
+
+Descriptor open_socket(int family) {
+  return Descriptor{socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+}
+
+// A socket bound to `address`, or the error number.
+int bind_tcp(const SocketAddress& address, bool share_port, Descriptor& made) {
+  made = open_socket(address.family());
+  if (!made.valid()) return errno;
+  if (!set_option(made, SOL_SOCKET, SO_REUSEADDR, 1)) return errno;
+  if (share_port && !set_option(made, SOL_SOCKET, SO_REUSEPORT, 1)) return errno;
+  // Inherited by what is accepted, which spares a system call for each connection.
+  if (!set_option(made, IPPROTO_TCP, TCP_NODELAY, 1)) return errno;
+  const bool any_v6 = address.family() == AF_INET6 && address.ip() == IpAddress{};
+  if (any_v6 && !set_option(made, IPPROTO_IPV6, IPV6_V6ONLY, 0)) return errno;
+  return bind(made.get(), address.raw(), address.raw_size()) == 0 ? 0 : errno;
+}
+
+// Whether the port is free, found with a socket that shares it with nobody.
+int probe(const SocketAddress& address) {
+  Descriptor alone;
+  return bind_tcp(address, false, alone);
+}
+
+Result<std::vector<Descriptor>> open_tcp(SocketAddress address, std::size_t count, int backlog) {
+  int error = probe(address);
+  if (error == EAFNOSUPPORT && address.ip() == IpAddress{}) {  // "*" where there is no IPv6
+    address = SocketAddress::of(*IpAddress::parse("0.0.0.0"), address.port());
+    error = probe(address);
+  }
+  if (error != 0) return cannot_listen(address, error);
+  std::vector<Descriptor> sockets;
+  while (sockets.size() < count) {
+    Descriptor socket;
+    error = bind_tcp(address, true, socket);
+    if (error == 0 && listen(socket.get(), backlog) != 0) error = errno;
+    if (error != 0) return cannot_listen(address, error);
+    if (sockets.empty()) address = local_address(socket);
+    sockets.push_back(std::move(socket));
+  }
+  return sockets;
+}
+
+// Removes what a process that is gone left behind. An empty text, or why the path cannot be had.
+std::string clear_path(const SocketAddress& address, const std::string& path) {
+  struct stat found {};
+  if (lstat(path.c_str(), &found) != 0) return errno == ENOENT ? "" : error_text(errno);
+  if (!S_ISSOCK(found.st_mode)) return "the path exists and is not a socket";
+  const Descriptor client = open_socket(AF_UNIX);
+  if (!client.valid()) return error_text(errno);
+  if (connect(client.get(), address.raw(), address.raw_size()) == 0 || errno == EAGAIN) {
+    return error_text(EADDRINUSE);
+  }
+  if (errno != ECONNREFUSED) return error_text(errno);
+  return unlink(path.c_str()) == 0 ? "" : error_text(errno);
+}
+
+// Workers share one queue of a unix socket.
+Result<std::vector<Descriptor>> open_unix(const SocketAddress& address, std::size_t count,
+                                          const ListenOptions& options) {
+  const std::string path(address.path());
+  const std::string trouble = clear_path(address, path);
+  if (!trouble.empty()) return cannot_listen(address, trouble);
+  Descriptor first = open_socket(AF_UNIX);
+  // Until listen() nobody can connect, so nobody comes in before the permissions are set.
+  if (!first.valid() || bind(first.get(), address.raw(), address.raw_size()) != 0 ||
+      chmod(path.c_str(), options.unix_mode) != 0 || listen(first.get(), options.backlog) != 0) {
+    return cannot_listen(address, errno);
+  }
+  std::vector<Descriptor> sockets;
+  sockets.push_back(std::move(first));
+  while (sockets.size() < count) {
+    Descriptor copy{fcntl(sockets[0].get(), F_DUPFD_CLOEXEC, 0)};
+    if (!copy.valid()) return cannot_listen(address, errno);
+    sockets.push_back(std::move(copy));
+  }
+  return sockets;
+}
+
+}  // namespace
+
+Result<std::vector<Descriptor>> open_listening_sockets(const SocketAddress& address, std::size_t count,
+                                                       const ListenOptions& options) {
+  FRESHET_CHECK(count > 0);
+  return address.is_unix() ? open_unix(address, count, options) : open_tcp(address, count, options.backlog);
+}
+
+SocketAddress local_address(const Descriptor& socket) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  FRESHET_CHECK(getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
+  return SocketAddress::of(address, size);
+}
+
+Listener::Listener(storage::IoLoop& loop, Descriptor socket, Accepted accepted)
+    : socket_(std::move(socket)),
+      accepted_(std::move(accepted)),
+      watch_(loop.watch(socket_.get(), IoInterest::kRead, [this](IoReady) { accept_batch(); })),
+      rested_(loop.timer([this] { watch_->set_interest(IoInterest::kRead); })) {}
+
+Listener::~Listener() = default;
+
+void Listener::accept_batch() {
+  for (int i = 0; i < kAcceptBatch; ++i) {
+    sockaddr_storage peer{};
+    socklen_t size = sizeof peer;
+    Descriptor accepted{
+        accept4(socket_.get(), reinterpret_cast<sockaddr*>(&peer), &size, SOCK_NONBLOCK | SOCK_CLOEXEC)};
+    if (accepted.valid()) {
+      accepted_(std::move(accepted), SocketAddress::of(peer, size));
+      continue;
+    }
+    switch (errno) {
+      case EAGAIN:
+        return;
+      // This one went before we took it (accept(2), "Error handling"); the next may be well.
+      case EINTR:
+      case ECONNABORTED:
+      case EPERM:
+      case EPROTO:
+      case ENETDOWN:
+      case ENETUNREACH:
+      case EHOSTDOWN:
+      case EHOSTUNREACH:
+        break;
+      default:
+        return rest(errno);  // no descriptors, no memory
+    }
+  }
+}
+
+// The connections stay in the queue; asking again at once would only burn the processor.
+void Listener::rest(int error) {
+  log_.log(storage::LogLevel::kWarning, "cannot accept connections: " + error_text(error));
+  watch_->set_interest(IoInterest::kNone);
+  rested_->arm(kRest);
+}
+
+}  // namespace freshet::proxy

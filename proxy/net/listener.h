@@ -1,0 +1,60 @@
+// Listening sockets, and the Listener that accepts from one on a worker's loop.
+//
+// Each worker listens on a socket of its own (SO_REUSEPORT), opened together at start-up, so that a port
+// which somebody else holds is found then: with SO_REUSEPORT alone a second bind would succeed silently. A
+// unix socket that nobody answers on is replaced; one that answers is in use.
+//
+// A Listener is owned by its worker and used on its thread; it is not destroyed from inside its own callback.
+// Its destructor closes the socket.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "proxy/net/descriptor.h"
+#include "proxy/net/socket_address.h"
+#include "storage/base/io_loop.h"
+#include "storage/base/log.h"
+#include "storage/base/result.h"
+
+namespace freshet::proxy {
+
+struct ListenOptions {
+  int backlog = 4096;         // the kernel caps it at net.core.somaxconn
+  unsigned unix_mode = 0660;  // permissions of a unix socket
+};
+
+// `count` sockets (at least 1) on one address, non-blocking and listening. With port 0 all are on the port
+// that the first one got. The error is one line: "cannot listen on 127.0.0.1:80: permission denied".
+[[nodiscard]] storage::Result<std::vector<Descriptor>> open_listening_sockets(
+    const SocketAddress& address, std::size_t count, const ListenOptions& options = {});
+
+// The address that a socket is bound to, its port known.
+[[nodiscard]] SocketAddress local_address(const Descriptor& socket);
+
+class Listener {
+ public:
+  // The socket is non-blocking; TCP_NODELAY is set.
+  using Accepted = std::function<void(Descriptor socket, const SocketAddress& peer)>;
+
+  Listener(storage::IoLoop& loop, Descriptor socket, Accepted accepted);
+  ~Listener();
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+
+  [[nodiscard]] SocketAddress address() const { return local_address(socket_); }
+
+ private:
+  void accept_batch();
+  void rest(int error);
+
+  const Descriptor socket_;
+  const Accepted accepted_;
+  storage::LogLimiter log_{storage::Milliseconds{5000}};
+  std::unique_ptr<storage::IoWatch> watch_;
+  std::unique_ptr<storage::IoTimer> rested_;
+};
+
+}  // namespace freshet::proxy
