@@ -215,8 +215,9 @@ std::size_t CurlTransfer::on_read(char* buffer, std::size_t one, std::size_t cap
   return transfer.upload_bytes(buffer, one * capacity);
 }
 
-int CurlTransfer::on_request(void* self, char* /*ip*/, char* /*local_ip*/, int /*port*/, int /*local_port*/) {
+int CurlTransfer::on_request(void* self, char* ip, char* local_ip, int /*port*/, int local_port) {
   auto& transfer = *static_cast<CurlTransfer*>(self);
+  transfer.ends_.assign(ip).append(" ").append(local_ip).append(" ").append(std::to_string(local_port));
   return transfer.handler_ != nullptr && transfer.may_send() ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
@@ -249,14 +250,10 @@ bool CurlTransfer::may_send() {
   connects_ = connects;
   if (fresh) {
     counters_.add(Counter::kOriginConnections);
-  } else {
-    curl_socket_t descriptor = CURL_SOCKET_BAD;
-    curl_easy_getinfo(easy_, CURLINFO_ACTIVESOCKET, &descriptor);
-    if (!idle_.take(descriptor)) {
-      allowed_to_send_ = again;
-      want_fresh_ = true;
-      return false;
-    }
+  } else if (!idle_.take(ends_)) {
+    allowed_to_send_ = again;
+    want_fresh_ = true;
+    return false;
   }
   if (!again) {
     handler_->on_sent();
@@ -451,7 +448,7 @@ CurlTransfer::Verdict CurlTransfer::verdict(CURLcode code) {
   if (code == CURLE_OK) {
     curl_socket_t descriptor = CURL_SOCKET_BAD;
     curl_easy_getinfo(easy_, CURLINFO_ACTIVESOCKET, &descriptor);
-    if (descriptor != CURL_SOCKET_BAD) idle_.went_idle(descriptor);
+    if (descriptor != CURL_SOCKET_BAD) idle_.went_idle(ends_, descriptor);
   }
   return verdict;
 }

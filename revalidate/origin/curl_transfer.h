@@ -61,7 +61,7 @@ class CurlTransfer {
   static std::size_t on_header(char* bytes, std::size_t one, std::size_t size, void* self);
   static std::size_t on_write(char* bytes, std::size_t one, std::size_t size, void* self);
   static std::size_t on_read(char* buffer, std::size_t one, std::size_t capacity, void* self);
-  static int on_request(void* self, char*, char*, int, int);
+  static int on_request(void* self, char* ip, char* local_ip, int port, int local_port);
   static int on_text(CURL*, curl_infotype type, char* text, std::size_t size, void* self);
   static int on_close(void* idle, curl_socket_t descriptor);
 
@@ -110,6 +110,7 @@ class CurlTransfer {
   bool forbids_reuse_ = false;
   bool fresh_connect_ = false;
   long connects_ = 0;
+  std::string ends_;  // of the connection in use: both addresses and ports
   std::uint64_t uploaded_ = 0;
   std::uint64_t received_ = 0;      // body bytes without chunk framing
   std::size_t handed_on_ = 0;       // of the bytes that curl will show once more after a pause

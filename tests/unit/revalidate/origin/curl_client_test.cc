@@ -206,7 +206,7 @@ TEST_F(CurlClientTest, UploadsChunkedAndWaitsForTheSource) {
   upload.at_end = UploadSource::Next::kEnd;
   call->upload_ready();
   ASSERT_TRUE(loop_.run_until([&] { return recorder.ended(); }));
-  EXPECT_EQ(head, "POST / HTTP/1.1\r\nHost: origin.test\r\nTransfer-Encoding: chunked\r\n\r\n");
+  EXPECT_EQ(head, "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nHost: origin.test\r\n\r\n");
   EXPECT_EQ(got, "5\r\nhello\r\n0\r\n\r\n");
   EXPECT_EQ(recorder.completed, 1);
 }
