@@ -22,9 +22,9 @@ struct Conditions {
 // Most entity tags that one If-None-Match offers.
 inline constexpr std::size_t kMaxOfferedTags = 8;
 
-// What to send. `selected` (may be null after a vary-miss) is offered first, then the other variants that
-// have entity tags (RFC 9111, 4.3.1). If-Modified-Since goes along only where a single stored response is
-// offered and it has Last-Modified; also beside an entity tag.
+// What to send. Where a stored response was selected, it alone is offered: its entity tag, and its
+// Last-Modified beside it or instead. After a vary-miss (`selected` null) the entity tags of all variants
+// are, newest first (RFC 9111, 4.3.1): the origin may know one of them for the answer to this request too.
 [[nodiscard]] Conditions conditions_for(const storage::VariantSet& variants,
                                         const storage::StoredResponse* selected);
 // Replaces the client's If-None-Match and If-Modified-Since (and drops If-Range and Range).

@@ -1,0 +1,33 @@
+#include "revalidate/policy/error_reuse.h"
+
+#include <algorithm>
+
+#include "revalidate/policy/freshness.h"
+
+namespace freshet::revalidate {
+
+using storage::Milliseconds;
+using storage::Seconds;
+
+bool is_replaceable_error(int status) {
+  return status == 500 || status == 502 || status == 503 || status == 504;
+}
+
+ErrorReuse decide_error_reuse(const RequestFacts& request, const ResponseFacts& stored, storage::WallTime now,
+                              const PolicyOptions& options) {
+  const Milliseconds left = remaining_freshness(stored, now);
+  ErrorReuse result;
+  result.age = current_age(stored, now);
+  result.ttl = std::chrono::floor<Seconds>(left);
+  if (!request.may_use_store() || !may_reuse_for(request, stored)) return result;
+
+  const std::optional<Seconds>& stated = stored.directives.stale_if_error;
+  Seconds grace = stated.value_or(options.stale_if_error);
+  if (request.directives.stale_if_error) grace = std::min(grace, *request.directives.stale_if_error);
+  const bool fresh = left > Milliseconds{0} && !stored.directives.no_cache;
+  result.serve_stale = fresh || (!stored.never_stale && grace > Seconds{0} && -left <= grace);
+  if (result.serve_stale) result.reason = stated ? Reason::kStaleIfError : Reason::kStaleOnError;
+  return result;
+}
+
+}  // namespace freshet::revalidate

@@ -1,0 +1,158 @@
+#include "revalidate/policy/selection.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "storage/http/field_syntax.h"
+
+namespace freshet::revalidate {
+
+namespace {
+
+using storage::FieldName;
+using storage::RequestHead;
+using storage::SelectingField;
+using storage::SelectingFields;
+
+// What the edge writes into the origin's request for each client: a response that varies by it is nobody
+// else's.
+bool is_rewritten_per_client(std::string_view lower_name) {
+  return lower_name == "x-forwarded-for" || lower_name == "forwarded";
+}
+
+std::string lower_case(std::string_view text) {
+  std::string lower(text);
+  std::transform(lower.begin(), lower.end(), lower.begin(), storage::ascii_lower);
+  return lower;
+}
+
+// One member of Accept-Encoding or Accept-Language: no whitespace, lower case, "q=1" left out.
+std::string weighted_member(std::string_view element) {
+  std::string member;
+  for (const char c : element) {
+    if (c != ' ' && c != '\t') member.push_back(storage::ascii_lower(c));
+  }
+  for (const std::string_view weight : {";q=1", ";q=1.0", ";q=1.00", ";q=1.000"}) {
+    if (std::string_view(member).ends_with(weight)) {
+      member.resize(member.size() - weight.size());
+      break;
+    }
+  }
+  return member;
+}
+
+std::string join(const std::vector<std::string>& members) {
+  std::string joined;
+  for (const std::string& member : members) {
+    if (!joined.empty()) joined.append(",");
+    joined.append(member);
+  }
+  return joined;
+}
+
+// q as thousandths; RFC 9110, 12.4.2. Malformed counts as 1.
+int weight_of(std::string_view member) {
+  const std::size_t at = member.find(";q=");
+  if (at == std::string_view::npos) return 1000;
+  const std::string_view q = member.substr(at + 3);
+  if (q.empty() || q[0] != '0') return 1000;
+  int weight = 0;
+  int unit = 100;
+  for (std::size_t i = 2; i < q.size() && unit > 0 && q[i] >= '0' && q[i] <= '9'; ++i, unit /= 10) {
+    weight += unit * (q[i] - '0');
+  }
+  return weight;
+}
+
+// Whether the request wants `language` more than any other (RFC 9110, 12.5.4).
+bool prefers_language(const RequestHead& request, std::string_view language) {
+  const auto accepted = normalised_value(request, "accept-language");
+  if (!accepted) return false;
+  int wanted = 0;
+  int others = 0;
+  storage::ListReader reader(*accepted);
+  std::string_view member;
+  while (reader.next(member)) {
+    const bool same = storage::equals_ignoring_case(member.substr(0, member.find(';')), language);
+    int& best = same ? wanted : others;
+    best = std::max(best, weight_of(member));
+  }
+  return wanted > others;
+}
+
+bool language_matches(const storage::StoredHead& stored, const RequestHead& request) {
+  const auto language = stored.response.fields.first(FieldName::kContentLanguage);
+  if (!language || language->empty() || language->find(',') != std::string_view::npos) return false;
+  return stored.response.fields.count(FieldName::kContentLanguage) == 1 &&
+         prefers_language(request, *language);
+}
+
+}  // namespace
+
+std::optional<std::string> normalised_value(const RequestHead& request, std::string_view lower_case_name) {
+  const FieldName id = storage::intern_field_name(lower_case_name);
+  const bool weighted = id == FieldName::kAcceptEncoding || id == FieldName::kAcceptLanguage;
+  bool present = false;
+  std::vector<std::string> members;
+  for (const storage::HeaderFields::Line line : request.fields) {
+    if (line.id != id) continue;
+    if (id == FieldName::kOther && !storage::equals_ignoring_case(line.name, lower_case_name)) continue;
+    present = true;
+    storage::ListReader reader(line.value);
+    std::string_view element;
+    while (reader.next(element)) {
+      members.push_back(weighted ? weighted_member(element) : std::string(element));
+    }
+  }
+  if (!present) return std::nullopt;
+  if (weighted) {
+    std::sort(members.begin(), members.end());
+    members.erase(std::unique(members.begin(), members.end()), members.end());
+  }
+  return join(members);
+}
+
+std::optional<SelectingFields> selecting_fields(const storage::ResponseHead& response,
+                                                const RequestHead& request) {
+  SelectingFields selecting;
+  bool unusable = false;
+  storage::for_each_element(response.fields, FieldName::kVary, [&](std::string_view element) {
+    std::string name = lower_case(element);
+    // "*" is a token character, so this says it apart.
+    unusable |= name == "*" || !storage::is_token(name) || is_rewritten_per_client(name);
+    selecting.push_back({std::move(name), std::nullopt});
+  });
+  if (unusable) return std::nullopt;
+  const auto by_name = [](const SelectingField& a, const SelectingField& b) { return a.name < b.name; };
+  std::sort(selecting.begin(), selecting.end(), by_name);
+  selecting.erase(std::unique(selecting.begin(), selecting.end()), selecting.end());
+  for (SelectingField& field : selecting) field.value = normalised_value(request, field.name);
+  return selecting;
+}
+
+SelectingFields selecting_fields_like(const SelectingFields& like, const RequestHead& request) {
+  SelectingFields selecting;
+  selecting.reserve(like.size());
+  for (const SelectingField& field : like) {
+    selecting.push_back({field.name, normalised_value(request, field.name)});
+  }
+  return selecting;
+}
+
+bool matches(const storage::StoredHead& stored, const RequestHead& request) {
+  for (const SelectingField& field : stored.selecting) {
+    if (field.name == "*") return false;
+    if (normalised_value(request, field.name) == field.value) continue;
+    if (field.name != "accept-language" || !language_matches(stored, request)) return false;
+  }
+  return true;
+}
+
+storage::StoredResponsePtr select(const storage::VariantSet& variants, const RequestHead& request) {
+  for (const storage::StoredResponsePtr& stored : variants) {
+    if (matches(stored->head(), request)) return stored;
+  }
+  return nullptr;
+}
+
+}  // namespace freshet::revalidate

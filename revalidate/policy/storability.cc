@@ -1,0 +1,170 @@
+#include "revalidate/policy/storability.h"
+
+#include <algorithm>
+#include <array>
+
+#include "revalidate/policy/cache_control.h"
+#include "revalidate/policy/forwarding.h"
+#include "revalidate/policy/freshness.h"
+#include "revalidate/policy/selection.h"
+#include "storage/base/check.h"
+#include "storage/http/entity_tag.h"
+#include "storage/http/field_syntax.h"
+#include "storage/http/http_date.h"
+#include "storage/http/status_code.h"
+
+namespace freshet::revalidate {
+
+namespace {
+
+using storage::FieldName;
+using storage::HeaderFields;
+using storage::ResponseHead;
+using storage::Seconds;
+
+// Final status codes whose caching requirements we know and follow (RFC 9111, 3: "understood").
+bool is_understood(int status) {
+  return status >= 200 && status != 206 && status != 304 && storage::reason_phrase(status) != "Unknown";
+}
+
+// RFC 9110, 15.1, less 206.
+bool is_cacheable_by_default(int status) {
+  constexpr std::array kStatuses = {200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501};
+  return std::find(kStatuses.begin(), kStatuses.end(), status) != kStatuses.end();
+}
+
+// Fields that say how the stored bytes are to be read and when they may be used: a response is not stored
+// without one of these that it came with.
+bool is_essential(FieldName name) {
+  switch (name) {
+    case FieldName::kCacheControl:
+    case FieldName::kCdnCacheControl:
+    case FieldName::kSurrogateControl:
+    case FieldName::kContentEncoding:
+    case FieldName::kContentRange:
+    case FieldName::kContentType:
+    case FieldName::kDate:
+    case FieldName::kETag:
+    case FieldName::kExpires:
+    case FieldName::kLastModified:
+    case FieldName::kVary:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool any_essential(const std::vector<std::string>& names) {
+  return std::any_of(names.begin(), names.end(),
+                     [](const std::string& name) { return is_essential(storage::intern_field_name(name)); });
+}
+
+bool connection_names_essential(const HeaderFields& fields) {
+  bool found = false;
+  storage::for_each_element(fields, FieldName::kConnection, [&](std::string_view name) {
+    found |= is_essential(storage::intern_field_name(name));
+  });
+  return found;
+}
+
+bool has_validator(const ResponseHead& response, storage::WallTime now) {
+  const auto tag = response.fields.first(FieldName::kETag);
+  if (tag && storage::parse_entity_tag(*tag)) return true;
+  const auto modified = response.fields.first(FieldName::kLastModified);
+  return modified && storage::parse_http_date(*modified, now);
+}
+
+// RFC 9111, 3, last point: what entitles a cache to store.
+bool is_entitled(const ResponseHead& response, const ResponseDirectives& d) {
+  using Source = ResponseDirectives::Source;
+  if (d.is_public || d.max_age || d.s_maxage || is_cacheable_by_default(response.status)) return true;
+  return d.source != Source::kTargeted && d.source != Source::kSurrogate &&
+         response.fields.has(FieldName::kExpires);
+}
+
+// Why the request, the status or a directive forbids to store; kNone where nothing does.
+Reason prohibition(const storage::RequestHead& request, const ResponseHead& response,
+                   const ResponseDirectives& d, const PolicyOptions& options) {
+  if (request.method != storage::Method::kGet) return Reason::kMethodNotStored;
+  if (!options.ignore_client_directives && parse_request_directives(request.fields).no_store) {
+    return Reason::kClientNoStore;
+  }
+  if (response.status == 206) return Reason::kPartialNotStored;
+  if (response.status < 200 || response.status == 304) return Reason::kStatusNotStored;
+  if (d.must_understand && !is_understood(response.status)) return Reason::kStatusNotUnderstood;
+  // RFC 9111, 5.2.2.3: with must-understand, no-store is for caches that do not understand.
+  if (d.no_store && !d.must_understand) return Reason::kNoStore;
+  if (d.is_private || any_essential(d.private_fields)) return Reason::kPrivate;
+  if (request.fields.has(FieldName::kAuthorization) && !d.is_public && !d.must_revalidate && !d.s_maxage) {
+    return Reason::kAuthorizationNotStored;
+  }
+  if (!selecting_fields(response, request)) return Reason::kVaryStar;
+  if (connection_names_essential(response.fields)) return Reason::kConnectionField;
+  if (!is_entitled(response, d)) return Reason::kStatusNotStored;
+  if (options.set_cookie == SetCookiePolicy::kSafe && response.fields.has(FieldName::kSetCookie) &&
+      !d.addresses_shared_caches()) {
+    return Reason::kSetCookie;
+  }
+  return Reason::kNone;
+}
+
+std::vector<std::string> withheld_fields(const ResponseHead& response, const ResponseDirectives& d,
+                                         const PolicyOptions& options) {
+  std::vector<std::string> withheld = d.private_fields;
+  withheld.insert(withheld.end(), d.no_cache_fields.begin(), d.no_cache_fields.end());
+  if (options.set_cookie == SetCookiePolicy::kStrip && response.fields.has(FieldName::kSetCookie)) {
+    withheld.emplace_back("set-cookie");
+  }
+  return withheld;
+}
+
+}  // namespace
+
+StoreDecision decide_storable(const storage::RequestHead& request, const ResponseHead& response,
+                              storage::WallTime response_time, const PolicyOptions& options) {
+  const ResponseDirectives d = parse_response_directives(response.fields, options);
+  StoreDecision decision;
+  decision.reason = prohibition(request, response, d, options);
+  if (decision.reason != Reason::kNone) return decision;
+
+  // no-cache="ETag" cannot be followed by leaving the field out: validate the whole instead.
+  const bool no_cache = d.no_cache || any_essential(d.no_cache_fields);
+  const bool fresh = freshness_lifetime(response, d, response_time, options).value > Seconds{0};
+  const bool stale_use = d.stale_while_revalidate && *d.stale_while_revalidate > Seconds{0};
+  const bool usable = !no_cache && (fresh || stale_use);
+  if (!usable && !has_validator(response, response_time)) {
+    decision.reason = Reason::kNothingToReuse;
+    return decision;
+  }
+  decision.store = true;
+  decision.reason = usable ? Reason::kStored : Reason::kStoredForValidation;
+  decision.withheld = withheld_fields(response, d, options);
+  std::erase_if(decision.withheld,
+                [](const std::string& name) { return is_essential(storage::intern_field_name(name)); });
+  return decision;
+}
+
+storage::StoredHead make_stored_head(const storage::CacheKey& key, const storage::RequestHead& request,
+                                     const ResponseHead& response, const StoreDecision& decision,
+                                     storage::WallTime request_time, storage::WallTime response_time) {
+  FRESHET_CHECK(decision.store);
+  storage::StoredHead head;
+  head.key = key;
+  head.selecting = selecting_fields(response, request).value_or(storage::SelectingFields{});
+  head.response.status = response.status;
+  head.response.reason = response.reason;
+  head.response.fields = end_to_end_fields(response.fields);
+  head.response.fields.remove(FieldName::kAge);
+  for (const std::string& name : decision.withheld) head.response.fields.remove(name);
+  if (!head.response.fields.has(FieldName::kDate)) {
+    head.response.fields.add(FieldName::kDate, storage::format_http_date(response_time));
+  }
+  head.request_time = request_time;
+  head.response_time = response_time;
+  head.age_received = parse_age(response.fields);
+  head.request_had_credentials =
+      request.fields.has(FieldName::kAuthorization) || request.fields.has(FieldName::kCookie);
+  return head;
+}
+
+}  // namespace freshet::revalidate
