@@ -1,0 +1,333 @@
+#include "storage/rocksdb/database.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <rocksdb/db.h>
+#include <rocksdb/write_batch.h>
+#include <set>
+#include <utility>
+
+#include "storage/base/log.h"
+#include "storage/rocksdb/database_options.h"
+
+namespace freshet::storage {
+
+namespace {
+
+constexpr const char* kHeads = "responses";
+constexpr const char* kBodies = "bodies";
+constexpr const char* kState = "state";
+constexpr const char* kFormatKey = "format";
+constexpr const char* kIdPrefix = "ids/";
+constexpr std::uint64_t kSmallestLimit = 16ULL * 1024 * 1024;
+
+rocksdb::Slice slice(std::string_view bytes) {
+  return {bytes.data(), bytes.size()};
+}
+std::string_view view(const rocksdb::Slice& bytes) {
+  return {bytes.data(), bytes.size()};
+}
+
+ReadStatus read_status(const rocksdb::Status& status) {
+  if (status.ok()) return ReadStatus::kFound;
+  if (status.IsNotFound()) return ReadStatus::kMissing;
+  if (status.IsIncomplete()) return ReadStatus::kWouldBlock;
+  return status.IsCorruption() ? ReadStatus::kDamaged : ReadStatus::kFailed;
+}
+
+rocksdb::ReadOptions read_options(bool cache_only) {
+  rocksdb::ReadOptions read;
+  if (cache_only) read.read_tier = rocksdb::kBlockCacheTier;
+  return read;
+}
+
+Status to_status(const rocksdb::Status& status) {
+  return status.ok() ? Status() : Status(Error{status.ToString()});
+}
+
+// A block of the cache, pinned as long as a chunk needs it. The slice goes first: it gives the block back
+// to the cache.
+struct PinnedRecord {
+  explicit PinnedRecord(std::shared_ptr<rocksdb::Cache> owner) : cache(std::move(owner)) {}
+  std::shared_ptr<rocksdb::Cache> cache;
+  rocksdb::PinnableSlice slice;
+};
+
+Error version_error(const std::string& directory, const std::string& found) {
+  return {"cache directory " + directory + " has store format version " + found +
+          ", this program reads version " + std::to_string(kFormatVersion) +
+          "; move it away or name another directory"};
+}
+
+std::string describe_version(const std::string& value) {
+  const auto version = decode_u32(value);
+  return version ? std::to_string(*version) : "unknown";
+}
+
+Error open_error(const std::string& directory, const rocksdb::Status& status) {
+  const std::string text = status.ToString();
+  if (status.IsIOError() && text.find("LOCK") != std::string::npos &&
+      text.find("lock") != std::string::npos) {
+    return {"cache directory " + directory + " is in use by another process (" + text + ")"};
+  }
+  return {"cannot open the store in " + directory + ": " + text};
+}
+
+// A store of another version may have other families, which RocksDB would refuse with words of its own.
+Status check_families(const std::string& directory) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(directory + "/CURRENT", ignored)) return {};
+  std::vector<std::string> names;
+  const rocksdb::Status listed = rocksdb::DB::ListColumnFamilies({}, directory, &names);
+  if (!listed.ok()) return Error{open_error(directory, listed)};
+  const std::set<std::string> ours{rocksdb::kDefaultColumnFamilyName, kHeads, kBodies, kState};
+  const bool known = std::all_of(names.begin(), names.end(),
+                                 [&ours](const std::string& name) { return ours.count(name) > 0; });
+  return known ? Status() : Status(version_error(directory, "unknown"));
+}
+
+}  // namespace
+
+struct Database::Rocks {
+  Rocks(DatabaseOptions given, Counters& counters)
+      : options(std::move(given)),
+        budget(divide_budget(options.byte_limit, options.memory)),
+        cache(make_block_cache(options.memory)),
+        filter(floor, counters) {}
+  ~Rocks() {
+    if (!db) return;
+    for (rocksdb::ColumnFamilyHandle* family : {default_family, heads, bodies, state}) {
+      if (family != nullptr) db->DestroyColumnFamilyHandle(family);
+    }
+    db->Close();
+  }
+  Rocks(const Rocks&) = delete;
+  Rocks& operator=(const Rocks&) = delete;
+
+  const DatabaseOptions options;
+  const DiskBudget budget;
+  const std::shared_ptr<rocksdb::Cache> cache;
+  std::atomic<std::uint64_t> floor{0};
+  std::atomic<bool> dropped{false};
+  std::atomic<std::uint64_t> body_limit{0};
+  DeadHeadFilter filter;
+  std::unique_ptr<rocksdb::DB> db;
+  rocksdb::ColumnFamilyHandle* default_family = nullptr;
+  rocksdb::ColumnFamilyHandle* heads = nullptr;
+  rocksdb::ColumnFamilyHandle* bodies = nullptr;
+  rocksdb::ColumnFamilyHandle* state = nullptr;
+
+  rocksdb::Status open();
+  Status check_format();
+  [[nodiscard]] std::uint64_t file_bytes(rocksdb::ColumnFamilyHandle* family) const;
+};
+
+rocksdb::Status Database::Rocks::open() {
+  body_limit = budget.bodies(options.byte_limit, 0);
+  rocksdb::DBOptions db_options = make_db_options(options, budget, cache);
+  db_options.listeners.push_back(std::make_shared<DropListener>(dropped));
+  const std::vector<rocksdb::ColumnFamilyDescriptor> families{
+      {rocksdb::kDefaultColumnFamilyName, make_state_options()},
+      {kHeads, make_head_options(budget, cache, &filter)},
+      {kBodies, make_body_options(budget, cache, body_limit)},
+      {kState, make_state_options()}};
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* opened = nullptr;
+  const rocksdb::Status status =
+      rocksdb::DB::Open(db_options, options.directory, families, &handles, &opened);
+  if (!status.ok()) return status;
+  db.reset(opened);
+  default_family = handles[0];
+  heads = handles[1];
+  bodies = handles[2];
+  state = handles[3];
+  return status;
+}
+
+Status Database::Rocks::check_format() {
+  std::string found;
+  const rocksdb::Status read = db->Get({}, state, kFormatKey, &found);
+  if (read.ok()) {
+    if (decode_u32(found) == kFormatVersion) return {};
+    return version_error(options.directory, describe_version(found));
+  }
+  if (!read.IsNotFound()) return open_error(options.directory, read);
+  // A new store, or one whose making was cut short before its first write.
+  const std::unique_ptr<rocksdb::Iterator> any(db->NewIterator({}, bodies));
+  any->SeekToFirst();
+  if (any->Valid()) return version_error(options.directory, "unknown");
+  rocksdb::WriteOptions synced;
+  synced.sync = true;
+  const rocksdb::Status written = db->Put(synced, state, kFormatKey, encode_u32(kFormatVersion));
+  return written.ok() ? Status() : Status(open_error(options.directory, written));
+}
+
+std::uint64_t Database::Rocks::file_bytes(rocksdb::ColumnFamilyHandle* family) const {
+  std::uint64_t bytes = 0;
+  db->GetIntProperty(family, rocksdb::DB::Properties::kLiveSstFilesSize, &bytes);
+  return bytes;
+}
+
+Database::Database(std::unique_ptr<Rocks> rocks) : rocks_(std::move(rocks)) {}
+Database::~Database() = default;
+
+Result<std::unique_ptr<Database>> Database::open(const DatabaseOptions& options, Counters& counters) {
+  if (options.byte_limit < kSmallestLimit) {
+    return Error{"the disk limit of the store in " + options.directory + " is " +
+                 std::to_string(options.byte_limit) + " bytes; at least " + std::to_string(kSmallestLimit) +
+                 " are needed"};
+  }
+  std::error_code failure;
+  std::filesystem::create_directories(options.directory, failure);
+  if (failure) return Error{"cannot create cache directory " + options.directory + ": " + failure.message()};
+  if (Status families = check_families(options.directory); !families.ok()) return Error{families.error()};
+  auto rocks = std::make_unique<Rocks>(options, counters);
+  const rocksdb::Status opened = rocks->open();
+  if (!opened.ok()) return open_error(options.directory, opened);
+  if (Status format = rocks->check_format(); !format.ok()) return Error{format.error()};
+  std::unique_ptr<Database> database(new Database(std::move(rocks)));
+  database->update_floor();
+  database->adopt_limits();
+  return database;
+}
+
+ReadStatus Database::scan_heads(
+    const Digest128& key, bool cache_only,
+    const std::function<void(std::string_view key, std::string_view record)>& visit) const {
+  rocksdb::ReadOptions read = read_options(cache_only);
+  read.prefix_same_as_start = true;
+  read.background_purge_on_iterator_cleanup = true;
+  const std::unique_ptr<rocksdb::Iterator> at(rocks_->db->NewIterator(read, rocks_->heads));
+  const std::string prefix = head_key_prefix(key);
+  for (at->Seek(prefix); at->Valid(); at->Next()) {
+    if (!at->key().starts_with(prefix)) break;
+    visit(view(at->key()), view(at->value()));
+  }
+  return read_status(at->status());
+}
+
+ReadStatus Database::read_head(const std::string& head_key, std::string& record) const {
+  return read_status(rocks_->db->Get({}, rocks_->heads, head_key, &record));
+}
+
+ReadStatus Database::read_chunk(const ChunkLabel& label, bool cache_only, Chunk& bytes) const {
+  auto pinned = std::make_shared<PinnedRecord>(rocks_->cache);
+  const std::string key = chunk_key(label.body_id, label.number);
+  const ReadStatus status =
+      read_status(rocks_->db->Get(read_options(cache_only), rocks_->bodies, key, &pinned->slice));
+  if (status != ReadStatus::kFound) return status;
+  if (!is_chunk(view(pinned->slice), label)) return ReadStatus::kDamaged;
+  const char* data = pinned->slice.data() + kChunkHeaderSize;
+  bytes = Chunk(std::move(pinned), data, label.size);
+  return ReadStatus::kFound;
+}
+
+bool Database::chunk_may_exist(std::uint64_t body_id, std::uint32_t number) const {
+  std::string ignored;
+  return rocks_->db->KeyMayExist(read_options(true), rocks_->bodies, chunk_key(body_id, number), &ignored);
+}
+
+Status Database::write(const Batch& batch) {
+  rocksdb::WriteBatch out;
+  for (const ChunkPut& put : batch.chunks) {
+    const std::string key = chunk_key(put.label.body_id, put.label.number);
+    const std::string header = encode_chunk_header(put.label);
+    const rocksdb::Slice key_slice(key);
+    std::vector<rocksdb::Slice> parts{slice(header)};
+    for (const Chunk& part : put.parts) parts.push_back(slice(part.view()));
+    const rocksdb::Status added = out.Put(rocks_->bodies, rocksdb::SliceParts(&key_slice, 1),
+                                          rocksdb::SliceParts(parts.data(), static_cast<int>(parts.size())));
+    if (!added.ok()) return to_status(added);
+  }
+  for (const std::string& key : batch.head_deletes) out.Delete(rocks_->heads, key);
+  for (const auto& [key, record] : batch.head_puts) out.Put(rocks_->heads, key, record);
+  for (const Digest128& key : batch.key_deletes) {
+    const std::string prefix = head_key_prefix(key);
+    out.DeleteRange(rocks_->heads, prefix, prefix + std::string(kHeadKeySize / 2 + 1, '\xff'));
+  }
+  unsynced_ = true;
+  return to_status(rocks_->db->Write({}, &out));
+}
+
+Status Database::sync() {
+  if (!unsynced_.exchange(false)) return {};
+  const rocksdb::Status synced = rocks_->db->SyncWAL();
+  if (!synced.ok()) unsynced_ = true;
+  return to_status(synced);
+}
+
+Result<std::uint64_t> Database::reserve_ids(const std::string& name, std::uint64_t count) {
+  const MutexLock lock(ids_mutex_);
+  const std::string key = kIdPrefix + name;
+  std::string stored;
+  const rocksdb::Status read = rocks_->db->Get({}, rocks_->state, key, &stored);
+  std::uint64_t next = 1;
+  if (read.ok()) {
+    const auto decoded = decode_u64(stored);
+    if (!decoded) return Error{"the record of reserved ids '" + name + "' is damaged"};
+    next = *decoded;
+  } else if (!read.IsNotFound()) {
+    return Error{read.ToString()};
+  }
+  rocksdb::WriteOptions synced;
+  synced.sync = true;
+  const rocksdb::Status written = rocks_->db->Put(synced, rocks_->state, key, encode_u64(next + count));
+  if (!written.ok()) return Error{written.ToString()};
+  return next;
+}
+
+std::uint64_t Database::floor() const {
+  return rocks_->floor.load(std::memory_order_relaxed);
+}
+
+void Database::update_floor() {
+  rocksdb::ColumnFamilyMetaData family;
+  rocks_->db->GetColumnFamilyMetaData(rocks_->bodies, &family);
+  std::optional<std::uint64_t> lowest;
+  for (const rocksdb::LevelMetaData& level : family.levels) {
+    for (const rocksdb::SstFileMetaData& file : level.files) {
+      const auto id = body_id_of_chunk_key(file.smallestkey);
+      if (id && (!lowest || *id < *lowest)) lowest = id;
+    }
+  }
+  // Only upwards: a body that was gone stays gone.
+  if (lowest && *lowest > floor()) rocks_->floor.store(*lowest);
+}
+
+void Database::adopt_limits() {
+  const std::uint64_t wanted = rocks_->budget.bodies(rocks_->options.byte_limit, head_file_bytes());
+  const std::uint64_t now = rocks_->body_limit.load();
+  const std::uint64_t change = wanted > now ? wanted - now : now - wanted;
+  if (change <= rocks_->options.byte_limit / 100) return;
+  // Writes the OPTIONS file anew: hence only for a change that matters.
+  const rocksdb::Status set = rocks_->db->SetOptions(
+      rocks_->bodies,
+      {{"compaction_options_fifo", "{max_table_files_size=" + std::to_string(wanted) + ";}"}});
+  if (set.ok()) rocks_->body_limit = wanted;
+}
+
+void Database::maintain() {
+  if (rocks_->dropped.exchange(false)) update_floor();
+  adopt_limits();
+}
+
+Status Database::resume() {
+  const rocksdb::Status resumed = rocks_->db->Resume();
+  if (!resumed.ok()) return to_status(resumed);
+  rocksdb::WriteOptions synced;
+  synced.sync = true;
+  return to_status(rocks_->db->Put(synced, rocks_->state, kFormatKey, encode_u32(kFormatVersion)));
+}
+
+std::uint64_t Database::body_file_bytes() const {
+  return rocks_->file_bytes(rocks_->bodies);
+}
+std::uint64_t Database::head_file_bytes() const {
+  return rocks_->file_bytes(rocks_->heads);
+}
+
+Status Database::flush() {
+  return to_status(rocks_->db->Flush({}, {rocks_->heads, rocks_->bodies, rocks_->state}));
+}
+
+}  // namespace freshet::storage

@@ -1,0 +1,156 @@
+#include "storage/rocksdb/database_options.h"
+
+#include <algorithm>
+#include <limits>
+#include <rocksdb/convenience.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/slice_transform.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_buffer_manager.h>
+#include <string>
+
+#include "storage/base/log.h"
+
+namespace freshet::storage {
+
+namespace {
+
+constexpr std::uint64_t kKiB = 1024;
+constexpr std::uint64_t kMiB = 1024 * kKiB;
+
+rocksdb::CompressionType head_compression() {
+  const auto supported = rocksdb::GetSupportedCompressions();
+  const bool lz4 = std::find(supported.begin(), supported.end(), rocksdb::kLZ4Compression) != supported.end();
+  return lz4 ? rocksdb::kLZ4Compression : rocksdb::kNoCompression;
+}
+
+rocksdb::BlockBasedTableOptions table_options(const std::shared_ptr<rocksdb::Cache>& cache,
+                                              std::size_t block_size) {
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = cache;
+  table.block_size = block_size;
+  table.checksum = rocksdb::kXXH3;
+  table.format_version = 5;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  table.optimize_filters_for_memory = true;
+  // Filters and indexes count against the same budget, and are the last that it gives up.
+  table.cache_index_and_filter_blocks = true;
+  table.cache_index_and_filter_blocks_with_high_priority = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  return table;
+}
+
+}  // namespace
+
+void DropListener::OnCompactionCompleted(rocksdb::DB* /*db*/, const rocksdb::CompactionJobInfo& info) {
+  if (info.compaction_reason == rocksdb::CompactionReason::kFIFOMaxSize) dropped_.store(true);
+}
+
+void DropListener::OnBackgroundError(rocksdb::BackgroundErrorReason /*reason*/, rocksdb::Status* error) {
+  static LogLimiter limiter;
+  limiter.log(LogLevel::kError, "disk tier: background error: " + error->ToString());
+}
+
+bool DeadHeadFilter::Filter(int /*level*/, const rocksdb::Slice& /*key*/, const rocksdb::Slice& record,
+                            std::string* /*changed*/, bool* /*value_changed*/) const {
+  const auto id = peek_body_id({record.data(), record.size()});
+  // A record that cannot be read is left to the look-up that finds it and counts it.
+  if (!id || *id >= floor_.load(std::memory_order_relaxed)) return false;
+  counters_.add(Counter::kDiskEvictions);
+  return true;
+}
+
+std::shared_ptr<rocksdb::Cache> make_block_cache(std::uint64_t memory) {
+  // Few shards, so that a 256 KiB block is small beside one of them.
+  const int shard_bits = memory >= 256 * kMiB ? 4 : memory >= 64 * kMiB ? 2 : memory >= 16 * kMiB ? 1 : 0;
+  return rocksdb::NewLRUCache(memory, shard_bits, false, 0.3);
+}
+
+rocksdb::DBOptions make_db_options(const DatabaseOptions& options, const DiskBudget& budget,
+                                   const std::shared_ptr<rocksdb::Cache>& cache) {
+  rocksdb::DBOptions db;
+  db.create_if_missing = true;
+  db.create_missing_column_families = true;
+  db.max_open_files = options.max_open_files;
+  db.skip_stats_update_on_db_open = true;
+  db.skip_checking_sst_file_sizes_on_db_open = true;
+  db.max_total_wal_size = budget.wal;
+  db.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  db.max_background_jobs = 3;
+  db.write_buffer_manager =
+      std::make_shared<rocksdb::WriteBufferManager>(options.memory / 2, cache, /*allow_stall=*/false);
+  // Smooths what a file's last fsync has to write; adds none.
+  db.bytes_per_sync = kMiB;
+  db.avoid_unnecessary_blocking_io = true;
+  // RocksDB's own log and statistics stay small.
+  db.info_log_level = rocksdb::WARN_LEVEL;
+  db.max_log_file_size = 512 * kKiB;
+  db.keep_log_file_num = 2;
+  db.stats_dump_period_sec = 0;
+  db.stats_persist_period_sec = 0;
+  db.max_manifest_file_size = 512 * kKiB;
+  db.manifest_preallocation_size = 64 * kKiB;
+  return db;
+}
+
+rocksdb::ColumnFamilyOptions make_head_options(const DiskBudget& budget,
+                                               const std::shared_ptr<rocksdb::Cache>& cache,
+                                               const rocksdb::CompactionFilter* filter) {
+  rocksdb::ColumnFamilyOptions family;
+  rocksdb::BlockBasedTableOptions table = table_options(cache, 8 * kKiB);
+  family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  family.prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(kHeadKeySize / 2));
+  family.memtable_prefix_bloom_size_ratio = 0.1;
+  family.compression = head_compression();
+  family.write_buffer_size = budget.head_buffer;
+  family.target_file_size_base = std::max<std::uint64_t>(budget.head_buffer, 4 * kMiB);
+  family.max_bytes_for_level_base = 4 * family.target_file_size_base;
+  family.level_compaction_dynamic_level_bytes = true;
+  family.compaction_filter = filter;
+  return family;
+}
+
+rocksdb::ColumnFamilyOptions make_body_options(const DiskBudget& budget,
+                                               const std::shared_ptr<rocksdb::Cache>& cache,
+                                               std::uint64_t limit) {
+  rocksdb::ColumnFamilyOptions family;
+  family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table_options(cache, 16 * kKiB)));
+  family.compression = rocksdb::kNoCompression;
+  family.compaction_style = rocksdb::kCompactionStyleFIFO;
+  family.compaction_options_fifo.max_table_files_size = limit;
+  family.compaction_options_fifo.allow_compaction = false;
+  family.ttl = 0;
+  family.periodic_compaction_seconds = 0;
+  family.write_buffer_size = budget.body_buffer;
+  family.max_write_buffer_number = 4;
+  // One level of many files is what FIFO is: their number must not slow writes down.
+  family.level0_slowdown_writes_trigger = std::numeric_limits<int>::max();
+  family.level0_stop_writes_trigger = std::numeric_limits<int>::max();
+  return family;
+}
+
+rocksdb::ColumnFamilyOptions make_state_options() {
+  rocksdb::ColumnFamilyOptions family;
+  family.write_buffer_size = 64 * kKiB;
+  family.compression = rocksdb::kNoCompression;
+  return family;
+}
+
+DiskBudget divide_budget(std::uint64_t byte_limit, std::uint64_t memory) {
+  DiskBudget budget;
+  // At most some 400 files of bodies; not so large that three memtables outgrow half the memory.
+  budget.body_buffer = std::max(kMiB, std::min(byte_limit / 400, memory / 8));
+  budget.head_buffer =
+      std::clamp(byte_limit / 400, 512 * kKiB, std::max(512 * kKiB, std::min(16 * kMiB, memory / 8)));
+  budget.wal = 2 * (budget.body_buffer + budget.head_buffer);
+  budget.fixed = 2 * kMiB;
+  return budget;
+}
+
+std::uint64_t DiskBudget::bodies(std::uint64_t byte_limit, std::uint64_t head_bytes) const {
+  // One file more than the limit stands while the oldest is being dropped.
+  const std::uint64_t other = wal + fixed + body_buffer + head_bytes;
+  return std::max(byte_limit / 4, byte_limit > other ? byte_limit - other : 0);
+}
+
+}  // namespace freshet::storage

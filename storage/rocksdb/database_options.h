@@ -1,0 +1,53 @@
+// The RocksDB options of each family, from a DiskBudget, and the two hooks that RocksDB calls. Internal to
+// database*.cc: this header includes RocksDB.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <rocksdb/cache.h>
+#include <rocksdb/compaction_filter.h>
+#include <rocksdb/listener.h>
+#include <rocksdb/options.h>
+
+#include "storage/base/counters.h"
+#include "storage/rocksdb/database.h"
+
+namespace freshet::storage {
+
+// Sees that FIFO compaction has dropped files of `bodies`. Called by RocksDB's threads; only sets a flag.
+class DropListener final : public rocksdb::EventListener {
+ public:
+  explicit DropListener(std::atomic<bool>& dropped) : dropped_(dropped) {}
+  void OnCompactionCompleted(rocksdb::DB* db, const rocksdb::CompactionJobInfo& info) override;
+  void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* error) override;
+
+ private:
+  std::atomic<bool>& dropped_;
+};
+
+// Leaves dead heads out when `responses` is compacted.
+class DeadHeadFilter final : public rocksdb::CompactionFilter {
+ public:
+  DeadHeadFilter(const std::atomic<std::uint64_t>& floor, Counters& counters)
+      : floor_(floor), counters_(counters) {}
+  [[nodiscard]] const char* Name() const override { return "freshet.dead_heads"; }
+  bool Filter(int level, const rocksdb::Slice& key, const rocksdb::Slice& record, std::string* changed,
+              bool* value_changed) const override;
+
+ private:
+  const std::atomic<std::uint64_t>& floor_;
+  Counters& counters_;
+};
+
+[[nodiscard]] rocksdb::DBOptions make_db_options(const DatabaseOptions& options, const DiskBudget& budget,
+                                                 const std::shared_ptr<rocksdb::Cache>& cache);
+[[nodiscard]] rocksdb::ColumnFamilyOptions make_head_options(const DiskBudget& budget,
+                                                             const std::shared_ptr<rocksdb::Cache>& cache,
+                                                             const rocksdb::CompactionFilter* filter);
+[[nodiscard]] rocksdb::ColumnFamilyOptions make_body_options(const DiskBudget& budget,
+                                                             const std::shared_ptr<rocksdb::Cache>& cache,
+                                                             std::uint64_t limit);
+[[nodiscard]] rocksdb::ColumnFamilyOptions make_state_options();
+[[nodiscard]] std::shared_ptr<rocksdb::Cache> make_block_cache(std::uint64_t memory);
+
+}  // namespace freshet::storage

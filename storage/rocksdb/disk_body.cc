@@ -1,0 +1,91 @@
+#include "storage/rocksdb/disk_body.h"
+
+#include <string>
+#include <utility>
+
+namespace freshet::storage {
+
+namespace {
+
+StoredBody::TryRead to_try_read(ReadStatus status) {
+  switch (status) {
+    case ReadStatus::kFound:
+      return StoredBody::TryRead::kData;
+    case ReadStatus::kWouldBlock:
+      return StoredBody::TryRead::kWouldBlock;
+    case ReadStatus::kMissing:
+    case ReadStatus::kDamaged:
+    case ReadStatus::kFailed:
+      return StoredBody::TryRead::kFailed;
+  }
+  return StoredBody::TryRead::kFailed;
+}
+
+Result<Chunk> to_result(ReadStatus status, Chunk chunk) {
+  switch (status) {
+    case ReadStatus::kFound:
+      return chunk;
+    case ReadStatus::kMissing:
+      return Error{"the chunk is gone from disk"};
+    case ReadStatus::kDamaged:
+      return Error{"the chunk on disk is damaged"};
+    case ReadStatus::kWouldBlock:
+    case ReadStatus::kFailed:
+      break;
+  }
+  return Error{"the chunk cannot be read from disk"};
+}
+
+}  // namespace
+
+ChunkLabel chunk_label(const Digest128& key, std::uint64_t body_id, std::uint64_t body_size,
+                       std::uint32_t number) {
+  const std::uint64_t start = std::uint64_t{number} * kBodyChunkSize;
+  const std::uint64_t left = body_size > start ? body_size - start : 0;
+  return {body_id, key, number, static_cast<std::uint32_t>(left < kBodyChunkSize ? left : kBodyChunkSize)};
+}
+
+StoredBody::TryRead ChunkedBody::try_read(std::uint64_t offset, Chunk& chunk) const {
+  return to_try_read(read_at(offset, true, chunk));
+}
+
+void ChunkedBody::read(std::uint64_t offset, Executor& executor,
+                       std::function<void(Result<Chunk>)> done) const {
+  core_->post_read([self = shared_from_this(), offset, &executor, done = std::move(done)] {
+    Chunk chunk;
+    const ReadStatus status = self->read_at(offset, false, chunk);
+    executor.post([status, chunk, done] { done(to_result(status, chunk)); });
+  });
+}
+
+ReadStatus ChunkedBody::read_chunk(const ChunkLabel& label, std::uint64_t offset, bool cache_only,
+                                   Chunk& chunk) const {
+  const ReadStatus status = core_->database().read_chunk(label, cache_only, chunk);
+  const auto within = static_cast<std::size_t>(offset % kBodyChunkSize);
+  if (status == ReadStatus::kFound && within > 0) chunk = chunk.slice(within, chunk.size());
+  if (status == ReadStatus::kDamaged) {
+    core_->report_damage("chunk " + std::to_string(label.number) + " of body " +
+                         std::to_string(label.body_id));
+  }
+  if (status == ReadStatus::kFailed) core_->report_error("a chunk cannot be read");
+  return status;
+}
+
+ReadStatus DiskBody::read_at(std::uint64_t offset, bool cache_only, Chunk& chunk) const {
+  if (offset >= size_) return ReadStatus::kMissing;
+  const ChunkLabel label =
+      chunk_label(key_, body_id_, size_, static_cast<std::uint32_t>(offset / kBodyChunkSize));
+  const ReadStatus status = read_chunk(label, offset, cache_only, chunk);
+  const bool lost = status == ReadStatus::kMissing || status == ReadStatus::kDamaged;
+  if (lost && !broken_.exchange(true)) core_->remove_body(key_, body_id_);
+  return status;
+}
+
+ReadStatus GrowingBody::read_at(std::uint64_t offset, bool cache_only, Chunk& chunk) const {
+  if (offset >= progress_->readable.load(std::memory_order_acquire)) return ReadStatus::kMissing;
+  const ChunkLabel label{progress_->body_id.load(), key_, static_cast<std::uint32_t>(offset / kBodyChunkSize),
+                         kBodyChunkSize};
+  return read_chunk(label, offset, cache_only, chunk);
+}
+
+}  // namespace freshet::storage

@@ -1,0 +1,75 @@
+// Bodies that are read from disk chunk by chunk. DiskBody is that of a stored response; GrowingBody that of
+// one which is still being written, up to what has reached the database. Both check that each chunk is theirs
+// and whole; one that is not ends the reading, and the response is removed.
+//
+// Immutable (GrowingBody: but for its end); any thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "storage/rocksdb/store_core.h"
+#include "storage/stored_response.h"
+
+namespace freshet::storage {
+
+// What chunk `number` of a body of `body_size` bytes must be.
+[[nodiscard]] ChunkLabel chunk_label(const Digest128& key, std::uint64_t body_id, std::uint64_t body_size,
+                                     std::uint32_t number);
+
+class ChunkedBody : public StoredBody, public std::enable_shared_from_this<ChunkedBody> {
+ public:
+  TryRead try_read(std::uint64_t offset, Chunk& chunk) const final;
+  void read(std::uint64_t offset, Executor& executor, std::function<void(Result<Chunk>)> done) const final;
+  [[nodiscard]] std::size_t memory_size() const final { return 0; }
+
+ protected:
+  ChunkedBody(std::shared_ptr<StoreCore> core, const Digest128& key) : core_(std::move(core)), key_(key) {}
+
+  [[nodiscard]] virtual ReadStatus read_at(std::uint64_t offset, bool cache_only, Chunk& chunk) const = 0;
+  // Reads the chunk of that label and cuts off what stands before `offset`.
+  [[nodiscard]] ReadStatus read_chunk(const ChunkLabel& label, std::uint64_t offset, bool cache_only,
+                                      Chunk& chunk) const;
+
+  const std::shared_ptr<StoreCore> core_;
+  const Digest128 key_;
+};
+
+class DiskBody final : public ChunkedBody {
+ public:
+  DiskBody(std::shared_ptr<StoreCore> core, const Digest128& key, std::uint64_t body_id, std::uint64_t size)
+      : ChunkedBody(std::move(core), key), body_id_(body_id), size_(size) {}
+
+ private:
+  [[nodiscard]] ReadStatus read_at(std::uint64_t offset, bool cache_only, Chunk& chunk) const override;
+
+  const std::uint64_t body_id_;
+  const std::uint64_t size_;
+  mutable std::atomic<bool> broken_{false};
+};
+
+// How far a body has been written; shared by its writer, its tasks and its readers.
+struct WriteProgress {
+  std::atomic<std::uint64_t> body_id{0};
+  std::atomic<std::uint64_t> readable{0};  // whole chunks only
+  std::atomic<bool> failed{false};
+  std::atomic<bool> aborted{false};
+};
+
+class GrowingBody final : public ChunkedBody {
+ public:
+  GrowingBody(std::shared_ptr<StoreCore> core, const Digest128& key,
+              std::shared_ptr<const WriteProgress> progress)
+      : ChunkedBody(std::move(core), key), progress_(std::move(progress)) {}
+
+ private:
+  // Past what is readable: kMissing.
+  [[nodiscard]] ReadStatus read_at(std::uint64_t offset, bool cache_only, Chunk& chunk) const override;
+
+  const std::shared_ptr<const WriteProgress> progress_;
+};
+
+}  // namespace freshet::storage

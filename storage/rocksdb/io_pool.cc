@@ -1,0 +1,98 @@
+#include "storage/rocksdb/io_pool.h"
+
+#include <pthread.h>
+#include <utility>
+
+namespace freshet::storage {
+
+IoPool::IoPool(std::size_t threads) {
+  threads_.reserve(threads);
+  for (std::size_t i = 0; i < threads; ++i) {
+    threads_.emplace_back([this] { run(); });
+    pthread_setname_np(threads_.back().native_handle(), "freshet-io");
+  }
+}
+
+IoPool::~IoPool() {
+  stop();
+}
+
+void IoPool::post(Task task) {
+  {
+    const MutexLock lock(mutex_);
+    // While the last tasks run, what they post is still taken: a lane goes on until it is empty.
+    if (!stopping_ || running_ > 0) {
+      queue_.push_back(std::move(task));
+      task = nullptr;
+    }
+  }
+  ready_.notify_one();
+  // What was not taken is destroyed here, outside the lock.
+}
+
+std::size_t IoPool::queued() const {
+  const MutexLock lock(mutex_);
+  return queue_.size();
+}
+
+void IoPool::stop() {
+  {
+    const MutexLock lock(mutex_);
+    stopping_ = true;
+    if (joined_) return;
+    joined_ = true;
+  }
+  ready_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void IoPool::run() {
+  for (;;) {
+    Task task;
+    {
+      const MutexLock lock(mutex_);
+      while (queue_.empty() && !(stopping_ && running_ == 0)) ready_.wait(mutex_);
+      if (queue_.empty()) return;
+      task = std::move(queue_.front());
+      queue_.pop_front();
+      ++running_;
+    }
+    task();
+    task = nullptr;  // what it held is let go before the next wait
+    const MutexLock lock(mutex_);
+    --running_;
+    if (stopping_ && running_ == 0) ready_.notify_all();
+  }
+}
+
+void Lane::post(Task task) {
+  {
+    const MutexLock lock(mutex_);
+    queue_.push_back(std::move(task));
+    if (scheduled_) return;
+    scheduled_ = true;
+  }
+  pool_->post([self = shared_from_this()] { self->run_one(); });
+}
+
+void Lane::run_one() {
+  Task task;
+  {
+    const MutexLock lock(mutex_);
+    task = std::move(queue_.front());
+    queue_.pop_front();
+  }
+  task();
+  task = nullptr;
+  {
+    const MutexLock lock(mutex_);
+    if (queue_.empty()) {
+      scheduled_ = false;
+      return;
+    }
+  }
+  // Back to the end of the pool's queue: lanes take turns.
+  pool_->post([self = shared_from_this()] { self->run_one(); });
+}
+
+}  // namespace freshet::storage

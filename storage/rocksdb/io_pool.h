@@ -1,0 +1,60 @@
+// IoPool: a few threads that may block on the disk, so that an event loop never does. Lane: an order within
+// a pool; the tasks of one lane run one after the other, in the order in which they were posted, on whichever
+// thread is free. The store runs all changes of one cache key on one lane.
+//
+// Any thread may post. stop() runs what is queued and joins the threads; it must not be called from one of
+// them. A task that is posted after stop() is destroyed unrun. A pool outlives its lanes' tasks: a lane holds
+// its pool.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "storage/base/executor.h"
+#include "storage/base/mutex.h"
+
+namespace freshet::storage {
+
+class IoPool final : public Executor {
+ public:
+  explicit IoPool(std::size_t threads);
+  ~IoPool() override;
+  IoPool(const IoPool&) = delete;
+  IoPool& operator=(const IoPool&) = delete;
+
+  void post(Task task) override;
+  // Tasks that wait to be run.
+  [[nodiscard]] std::size_t queued() const;
+  void stop();
+
+ private:
+  void run();
+
+  mutable Mutex mutex_;
+  CondVar ready_;
+  std::deque<Task> queue_ GUARDED_BY(mutex_);
+  bool stopping_ GUARDED_BY(mutex_) = false;
+  bool joined_ GUARDED_BY(mutex_) = false;
+  std::size_t running_ GUARDED_BY(mutex_) = 0;
+  std::vector<std::thread> threads_;
+};
+
+class Lane final : public Executor, public std::enable_shared_from_this<Lane> {
+ public:
+  explicit Lane(std::shared_ptr<IoPool> pool) : pool_(std::move(pool)) {}
+
+  void post(Task task) override;
+
+ private:
+  void run_one();
+
+  const std::shared_ptr<IoPool> pool_;
+  Mutex mutex_;
+  std::deque<Task> queue_ GUARDED_BY(mutex_);
+  bool scheduled_ GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace freshet::storage

@@ -1,0 +1,157 @@
+#include "storage/rocksdb/rocksdb_store.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "storage/base/check.h"
+#include "storage/rocksdb/housekeeper.h"
+#include "storage/rocksdb/rocksdb_writer.h"
+#include "storage/rocksdb/store_core.h"
+#include "storage/rocksdb/variant_reader.h"
+
+namespace freshet::storage {
+
+namespace {
+
+constexpr std::uint64_t kFreshenCost = 2048;  // what a waiting rewrite of a head counts in the backlog
+constexpr Milliseconds kLongestRound{1000};
+
+void count_lookup(StoreCore& core, bool found) {
+  core.counters().add(found ? Counter::kDiskHits : Counter::kDiskMisses);
+}
+
+// Whether `stored` is the response that the caller knows as `known`. A tier that kept its own copy may not
+// know the body's id.
+bool is_same(const StoredHead& stored, const StoredHead& known) {
+  if (known.body_id != 0) return stored.body_id == known.body_id;
+  return stored.request_time == known.request_time && stored.response_time == known.response_time &&
+         stored.body_size == known.body_size;
+}
+
+std::optional<StoredHead> read_stored(StoreCore& core, const StoredHead& known) {
+  std::string record;
+  const std::string at = head_key(known.key.digest, variant_digest(known.selecting));
+  if (core.database().read_head(at, record) != ReadStatus::kFound) return std::nullopt;
+  std::optional<StoredHead> stored = decode_head(record);
+  if (!stored || !(stored->key == known.key) || !is_same(*stored, known)) return std::nullopt;
+  return stored;
+}
+
+void rewrite_head(StoreCore& core, Removals::Ticket ticket, const StoredResponse& old,
+                  const StoredResponse& fresh) {
+  const Digest128& key = old.head().key.digest;
+  const std::optional<StoredHead> stored = read_stored(core, old.head());
+  if (!stored || core.removals().supersedes(key, ticket)) return;
+  StoredHead head = fresh.head();
+  head.body_id = stored->body_id;
+  head.body_size = stored->body_size;
+  if (!core.is_current(head)) return;
+  Database::Batch batch;
+  // A 304 may have changed what Vary names.
+  if (fresh.variant() != old.variant()) batch.head_deletes.push_back(head_key(key, old.variant()));
+  batch.head_puts.emplace_back(head_key(key, fresh.variant()), encode_head(head));
+  if (core.write(batch)) core.counters().add(Counter::kDiskHeadRewrites);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<RocksdbStore>> RocksdbStore::open(RocksdbOptions options, Describe describe,
+                                                         Counters& counters) {
+  DatabaseOptions database_options;
+  database_options.directory = options.directory;
+  database_options.byte_limit = options.byte_limit;
+  database_options.memory = options.memory;
+  database_options.max_open_files = options.max_open_files;
+  Result<std::unique_ptr<Database>> database = Database::open(database_options, counters);
+  if (!database.ok()) return Error{database.error()};
+  options.io_threads = std::max<std::size_t>(options.io_threads, 1);
+  auto core = std::make_shared<StoreCore>(std::move(options), std::move(describe), counters, database.take());
+  return std::unique_ptr<RocksdbStore>(new RocksdbStore(std::move(core)));
+}
+
+RocksdbStore::RocksdbStore(std::shared_ptr<StoreCore> core) : core_(std::move(core)) {
+  // Half the bound, so that a write which just missed a round is synced in time by the next.
+  const Milliseconds half = std::max(core_->options().loss_bound / 2, Milliseconds{1});
+  housekeeper_ = std::make_unique<Housekeeper>(std::min(half, kLongestRound),
+                                               [core = core_.get()] { core->housekeep(); });
+}
+
+RocksdbStore::~RocksdbStore() {
+  housekeeper_ = nullptr;
+  core_->close();
+}
+
+ResponseStore::LookupResult RocksdbStore::try_lookup(const CacheKey& key) {
+  LookupResult result;
+  const ReadStatus status = VariantReader(*core_, key, true).read(result.variants);
+  if (status == ReadStatus::kWouldBlock) {
+    result.found = Found::kNeedsIo;
+    return result;
+  }
+  result.found = status == ReadStatus::kFound ? Found::kYes : Found::kNo;
+  count_lookup(*core_, result.found == Found::kYes);
+  return result;
+}
+
+void RocksdbStore::lookup(const CacheKey& key, Executor& executor, std::function<void(VariantSetPtr)> done) {
+  core_->post_read([core = core_, key, &executor, done = std::move(done)] {
+    VariantSetPtr variants;
+    const ReadStatus status = VariantReader(*core, key, false).read(variants);
+    count_lookup(*core, status == ReadStatus::kFound);
+    executor.post([done, variants = std::move(variants)] { done(variants); });
+  });
+}
+
+std::unique_ptr<StoreWriter> RocksdbStore::begin(const CacheKey& key,
+                                                 std::optional<std::uint64_t> expected_size) {
+  if (!core_->takes_writes() || expected_size.value_or(0) > core_->largest_body()) {
+    core_->counters().add(Counter::kDiskWritesRefused);
+    return nullptr;
+  }
+  return std::make_unique<RocksdbWriter>(core_, key);
+}
+
+void RocksdbStore::freshen(const StoredResponsePtr& old, const StoredResponsePtr& fresh) {
+  FRESHET_CHECK(old->head().key == fresh->head().key);
+  if (!core_->takes_writes() || !core_->charge(kFreshenCost)) {
+    // The stored head stays as it was: older, and validated again when it is used.
+    core_->counters().add(Counter::kDiskWritesRefused);
+    return;
+  }
+  const Removals::Ticket ticket = core_->removals().next_ticket();
+  core_->post_change(old->head().key.digest, [core = core_, ticket, old, fresh] {
+    rewrite_head(*core, ticket, *old, *fresh);
+    core->discharge(kFreshenCost);
+  });
+}
+
+void RocksdbStore::remove(const CacheKey& key) {
+  core_->remove_key(key.digest);
+}
+
+void RocksdbStore::remove(const StoredResponse& response) {
+  const StoredHead& head = response.head();
+  if (head.body_id != 0) {
+    core_->remove_body(head.key.digest, head.body_id);
+    return;
+  }
+  // Known by its times only: its id must be read first.
+  core_->post_change(head.key.digest, [core = core_, head] {
+    const std::optional<StoredHead> stored = read_stored(*core, head);
+    if (stored) core->remove_body_now(head.key.digest, stored->body_id);
+  });
+}
+
+void RocksdbStore::settle() {
+  core_->settle();
+}
+
+Result<std::uint64_t> RocksdbStore::reserve_ids(const std::string& name, std::uint64_t count) {
+  return core_->database().reserve_ids(name, count);
+}
+
+std::uint64_t RocksdbStore::file_bytes() const {
+  return core_->database().head_file_bytes() + core_->database().body_file_bytes();
+}
+
+}  // namespace freshet::storage

@@ -1,0 +1,80 @@
+// RocksdbStore: the disk tier. Responses survive a restart, `kill -9` (all that was visible) and a power cut
+// (all but the loss bound's last writes); what is on disk is described in FORMAT.md.
+//
+// Writes go to a few lanes of an io pool, one lane for all changes of one key, and become visible with one
+// atomic write of the last chunk and the head. Removals take effect at once, in memory, and reach the disk
+// behind. Look-ups try the block cache without I/O; else the io pool reads. A response of one chunk (256 KiB)
+// comes back with its body in memory, so that a tier above may keep it; a larger one reads its chunks from
+// disk as they are asked for, each pinned in the block cache while somebody holds it.
+//
+// The write log (WAL) is always on and synced at least once in every loss bound; see FORMAT.md, "Durability".
+//
+// A failing disk is a miss, a refused write, a counter and a limited log line; begin() gives null until a
+// synced write succeeds again. Owned by main; destroyed when no executor that was passed in has gone before,
+// from a thread that is not the io pool's. Bodies that outlive the store keep its files open. RFC 9111,
+// section 3.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "storage/base/clock.h"
+#include "storage/base/counters.h"
+#include "storage/base/result.h"
+#include "storage/response_store.h"
+
+namespace freshet::storage {
+
+struct RocksdbOptions {
+  std::string directory;                      // created where it is missing
+  std::uint64_t byte_limit = 1ULL << 30;      // of the directory, all in all; at least 16 MiB
+  std::uint64_t memory = 64ULL << 20;         // block cache and memtables
+  std::uint64_t backlog_limit = 64ULL << 20;  // bytes that may wait to be written
+  Milliseconds loss_bound{2000};              // what a power cut may cost
+  std::size_t io_threads = 4;                 // that read; two more write
+  int max_open_files = 1000;
+  // Asked for each head that was read from disk or is about to become visible, on any thread: false, and it
+  // is as if it were not there. Empty: all are current.
+  std::function<bool(const StoredHead&)> is_current;
+};
+
+class StoreCore;
+class Housekeeper;
+
+class RocksdbStore final : public ResponseStore {
+ public:
+  // The error is one line that names the directory. `describe` may be empty; it is called on any thread.
+  // `counters` must outlive the store and every body it gave out.
+  [[nodiscard]] static Result<std::unique_ptr<RocksdbStore>> open(RocksdbOptions options, Describe describe,
+                                                                  Counters& counters);
+  // Writes what waits, syncs, closes. Blocks.
+  ~RocksdbStore() override;
+
+  [[nodiscard]] LookupResult try_lookup(const CacheKey& key) override;
+  void lookup(const CacheKey& key, Executor& executor, std::function<void(VariantSetPtr)> done) override;
+  [[nodiscard]] std::unique_ptr<StoreWriter> begin(const CacheKey& key,
+                                                   std::optional<std::uint64_t> expected_size) override;
+  // `old` is found by its body id, or, where that is 0 (it was kept by another tier), by its times and size.
+  void freshen(const StoredResponsePtr& old, const StoredResponsePtr& fresh) override;
+  void remove(const CacheKey& key) override;
+  void remove(const StoredResponse& response) override;
+  void settle() override;
+
+  // The first of `count` numbers that were never given before under this name, nor will be, whatever
+  // crashes. A synced write; any thread that may block.
+  Result<std::uint64_t> reserve_ids(const std::string& name, std::uint64_t count);
+
+  // Bytes of table files: heads and bodies.
+  [[nodiscard]] std::uint64_t file_bytes() const;
+
+ private:
+  explicit RocksdbStore(std::shared_ptr<StoreCore> core);
+
+  const std::shared_ptr<StoreCore> core_;
+  std::unique_ptr<Housekeeper> housekeeper_;
+};
+
+}  // namespace freshet::storage

@@ -1,0 +1,135 @@
+#include "storage/rocksdb/rocksdb_writer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "storage/base/check.h"
+
+namespace freshet::storage {
+
+namespace {
+
+// What a waiting write costs beside its bytes: the head, the closures.
+constexpr std::uint64_t kWriteOverhead = 1024;
+
+// Gives the body its id with its first write, so that ids grow in the order of the bytes on disk.
+bool ensure_body_id(StoreCore& core, WriteProgress& progress) {
+  if (progress.body_id.load() == 0) progress.body_id = core.next_body_id();
+  return progress.body_id.load() != 0;
+}
+
+void write_chunk(StoreCore& core, WriteProgress& progress, ChunkLabel label, ChunkList parts) {
+  if (progress.aborted || progress.failed) return;
+  Database::Batch batch;
+  const bool named = ensure_body_id(core, progress);
+  label.body_id = progress.body_id;
+  batch.chunks.push_back({label, std::move(parts)});
+  if (!named || !core.write(batch)) {
+    progress.failed = true;
+    return;
+  }
+  core.counters().add(Counter::kDiskWriteBytes, label.size);
+  progress.readable.store((std::uint64_t{label.number} + 1) * kBodyChunkSize, std::memory_order_release);
+}
+
+// The last chunk and the head, in one batch. Whether the response is there now.
+bool write_commit(StoreCore& core, WriteProgress& progress, Removals::Ticket ticket, ChunkLabel label,
+                  ChunkList parts, StoredHead& head) {
+  if (progress.failed || core.removals().supersedes(head.key.digest, ticket)) return false;
+  if (!core.is_current(head) || !ensure_body_id(core, progress)) return false;
+  head.body_id = progress.body_id;
+  label.body_id = head.body_id;
+  Database::Batch batch;
+  batch.chunks.push_back({label, std::move(parts)});
+  batch.head_puts.emplace_back(head_key(head.key.digest, variant_digest(head.selecting)), encode_head(head));
+  if (!core.write(batch)) return false;
+  core.counters().add(Counter::kDiskWrites);
+  core.counters().add(Counter::kDiskWriteBytes, label.size);
+  return true;
+}
+
+}  // namespace
+
+RocksdbWriter::RocksdbWriter(std::shared_ptr<StoreCore> core, CacheKey key)
+    : core_(std::move(core)), key_(std::move(key)), progress_(std::make_shared<WriteProgress>()) {}
+
+RocksdbWriter::~RocksdbWriter() {
+  if (!committed_) progress_->aborted = true;
+}
+
+// Not stored, for want of room or of time; counted once.
+bool RocksdbWriter::refuse() {
+  if (!progress_->failed.exchange(true)) core_->counters().add(Counter::kDiskWritesRefused);
+  pending_.clear();
+  return false;
+}
+
+bool RocksdbWriter::append(const Chunk& chunk) {
+  if (progress_->failed) return false;
+  if (core_->closed() || appended_ + chunk.size() > core_->largest_body()) return refuse();
+  appended_ += chunk.size();
+  std::size_t taken = 0;
+  while (taken < chunk.size()) {
+    // A full chunk waits until there is more: the last one goes with the head.
+    if (pending_size_ == kBodyChunkSize) hand_over();
+    if (progress_->failed) return false;
+    const std::size_t size = std::min<std::size_t>(chunk.size() - taken, kBodyChunkSize - pending_size_);
+    pending_.push_back(chunk.slice(taken, size));
+    pending_size_ += static_cast<std::uint32_t>(size);
+    taken += size;
+  }
+  return true;
+}
+
+void RocksdbWriter::hand_over() {
+  const std::uint64_t cost = pending_size_ + kWriteOverhead;
+  if (!core_->charge(cost)) {
+    refuse();
+    return;
+  }
+  const ChunkLabel label{0, key_.digest, next_chunk_++, pending_size_};
+  core_->post_change(key_.digest, [core = core_, progress = progress_, label, cost,
+                                   parts = std::exchange(pending_, {})]() mutable {
+    write_chunk(*core, *progress, label, std::move(parts));
+    core->discharge(cost);
+  });
+  pending_size_ = 0;
+}
+
+std::uint64_t RocksdbWriter::readable() const {
+  return progress_->readable.load(std::memory_order_acquire);
+}
+
+std::shared_ptr<const StoredBody> RocksdbWriter::written_body() const {
+  return std::make_shared<GrowingBody>(core_, key_.digest, progress_);
+}
+
+void RocksdbWriter::commit(StoredHead head, std::optional<ChunkList> whole, Executor& executor,
+                           std::function<void(bool stored)> visible) {
+  FRESHET_CHECK(!committed_);
+  FRESHET_CHECK(head.key == key_);
+  if (appended_ == 0 && whole) {
+    for (const Chunk& chunk : *whole) {
+      if (!append(chunk)) break;
+    }
+  }
+  const std::uint64_t cost = pending_size_ + head.response.fields.memory_size() + kWriteOverhead;
+  bool takes = !core_->closed() && !progress_->failed && appended_ == head.body_size;
+  if (takes && !core_->charge(cost)) takes = refuse();
+  if (!takes) {
+    executor.post([visible = std::move(visible)] { visible(false); });
+    return;
+  }
+  committed_ = true;
+  const ChunkLabel label{0, key_.digest, next_chunk_, pending_size_};
+  const Removals::Ticket ticket = core_->removals().next_ticket();
+  core_->post_change(key_.digest, [core = core_, progress = progress_, ticket, label, cost, &executor,
+                                   parts = std::exchange(pending_, {}), head = std::move(head),
+                                   visible = std::move(visible)]() mutable {
+    const bool stored = write_commit(*core, *progress, ticket, label, std::move(parts), head);
+    core->discharge(cost);
+    executor.post([visible = std::move(visible), stored] { visible(stored); });
+  });
+}
+
+}  // namespace freshet::storage

@@ -1,0 +1,209 @@
+#include "storage/rocksdb/store_core.h"
+
+#include <condition_variable>
+#include <string>
+
+namespace freshet::storage {
+
+namespace {
+
+constexpr std::size_t kWriterThreads = 2;
+constexpr std::size_t kLanes = 32;
+constexpr std::uint64_t kIdBlock = 1 << 20;
+
+// Counts lanes down; settle() waits for zero.
+class Barrier {
+ public:
+  explicit Barrier(std::size_t count) : left_(count) {}
+  void arrive() {
+    const MutexLock lock(mutex_);
+    if (--left_ == 0) reached_.notify_all();
+  }
+  void wait() {
+    const MutexLock lock(mutex_);
+    while (left_ > 0) reached_.wait(mutex_);
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar reached_;
+  std::size_t left_ GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+StoreCore::StoreCore(RocksdbOptions options, Describe describe, Counters& counters,
+                     std::unique_ptr<Database> database)
+    : options_(std::move(options)),
+      describe_(std::move(describe)),
+      counters_(counters),
+      database_(std::move(database)),
+      readers_(std::make_shared<IoPool>(options_.io_threads)),
+      writers_(std::make_shared<IoPool>(kWriterThreads)) {
+  for (std::size_t i = 0; i < kLanes; ++i) lanes_.push_back(std::make_shared<Lane>(writers_));
+}
+
+void StoreCore::post_change(const Digest128& key, Task task) {
+  if (closed_) return;
+  lanes_[key.low % lanes_.size()]->post(std::move(task));
+}
+
+bool StoreCore::charge(std::uint64_t bytes) {
+  std::uint64_t now = backlog_.load(std::memory_order_relaxed);
+  do {
+    if (now + bytes > options_.backlog_limit) return false;
+  } while (!backlog_.compare_exchange_weak(now, now + bytes, std::memory_order_relaxed));
+  counters_.add(Counter::kDiskWriteBacklog, static_cast<std::int64_t>(bytes));
+  return true;
+}
+
+void StoreCore::discharge(std::uint64_t bytes) {
+  backlog_.fetch_sub(bytes, std::memory_order_relaxed);
+  counters_.add(Counter::kDiskWriteBacklog, -static_cast<std::int64_t>(bytes));
+}
+
+std::uint64_t StoreCore::next_body_id() {
+  const MutexLock lock(ids_mutex_);
+  if (next_id_ == ids_end_) {
+    const Result<std::uint64_t> block = database_->reserve_ids("bodies", kIdBlock);
+    if (!block.ok()) {
+      report_error("cannot reserve body ids: " + block.error());
+      return 0;
+    }
+    next_id_ = block.value();
+    ids_end_ = next_id_ + kIdBlock;
+  }
+  return next_id_++;
+}
+
+bool StoreCore::write(const Database::Batch& batch) {
+  if (batch.empty()) return true;
+  const Status written = database_->write(batch);
+  if (written.ok()) return true;
+  failing_ = true;
+  report_error("write failed: " + written.error());
+  return false;
+}
+
+void StoreCore::report_damage(std::string_view what) {
+  counters_.add(Counter::kDiskCorrupt);
+  limiter_.log(LogLevel::kWarning, "disk tier: damaged, taken for a miss: " + std::string(what));
+}
+
+void StoreCore::report_error(std::string_view what) {
+  counters_.add(Counter::kDiskErrors);
+  limiter_.log(LogLevel::kError, "disk tier: " + std::string(what));
+}
+
+void StoreCore::remove_key(const Digest128& key) {
+  const Removals::Ticket ticket = removals_.remove_all(key);
+  post_change(key, [core = shared_from_this(), key, ticket] { core->delete_key_now(key, ticket); });
+}
+
+void StoreCore::remove_body(const Digest128& key, std::uint64_t body_id) {
+  removals_.remove_body(key, body_id);
+  post_change(key, [core = shared_from_this(), key, body_id] { core->delete_body_now(key, body_id); });
+}
+
+void StoreCore::remove_body_now(const Digest128& key, std::uint64_t body_id) {
+  removals_.remove_body(key, body_id);
+  delete_body_now(key, body_id);
+}
+
+void StoreCore::delete_key_now(const Digest128& key, Removals::Ticket ticket) {
+  Database::Batch batch;
+  const ReadStatus read = database_->scan_heads(
+      key, false, [&batch](std::string_view at, std::string_view) { batch.head_deletes.emplace_back(at); });
+  // What cannot be read can still be deleted.
+  if (read != ReadStatus::kFound) batch.key_deletes.push_back(key);
+  if (write(batch)) {
+    removals_.applied(key, ticket);
+  } else {
+    retry_later(key, [core = shared_from_this(), key, ticket] { core->delete_key_now(key, ticket); });
+  }
+}
+
+void StoreCore::delete_body_now(const Digest128& key, std::uint64_t body_id) {
+  Database::Batch batch;
+  const auto collect = [&batch, body_id](std::string_view at, std::string_view record) {
+    if (peek_body_id(record) == body_id) batch.head_deletes.emplace_back(at);
+  };
+  const ReadStatus read = database_->scan_heads(key, false, collect);
+  if (read == ReadStatus::kDamaged) batch.key_deletes.push_back(key);
+  if (read != ReadStatus::kFailed && write(batch)) {
+    removals_.body_applied(key, body_id);
+  } else {
+    retry_later(key, [core = shared_from_this(), key, body_id] { core->delete_body_now(key, body_id); });
+  }
+}
+
+void StoreCore::delete_damaged_head(const Digest128& key, std::string head_key) {
+  post_change(key, [core = shared_from_this(), at = std::move(head_key)] {
+    std::string record;
+    if (core->database().read_head(at, record) != ReadStatus::kFound || decode_head(record)) return;
+    Database::Batch batch;
+    batch.head_deletes.push_back(at);
+    (void)core->write(batch);
+  });
+}
+
+void StoreCore::delete_damaged_key(const Digest128& key) {
+  post_change(key, [core = shared_from_this(), key] {
+    Database::Batch batch;
+    batch.key_deletes.push_back(key);
+    (void)core->write(batch);
+  });
+}
+
+void StoreCore::retry_later(const Digest128& key, Task task) {
+  const MutexLock lock(retry_mutex_);
+  retries_.emplace_back(key, std::move(task));
+}
+
+void StoreCore::settle() {
+  const auto barrier = std::make_shared<Barrier>(lanes_.size());
+  for (const auto& lane : lanes_) lane->post([barrier] { barrier->arrive(); });
+  barrier->wait();
+  if (Status synced = database_->sync(); !synced.ok()) report_error("sync failed: " + synced.error());
+}
+
+void StoreCore::housekeep() {
+  database_->maintain();
+  if (Status synced = database_->sync(); !synced.ok()) {
+    failing_ = true;
+    report_error("sync failed: " + synced.error());
+  }
+  if (failing_) recover();
+  if (!failing_) run_retries();
+}
+
+void StoreCore::recover() {
+  if (Status resumed = database_->resume(); !resumed.ok()) {
+    report_error("still failing: " + resumed.error());
+    return;
+  }
+  failing_ = false;
+  log_event(LogLevel::kInfo, "disk tier: writes work again");
+}
+
+void StoreCore::run_retries() {
+  std::vector<std::pair<Digest128, Task>> retries;
+  {
+    const MutexLock lock(retry_mutex_);
+    retries.swap(retries_);
+  }
+  for (auto& [key, task] : retries) post_change(key, std::move(task));
+}
+
+void StoreCore::close() {
+  settle();
+  closed_ = true;
+  // Tasks may have come between; the pools run what they have.
+  writers_->stop();
+  readers_->stop();
+  if (Status synced = database_->sync(); !synced.ok()) report_error("sync failed: " + synced.error());
+  const MutexLock lock(retry_mutex_);
+  retries_.clear();  // they hold this
+}
+
+}  // namespace freshet::storage

@@ -1,0 +1,106 @@
+// StoreCore: what the parts of the disk tier share: the database, the pools and lanes, the removals, the
+// bound on what waits to be written, and how a failure is told. Internal to storage/rocksdb.
+//
+// Shared by the store, its writers, its bodies and the tasks in progress; close() ends the threads, after
+// which writes are refused and reads that need a thread are dropped. Any thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "storage/base/log.h"
+#include "storage/base/mutex.h"
+#include "storage/rocksdb/database.h"
+#include "storage/rocksdb/io_pool.h"
+#include "storage/rocksdb/removals.h"
+#include "storage/rocksdb/rocksdb_store.h"
+
+namespace freshet::storage {
+
+class StoreCore : public std::enable_shared_from_this<StoreCore> {
+ public:
+  StoreCore(RocksdbOptions options, Describe describe, Counters& counters,
+            std::unique_ptr<Database> database);
+
+  [[nodiscard]] const RocksdbOptions& options() const { return options_; }
+  [[nodiscard]] const Describe& describe() const { return describe_; }
+  [[nodiscard]] Counters& counters() { return counters_; }
+  [[nodiscard]] Database& database() { return *database_; }
+  [[nodiscard]] Removals& removals() { return removals_; }
+  [[nodiscard]] bool is_current(const StoredHead& head) const {
+    return !options_.is_current || options_.is_current(head);
+  }
+  // Larger bodies would drop their own beginning.
+  [[nodiscard]] std::uint64_t largest_body() const { return options_.byte_limit / 4; }
+
+  // Whether new responses are taken: not closed, and the disk has not failed since it last worked.
+  [[nodiscard]] bool takes_writes() const { return !closed_ && !failing_; }
+  [[nodiscard]] bool closed() const { return closed_; }
+
+  void post_read(Task task) { readers_->post(std::move(task)); }
+  // Changes of one key run in the order in which they are posted.
+  void post_change(const Digest128& key, Task task);
+
+  // Takes `bytes` into the backlog, or says that it is full. What was taken is given back with discharge().
+  [[nodiscard]] bool charge(std::uint64_t bytes);
+  void discharge(std::uint64_t bytes);
+
+  // A body id never used before; 0 when none can be reserved. May write: io pool only.
+  [[nodiscard]] std::uint64_t next_body_id();
+
+  // Writes; a failure is counted, logged, and turns writing off until the housekeeping succeeds. Io pool
+  // only.
+  [[nodiscard]] bool write(const Database::Batch& batch);
+
+  // Forgets all heads of a key, or one body of it: at once for look-ups, behind on disk.
+  void remove_key(const Digest128& key);
+  void remove_body(const Digest128& key, std::uint64_t body_id);
+  // The same from a task of the key's lane, at once on disk too.
+  void remove_body_now(const Digest128& key, std::uint64_t body_id);
+  // Deletes a head record that cannot be read, if it still cannot; or all of a key whose block is damaged.
+  void delete_damaged_head(const Digest128& key, std::string head_key);
+  void delete_damaged_key(const Digest128& key);
+
+  // Counts and logs.
+  void report_damage(std::string_view what);
+  void report_error(std::string_view what);
+
+  // Waits until all changes posted before are made, and syncs.
+  void settle();
+  // One round of the housekeeping: sync, follow drops, leave the failed state.
+  void housekeep();
+  void close();
+
+ private:
+  void delete_key_now(const Digest128& key, Removals::Ticket ticket);
+  void delete_body_now(const Digest128& key, std::uint64_t body_id);
+  void retry_later(const Digest128& key, Task task);
+  void recover();
+  void run_retries();
+
+  const RocksdbOptions options_;
+  const Describe describe_;
+  Counters& counters_;
+  const std::unique_ptr<Database> database_;
+  Removals removals_;
+  const std::shared_ptr<IoPool> readers_;
+  const std::shared_ptr<IoPool> writers_;
+  std::vector<std::shared_ptr<Lane>> lanes_;
+  std::atomic<std::uint64_t> backlog_{0};
+  std::atomic<bool> failing_{false};
+  std::atomic<bool> closed_{false};
+  LogLimiter limiter_;
+
+  Mutex ids_mutex_;
+  std::uint64_t next_id_ GUARDED_BY(ids_mutex_) = 0;
+  std::uint64_t ids_end_ GUARDED_BY(ids_mutex_) = 0;
+
+  Mutex retry_mutex_;
+  std::vector<std::pair<Digest128, Task>> retries_ GUARDED_BY(retry_mutex_);
+};
+
+}  // namespace freshet::storage

@@ -1,0 +1,118 @@
+#include "storage/rocksdb/variant_reader.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "storage/rocksdb/disk_body.h"
+
+namespace freshet::storage {
+
+namespace {
+
+// With more variants than this, bodies are not read along with the heads: one of them is wanted at most.
+constexpr std::size_t kBodiesReadAlong = 4;
+constexpr int kAttempts = 8;
+
+bool contains(const std::vector<std::uint64_t>& ids, std::uint64_t id) {
+  return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
+
+}  // namespace
+
+ReadStatus VariantReader::read(VariantSetPtr& variants) {
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    const Removals::View removed = core_.removals().view(key_.digest);
+    if (removed.all_gone) return ReadStatus::kMissing;
+    VariantSet found;
+    const ReadStatus status = read_once(removed, found);
+    if (status == ReadStatus::kWouldBlock) return status;
+    // A removal that landed while this was reading wins.
+    const bool undisturbed = core_.removals().unchanged(key_.digest, removed);
+    drop_doomed();
+    if (!undisturbed) continue;
+    if (found.empty()) return ReadStatus::kMissing;
+    variants = std::make_shared<const VariantSet>(std::move(found));
+    return ReadStatus::kFound;
+  }
+  // So many removals at once: a miss is always right.
+  return cache_only_ ? ReadStatus::kWouldBlock : ReadStatus::kMissing;
+}
+
+ReadStatus VariantReader::read_once(const Removals::View& removed, VariantSet& found) {
+  heads_.clear();
+  doomed_bodies_.clear();
+  damaged_heads_.clear();
+  const ReadStatus scanned = scan(removed);
+  if (scanned != ReadStatus::kFound) return scanned;
+  std::stable_sort(heads_.begin(), heads_.end(), [](const StoredHead& a, const StoredHead& b) {
+    return a.response_time > b.response_time;
+  });
+  for (StoredHead& head : heads_) {
+    ReadStatus status = ReadStatus::kFound;
+    std::shared_ptr<const StoredBody> body = body_of(head, status);
+    if (status == ReadStatus::kWouldBlock) return status;
+    if (status == ReadStatus::kMissing) core_.counters().add(Counter::kDiskEvictions);
+    if (status == ReadStatus::kDamaged) core_.report_damage("a body of " + key_.text);
+    if (status == ReadStatus::kFailed) core_.report_error("cannot read a body of " + key_.text);
+    if (status == ReadStatus::kMissing || status == ReadStatus::kDamaged)
+      doomed_bodies_.push_back(head.body_id);
+    if (body == nullptr) continue;
+    found.push_back(
+        std::make_shared<const StoredResponse>(std::move(head), std::move(body), core_.describe()));
+  }
+  return ReadStatus::kFound;
+}
+
+ReadStatus VariantReader::scan(const Removals::View& removed) {
+  const ReadStatus status = core_.database().scan_heads(
+      key_.digest, cache_only_,
+      [this, &removed](std::string_view at, std::string_view record) { take_head(removed, at, record); });
+  if (status == ReadStatus::kDamaged) {
+    core_.report_damage("a block of heads, at " + key_.text);
+    core_.delete_damaged_key(key_.digest);
+  }
+  if (status == ReadStatus::kFailed) core_.report_error("cannot read the heads of " + key_.text);
+  return status;
+}
+
+void VariantReader::take_head(const Removals::View& removed, std::string_view at, std::string_view record) {
+  std::optional<StoredHead> head = decode_head(record);
+  if (!head || at != head_key(head->key.digest, variant_digest(head->selecting))) {
+    core_.report_damage("a head of " + key_.text);
+    damaged_heads_.emplace_back(at);
+    return;
+  }
+  if (head->key.text != key_.text || contains(removed.bodies_gone, head->body_id)) return;
+  if (head->body_id < core_.database().floor()) {
+    core_.counters().add(Counter::kDiskEvictions);
+    doomed_bodies_.push_back(head->body_id);
+  } else if (!core_.is_current(*head)) {
+    doomed_bodies_.push_back(head->body_id);
+  } else {
+    heads_.push_back(std::move(*head));
+  }
+}
+
+std::shared_ptr<const StoredBody> VariantReader::body_of(const StoredHead& head, ReadStatus& status) const {
+  const auto on_disk = [&] {
+    return std::make_shared<DiskBody>(core_.shared_from_this(), key_.digest, head.body_id, head.body_size);
+  };
+  if (heads_.size() > kBodiesReadAlong) {
+    status = core_.database().chunk_may_exist(head.body_id, 0) ? ReadStatus::kFound : ReadStatus::kMissing;
+    return status == ReadStatus::kFound ? on_disk() : nullptr;
+  }
+  Chunk first;
+  const ChunkLabel label = chunk_label(key_.digest, head.body_id, head.body_size, 0);
+  status = core_.database().read_chunk(label, cache_only_, first);
+  if (status != ReadStatus::kFound) return nullptr;
+  if (head.body_size > kBodyChunkSize) return on_disk();
+  // A copy, so that a tier above may keep it without pinning a block of the cache.
+  return make_memory_body(first.empty() ? ChunkList{} : ChunkList{Chunk::copy_of(first.view())});
+}
+
+void VariantReader::drop_doomed() {
+  for (const std::uint64_t id : doomed_bodies_) core_.remove_body(key_.digest, id);
+  for (std::string& at : damaged_heads_) core_.delete_damaged_head(key_.digest, std::move(at));
+}
+
+}  // namespace freshet::storage
