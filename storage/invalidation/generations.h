@@ -23,6 +23,9 @@ class Generations {
   // `first`: above every Sequence that any stored head carries.
   explicit Generations(Sequence first = 1, std::size_t max_keys = 1 << 20);
 
+  // Before anything is filled or invalidated: the first Sequence, above every one that a stored head carries.
+  void begin_at(Sequence first) { current_.store(first, std::memory_order_release); }
+
   // The Sequence of the newest invalidation; what a fill that begins now writes into `filled_at`.
   [[nodiscard]] Sequence current() const { return current_.load(std::memory_order_acquire); }
 
@@ -30,7 +33,9 @@ class Generations {
   // is_current() is false for everything that was filled before.
   Sequence invalidate(const CacheKey& key);
 
-  [[nodiscard]] bool is_current(const StoredHead& head) const;
+  // Whether nothing has invalidated the key since `filled_at`.
+  [[nodiscard]] bool is_current(const CacheKey& key, Sequence filled_at) const;
+  [[nodiscard]] bool is_current(const StoredHead& head) const { return is_current(head.key, head.filled_at); }
   // The same, remembered in the response.
   [[nodiscard]] bool is_current(const StoredResponse& response) const;
 

@@ -1,0 +1,131 @@
+// The machine: life, loop, callbacks. What each step does stands in exchange_steps.cc, how a response is
+// built in exchange_reply.cc.
+#include "proxy/exchange/exchange.h"
+
+#include <array>
+#include <utility>
+
+#include "storage/base/check.h"
+
+namespace freshet::proxy {
+
+Exchange::Exchange(ExchangeContext& context, ResponseSink& sink, const ClientInfo& client)
+    : context_(context), sink_(sink), client_(client), pump_(context.flights.loop, [this] { advance(); }) {}
+
+Exchange::~Exchange() {
+  reset();
+}
+
+std::string_view Exchange::step_name() const {
+  static constexpr std::array<std::string_view, 10> kNames = {
+      "ReceiveHead", "Lookup",   "AwaitDisk", "Decide", "JoinFlight",
+      "AwaitFlight", "SendHead", "SendBody",  "Finish", "Done"};
+  return kNames[static_cast<std::size_t>(step_)];
+}
+
+void Exchange::start(RequestBody body) {
+  FRESHET_CHECK(step_ == Step::kDone);
+  body_ = body;
+  arrived_ = context_.mono_time();
+  arrived_wall_ = context_.wall_time();
+  step_ = Step::kReceiveHead;
+  advance();
+}
+
+void Exchange::refuse(int status, std::string_view why) {
+  FRESHET_CHECK(step_ == Step::kDone);
+  arrived_ = context_.mono_time();
+  arrived_wall_ = context_.wall_time();
+  refused_why_ = why;
+  reply_error(status, revalidate::Reason::kBadRequest);
+  advance();
+}
+
+void Exchange::reset() {
+  if (alive_) *alive_ = false;
+  alive_.reset();
+  pump_.reset();
+  // The reader leaves its fill before the ticket leaves the flight, which then sees who is left.
+  reader_.reset();
+  answer_.reset();
+  ticket_.reset();
+  response_.reset();
+  selected_.reset();
+  variants_.reset();
+  first_chunk_ = {};
+  request_.clear();
+  step_ = Step::kDone;
+  attempts_ = 0;
+  ask_alone_ = joined_ = conditions_forwarded_ = prepared_ = has_body_ = false;
+  body_size_.reset();
+  status_ = {};
+  outcome_ = CacheOutcome::kMiss;
+  why_ = revalidate::Reason::kNone;
+  precondition_ = {};
+  sent_status_ = error_status_ = 0;
+  refused_why_ = {};
+  origin_time_.reset();
+  body_bytes_ = saved_bytes_ = 0;
+}
+
+void Exchange::client_gone() {
+  if (done()) return;
+  count_and_log(false);
+  reset();
+}
+
+void Exchange::advance() {
+  // Whoever has news while a step runs finds it running; the loop goes round once more.
+  if (advancing_) {
+    advance_again_ = true;
+    return;
+  }
+  if (done()) return;
+  advancing_ = true;
+  Outcome outcome = Outcome::kGoOn;
+  while (!done() && outcome == Outcome::kGoOn) {
+    advance_again_ = false;
+    outcome = run_step();
+    if (advance_again_) outcome = Outcome::kGoOn;
+  }
+  advancing_ = false;
+  sink_.flush();
+}
+
+Exchange::Outcome Exchange::run_step() {
+  switch (step_) {
+    case Step::kReceiveHead:
+      return receive_head();
+    case Step::kLookup:
+      return lookup();
+    case Step::kAwaitDisk:
+      return Outcome::kWait;
+    case Step::kDecide:
+      return decide();
+    case Step::kJoinFlight:
+      return join_flight();
+    case Step::kAwaitFlight:
+      return take_answer();
+    case Step::kSendHead:
+      return send_head();
+    case Step::kSendBody:
+      return send_body();
+    case Step::kFinish:
+      return finish();
+    case Step::kDone:
+      return Outcome::kWait;
+  }
+  return Outcome::kWait;
+}
+
+Exchange::Outcome Exchange::go(Step next) {
+  step_ = next;
+  return Outcome::kGoOn;
+}
+
+std::shared_ptr<bool> Exchange::alive() {
+  if (!alive_) alive_ = std::make_shared<bool>(true);
+  return alive_;
+}
+
+}  // namespace freshet::proxy

@@ -1,0 +1,187 @@
+// Exchange: one request of a client and its response, from the parsed head to the last byte. It knows the
+// cache and no protocol: it reads a RequestHead, and writes to a ResponseSink.
+//
+//     ReceiveHead ─> Lookup ─┬──────────────> Decide ─┬─────────────────────────> SendHead ─> SendBody ─>
+//     Finish
+//                            └> AwaitDisk ─────┘      └> JoinFlight ─> AwaitFlight ──┘ │
+//                       ^                                                  │  (a body on disk)
+//                       └──────────── the answer was not for us ───────────┘
+//
+// One function a step (exchange_steps.cc), one loop (advance()), and three outcomes: go on, wait, done.
+// advance() is not re-entrant: whoever has news (disk, flight, room in the sink) calls it from the event
+// loop, never from inside a step. At every moment the client may leave: reset() or the destructor drop what
+// is in progress.
+//
+// Owned by a session and used again for each of its requests. Belongs to one worker's thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "proxy/exchange/body_pump.h"
+#include "proxy/exchange/response_sink.h"
+#include "proxy/observe/exchange_record.h"
+#include "revalidate/flight.h"
+#include "revalidate/flight_table.h"
+#include "revalidate/policy/cache_status.h"
+#include "revalidate/policy/preconditions.h"
+#include "revalidate/policy/request_facts.h"
+#include "revalidate/policy/reuse.h"
+#include "storage/tiered_store.h"
+
+namespace freshet::proxy {
+
+class AccessLogWriter;
+
+// What the exchanges of one worker share.
+struct ExchangeContext {
+  revalidate::FlightContext& flights;
+  storage::TieredStore& store;
+  const revalidate::PolicyOptions& policy;
+  storage::Counters& counters;
+  AccessLogWriter& access_log;
+  // The turn's time; see EventLoop.
+  std::function<storage::WallTime()> wall_time;
+  std::function<storage::MonoTime()> mono_time;
+};
+
+struct ClientInfo {
+  std::string address;   // without port
+  bool trusted = false;  // may speak of its own clients by X-Forwarded-* and Forwarded
+};
+
+class Exchange {
+ public:
+  enum class Step : std::uint8_t {
+    kReceiveHead,
+    kLookup,
+    kAwaitDisk,
+    kDecide,
+    kJoinFlight,
+    kAwaitFlight,
+    kSendHead,
+    kSendBody,
+    kFinish,
+    kDone,
+  };
+
+  Exchange(ExchangeContext& context, ResponseSink& sink, const ClientInfo& client);
+  ~Exchange();
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+  // The request's head, filled by the session before start().
+  [[nodiscard]] storage::RequestHead& request() { return request_; }
+
+  // Instead of start(): the head could not be parsed; answers with `status` (400, 408, 414 ...) and `why`.
+  void refuse(int status, std::string_view why);
+  // Begins; may be done when it returns (a hit).
+  void start(RequestBody body);
+  [[nodiscard]] bool done() const { return step_ == Step::kDone; }
+  // For logs and tests.
+  [[nodiscard]] std::string_view step_name() const;
+
+  // The sink has room again.
+  void on_room() { advance(); }
+  // More of the request's content has arrived.
+  void on_upload() {
+    if (ticket_) ticket_->upload_ready();
+  }
+  // The client has left, or the session gives up on it: nothing is sent any more.
+  void client_gone();
+  // Ready for the next request.
+  void reset();
+
+ private:
+  enum class Outcome { kGoOn, kWait };
+
+  void advance();
+  Outcome run_step();
+
+  Outcome receive_head();
+  Outcome lookup();
+  Outcome decide();
+  Outcome join_flight();
+  Outcome take_answer();
+  Outcome send_head();
+  Outcome send_body();
+  Outcome finish();
+
+  // Parts of steps.
+  Outcome go(Step next);
+  Outcome use_stored(storage::StoredResponsePtr response);
+  Outcome take_stored_answer(revalidate::FlightAnswer& answer);
+  Outcome take_unstorable_answer(revalidate::FlightAnswer& answer);
+  Outcome take_failure(revalidate::Reason reason);
+  Outcome ask_again(bool alone);
+  Outcome reply_error(int status, revalidate::Reason reason);
+  Outcome replace_damaged();
+  [[nodiscard]] bool serve_stale_instead();
+  [[nodiscard]] revalidate::FlightRequest make_flight_request(bool alone);
+  [[nodiscard]] revalidate::FlightWaiter make_waiter();
+  void revalidate_in_background();
+  void invalidate_by_use(const storage::ResponseHead& response);
+  void read_from_disk();
+  void prepare_reply();
+  void send_prepared_head();
+  void send_error_head();
+  void append_dynamic_lines();
+  void append_cache_status_line();
+  void count_and_log(bool complete);
+  [[nodiscard]] std::shared_ptr<bool> alive();
+
+  ExchangeContext& context_;
+  ResponseSink& sink_;
+  const ClientInfo& client_;
+  BodyPump pump_;
+
+  // The request.
+  storage::RequestHead request_;
+  revalidate::RequestFacts facts_;
+  RequestBody body_;
+  storage::CacheKey key_;
+  storage::MonoTime arrived_{};
+  storage::WallTime arrived_wall_{};
+
+  // Progress.
+  Step step_ = Step::kDone;
+  bool advancing_ = false;
+  bool advance_again_ = false;
+  int attempts_ = 0;                   // flights joined
+  bool ask_alone_ = false;             // the next flight is ours alone
+  bool joined_ = false;                // the flight was another's
+  bool conditions_forwarded_ = false;  // the client's conditions are the origin's business
+  bool prepared_ = false;              // what goes out is decided; only its first bytes may be missing
+  storage::VariantSetPtr variants_;
+  storage::StoredResponsePtr selected_;
+  std::unique_ptr<revalidate::Flight::Ticket> ticket_;
+  std::shared_ptr<revalidate::FlightAnswer> answer_;
+  // Tells a callback that its request is over; made only for requests that wait.
+  std::shared_ptr<bool> alive_;
+
+  // The response.
+  storage::StoredResponsePtr response_;  // what is being sent
+  std::unique_ptr<storage::FillReader> reader_;
+  std::optional<std::uint64_t> body_size_;
+  revalidate::CacheStatus status_;
+  CacheOutcome outcome_ = CacheOutcome::kMiss;
+  revalidate::Reason why_ = revalidate::Reason::kNone;
+  revalidate::PreconditionResult precondition_;
+  int sent_status_ = 0;
+  int error_status_ = 0;
+  std::optional<std::chrono::microseconds> origin_time_;
+  storage::Chunk first_chunk_;
+  std::uint64_t body_bytes_ = 0;
+  std::uint64_t saved_bytes_ = 0;
+  bool has_body_ = false;
+  storage::HeaderFields reply_fields_;
+  std::string more_;  // further head lines; buffer used again
+  std::string error_text_;
+  std::string_view refused_why_;
+};
+
+}  // namespace freshet::proxy

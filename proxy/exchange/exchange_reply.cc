@@ -1,0 +1,296 @@
+// How an exchange's response is put together and sent: preconditions, head, content, the record of it.
+#include <charconv>
+#include <utility>
+
+#include "proxy/exchange/exchange.h"
+#include "proxy/observe/access_log.h"
+#include "revalidate/policy/freshness.h"
+#include "revalidate/policy/response_facts.h"
+#include "storage/http/http_date.h"
+#include "storage/http/status_code.h"
+
+namespace freshet::proxy {
+
+using revalidate::Precondition;
+using revalidate::Reason;
+using storage::Counter;
+
+namespace {
+
+constexpr std::string_view kVia = "Via: 1.1 freshet\r\n";
+
+void append_number(std::string& out, std::int64_t number) {
+  char digits[24];
+  const auto end = std::to_chars(std::begin(digits), std::end(digits), number).ptr;
+  out.append(digits, end);
+}
+
+bool is_cache_method(const storage::RequestHead& request) {
+  return request.method == storage::Method::kGet || request.method == storage::Method::kHead;
+}
+
+}  // namespace
+
+Exchange::Outcome Exchange::reply_error(int status, Reason reason) {
+  error_status_ = status;
+  outcome_ = CacheOutcome::kError;
+  why_ = reason;
+  status_.hit = false;
+  status_.detail = reason;
+  response_.reset();
+  reader_.reset();
+  return go(Step::kSendHead);
+}
+
+// The content's place: [begin, end) of the stored or growing body.
+Exchange::Outcome Exchange::send_head() {
+  if (error_status_ != 0) {
+    send_error_head();
+    return go(Step::kFinish);
+  }
+  if (!prepared_) prepare_reply();
+  const bool from_store = !pump_.is_fill();
+  if (has_body_ && from_store) {
+    // The first bytes before the head: a body that cannot be read is a miss, not a broken transfer (G6).
+    switch (pump_.next(first_chunk_)) {
+      case BodyPump::Next::kWait:
+        return Outcome::kWait;
+      case BodyPump::Next::kBroken:
+        return replace_damaged();
+      case BodyPump::Next::kData:
+      case BodyPump::Next::kEnd:
+        break;
+    }
+  }
+  send_prepared_head();
+  if (!first_chunk_.empty()) {
+    body_bytes_ += first_chunk_.size();
+    sink_.send_body(std::exchange(first_chunk_, {}));
+  }
+  return go(has_body_ ? Step::kSendBody : Step::kFinish);
+}
+
+Exchange::Outcome Exchange::replace_damaged() {
+  const storage::StoredResponsePtr damaged = pump_.damaged();
+  pump_.reset();
+  if (damaged) context_.store.remove(*damaged);
+  response_.reset();
+  variants_.reset();
+  selected_.reset();
+  status_ = {};
+  prepared_ = false;
+  precondition_ = {};
+  why_ = Reason::kStoreFailure;
+  outcome_ = CacheOutcome::kMiss;
+  return go(Step::kJoinFlight);
+}
+
+// Decides what of response_ goes out, and where its content begins and ends.
+void Exchange::prepare_reply() {
+  prepared_ = true;
+  const storage::StoredHead& head = response_->head();
+  precondition_ = {};
+  if (!conditions_forwarded_ && is_cache_method(request_) &&
+      (facts_.has_cache_conditions() || facts_.has_range)) {
+    precondition_ = revalidate::evaluate_preconditions(
+        facts_, request_, revalidate::validators_of(revalidate::facts_of(*response_)), body_size_);
+  }
+  sent_status_ = head.response.status;
+  if (precondition_.outcome == Precondition::kNotModified) sent_status_ = 304;
+  if (precondition_.outcome == Precondition::kFailed) sent_status_ = 412;
+  if (precondition_.outcome == Precondition::kRangeNotSatisfiable) sent_status_ = 416;
+  if (precondition_.range) sent_status_ = 206;
+  const bool whole_or_part = precondition_.outcome == Precondition::kProceed;
+  has_body_ = whole_or_part && request_.method != storage::Method::kHead &&
+              !storage::status_has_no_body(sent_status_);
+  if (!has_body_) {
+    reader_.reset();
+    return;
+  }
+  const std::uint64_t begin = precondition_.range ? precondition_.range->first : 0;
+  const std::uint64_t end = precondition_.range ? precondition_.range->last + 1 : BodyPump::kToTheEnd;
+  if (reader_) {
+    pump_.start(std::move(reader_), begin, end);
+  } else {
+    pump_.start(response_, begin, end);
+  }
+}
+
+void Exchange::send_prepared_head() {
+  const storage::StoredHead& head = response_->head();
+  const storage::HeaderFields& stored = head.response.fields;
+  ReplyHead reply;
+  reply.status = sent_status_;
+  reply.has_body = has_body_;
+  reply.fields = &reply_fields_;
+  reply_fields_.clear();
+  switch (sent_status_ == head.response.status ? 0 : sent_status_) {
+    case 304:
+      revalidate::append_fields_for_304(stored, reply_fields_);
+      saved_bytes_ = body_size_.value_or(0);
+      break;
+    case 206:
+      revalidate::append_fields_for_206(stored, *precondition_.range, body_size_.value_or(0), reply_fields_);
+      reply.content_length = precondition_.range->size();
+      break;
+    case 416:
+      revalidate::append_fields_for_416(body_size_.value_or(0), reply_fields_);
+      reply.content_length = 0;
+      break;
+    case 412:
+      reply.content_length = 0;
+      break;
+    default:
+      reply.reason = head.response.reason;
+      reply.fields = &stored;
+      if (!storage::status_has_no_body(sent_status_)) reply.content_length = body_size_;
+      break;
+  }
+  append_dynamic_lines();
+  reply.more = more_;
+  sink_.send_head(reply);
+}
+
+// What differs from one answer to the next: Age, Via, Cache-Status.
+void Exchange::append_dynamic_lines() {
+  more_.clear();
+  const bool aged = outcome_ == CacheOutcome::kHit || outcome_ == CacheOutcome::kStale ||
+                    outcome_ == CacheOutcome::kRevalidated || outcome_ == CacheOutcome::kCollapsed ||
+                    response_->head().age_received.count() > 0;
+  if (aged) {
+    const auto age = revalidate::current_age(revalidate::facts_of(*response_), context_.wall_time());
+    more_.append("Age: ");
+    append_number(more_, age.count());
+    more_.append("\r\n");
+  }
+  more_.append(kVia);
+  append_cache_status_line();
+}
+
+void Exchange::append_cache_status_line() {
+  more_.append("Cache-Status: ");
+  revalidate::append_cache_status(more_, status_);
+  more_.append("\r\n");
+}
+
+void Exchange::send_error_head() {
+  sent_status_ = error_status_;
+  const std::string_view phrase = storage::reason_phrase(error_status_);
+  error_text_ = std::to_string(error_status_);
+  error_text_.append(" ").append(phrase).append("\n");
+  error_text_.append(refused_why_.empty() ? revalidate::reason_sentence(why_) : refused_why_).append("\n");
+  reply_fields_.clear();
+  reply_fields_.add(storage::FieldName::kDate, storage::format_http_date(context_.wall_time()));
+  reply_fields_.add(storage::FieldName::kContentType, "text/plain; charset=utf-8");
+  reply_fields_.add(storage::FieldName::kCacheControl, "no-store");
+  if (error_status_ == 503) reply_fields_.add(storage::FieldName::kRetryAfter, "1");
+  more_.clear();
+  append_cache_status_line();
+  ReplyHead reply;
+  reply.status = error_status_;
+  reply.reason = phrase;
+  reply.fields = &reply_fields_;
+  reply.more = more_;
+  reply.content_length = error_text_.size();
+  reply.has_body = request_.method != storage::Method::kHead;
+  sink_.send_head(reply);
+  if (!reply.has_body) return;
+  body_bytes_ += error_text_.size();
+  sink_.send_body(storage::Chunk::copy_of(error_text_));
+}
+
+Exchange::Outcome Exchange::send_body() {
+  while (sink_.has_room()) {
+    storage::Chunk chunk;
+    switch (pump_.next(chunk)) {
+      case BodyPump::Next::kData:
+        body_bytes_ += chunk.size();
+        sink_.send_body(chunk);
+        break;
+      case BodyPump::Next::kWait:
+        return Outcome::kWait;
+      case BodyPump::Next::kEnd:
+        return go(Step::kFinish);
+      case BodyPump::Next::kBroken:
+        if (pump_.damaged()) context_.store.remove(*pump_.damaged());
+        context_.counters.add(Counter::kBrokenTransfers);
+        count_and_log(false);
+        sink_.abort();
+        step_ = Step::kDone;
+        return Outcome::kWait;
+    }
+  }
+  return Outcome::kWait;
+}
+
+Exchange::Outcome Exchange::finish() {
+  if (has_body_ && pump_.is_fill()) {
+    const storage::HeaderFields trailers = pump_.trailers();
+    sink_.finish(trailers.empty() ? nullptr : &trailers);
+  } else {
+    sink_.finish(nullptr);
+  }
+  count_and_log(true);
+  // What was held for this request is let go at once: a connection that stays idle keeps nothing.
+  pump_.reset();
+  reader_.reset();
+  ticket_.reset();
+  response_.reset();
+  selected_.reset();
+  variants_.reset();
+  step_ = Step::kDone;
+  return Outcome::kWait;
+}
+
+namespace {
+
+Counter counter_of(CacheOutcome outcome) {
+  switch (outcome) {
+    case CacheOutcome::kHit:
+      return Counter::kHits;
+    case CacheOutcome::kRevalidated:
+      return Counter::kRevalidated;
+    case CacheOutcome::kStale:
+      return Counter::kStaleServed;
+    case CacheOutcome::kPass:
+      return Counter::kPassed;
+    case CacheOutcome::kMiss:
+    case CacheOutcome::kCollapsed:
+    case CacheOutcome::kError:
+      break;
+  }
+  return Counter::kMisses;
+}
+
+}  // namespace
+
+void Exchange::count_and_log(bool complete) {
+  storage::Counters& counters = context_.counters;
+  counters.add(Counter::kRequests);
+  counters.add(counter_of(outcome_));
+  counters.add(Counter::kBodyBytesSent, static_cast<std::int64_t>(body_bytes_));
+  if (saved_bytes_ > 0 || sent_status_ == 304) {
+    counters.add(Counter::kNotModified);
+    counters.add(Counter::kBytesSavedBy304, static_cast<std::int64_t>(saved_bytes_));
+  }
+  ExchangeRecord record;
+  record.time = arrived_wall_;
+  record.client = client_.address;
+  record.method = request_.method_text;
+  record.host = request_.authority;
+  record.path = request_.target;
+  record.protocol = request_.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1";
+  record.status = sent_status_;
+  record.head_bytes = sink_.head_bytes();
+  record.body_bytes = body_bytes_;
+  record.saved_bytes = saved_bytes_;
+  record.outcome = outcome_;
+  record.reason = revalidate::reason_token(why_);
+  record.origin_status = status_.forwarded_status;
+  record.origin_time = origin_time_;
+  record.total_time = std::chrono::duration_cast<std::chrono::microseconds>(context_.mono_time() - arrived_);
+  record.complete = complete;
+  context_.access_log.write(record);
+}
+
+}  // namespace freshet::proxy

@@ -1,0 +1,283 @@
+// The steps of an exchange, in the order in which a request meets them.
+#include <utility>
+
+#include "proxy/exchange/exchange.h"
+#include "revalidate/policy/error_reuse.h"
+#include "revalidate/policy/forwarding.h"
+#include "revalidate/policy/freshness.h"
+#include "revalidate/policy/invalidation.h"
+#include "revalidate/policy/response_facts.h"
+#include "revalidate/policy/selection.h"
+
+namespace freshet::proxy {
+
+using revalidate::FlightAnswer;
+using revalidate::FlightOutcome;
+using revalidate::Reason;
+using revalidate::ReuseDecision;
+using storage::Counter;
+
+namespace {
+
+// After so many answers that were meant for others, a request asks for itself.
+constexpr int kMostAttempts = 3;
+
+}  // namespace
+
+Exchange::Outcome Exchange::receive_head() {
+  facts_ = revalidate::make_request_facts(request_, body_.source != nullptr, context_.policy);
+  if (request_.method == storage::Method::kConnect) return reply_error(501, Reason::kMethod);
+  if (revalidate::is_final_recipient(request_)) return reply_error(501, Reason::kMethod);
+  storage::make_cache_key(request_.scheme, request_.authority, request_.target, key_);
+  if (!facts_.may_use_store()) {
+    const bool get = request_.method == storage::Method::kGet || request_.method == storage::Method::kHead;
+    why_ = !get ? Reason::kMethod : facts_.has_content ? Reason::kRequestBody : Reason::kUnsafeCondition;
+    outcome_ = CacheOutcome::kPass;
+    ask_alone_ = true;
+    return go(Step::kJoinFlight);
+  }
+  return go(Step::kLookup);
+}
+
+Exchange::Outcome Exchange::lookup() {
+  storage::ResponseStore::LookupResult found = context_.store.try_lookup(key_);
+  if (found.found == storage::ResponseStore::Found::kNeedsIo) {
+    read_from_disk();
+    return go(Step::kAwaitDisk);
+  }
+  variants_ = std::move(found.variants);
+  return go(Step::kDecide);
+}
+
+void Exchange::read_from_disk() {
+  context_.store.lookup(key_, context_.flights.loop,
+                        [this, alive = alive()](storage::VariantSetPtr variants) {
+                          if (!*alive) return;
+                          variants_ = std::move(variants);
+                          step_ = Step::kDecide;
+                          advance();
+                        });
+}
+
+Exchange::Outcome Exchange::decide() {
+  selected_ = variants_ ? revalidate::select(*variants_, request_) : nullptr;
+  const ReuseDecision decision = revalidate::decide_reuse(facts_, selected_.get(), variants_ != nullptr,
+                                                          context_.wall_time(), context_.policy);
+  why_ = decision.reason;
+  switch (decision.kind) {
+    case ReuseDecision::Kind::kServe:
+      outcome_ = decision.ttl.count() < 0 ? CacheOutcome::kStale : CacheOutcome::kHit;
+      status_.hit = true;
+      status_.ttl = decision.ttl;
+      return use_stored(selected_);
+    case ReuseDecision::Kind::kServeStaleAndRevalidate:
+      outcome_ = CacheOutcome::kStale;
+      status_.hit = true;
+      status_.ttl = decision.ttl;
+      revalidate_in_background();
+      return use_stored(selected_);
+    case ReuseDecision::Kind::kGatewayTimeout:
+      return reply_error(504, decision.reason);
+    case ReuseDecision::Kind::kValidate:
+    case ReuseDecision::Kind::kFetch:
+      break;
+  }
+  // What is selected but may not be validated is not offered; other variants may be (RFC 9111, 4.3.1).
+  return go(Step::kJoinFlight);
+}
+
+Exchange::Outcome Exchange::use_stored(storage::StoredResponsePtr response) {
+  response_ = std::move(response);
+  body_size_ = response_->head().body_size;
+  return go(Step::kSendHead);
+}
+
+Exchange::Outcome Exchange::join_flight() {
+  const bool uses_store = facts_.may_use_store();
+  const bool get = request_.method == storage::Method::kGet;
+  const bool may_collapse =
+      !ask_alone_ && attempts_ < kMostAttempts && get && revalidate::may_collapse(facts_);
+  const bool not_shareable =
+      may_collapse && context_.flights.table.recall(key_, arrived_).not_shareable && !selected_;
+  const bool alone = !may_collapse || not_shareable;
+  revalidate::FlightRequest request = make_flight_request(alone && uses_store);
+  ++attempts_;
+  step_ = Step::kAwaitFlight;
+  auto& table = context_.flights.table;
+  revalidate::FlightTable::Joined joined =
+      alone ? table.start_alone(std::move(request), context_.flights, make_waiter())
+            : table.join_or_start(std::move(request), context_.flights, make_waiter());
+  if (!joined.ticket) return reply_error(503, Reason::kOverloaded);
+  joined_ = joined.started == nullptr;
+  ticket_ = std::move(joined.ticket);
+  if (joined_) context_.counters.add(Counter::kCollapsed);
+  return Outcome::kWait;
+}
+
+// `alone`: with nothing to validate, the client's own conditions and range go to the origin.
+revalidate::FlightRequest Exchange::make_flight_request(bool alone) {
+  const bool uses_store = facts_.may_use_store();
+  revalidate::FlightRequest flight;
+  flight.key = key_;
+  flight.request = request_;
+  if (uses_store) {
+    flight.stored = variants_;
+    flight.selected = selected_;
+    flight.may_store = true;
+    flight.may_join = !alone;
+  }
+  conditions_forwarded_ = !uses_store || (alone && !variants_);
+  revalidate::ForwardingContext forwarding;
+  forwarding.client_address = client_.address;
+  forwarding.client_is_trusted = client_.trusted;
+  forwarding.keep_conditions = conditions_forwarded_;
+  forwarding.keep_range = conditions_forwarded_;
+  flight.origin.method = request_.method_text;
+  flight.origin.target = request_.target;
+  flight.origin.fields = revalidate::origin_request_fields(request_, forwarding);
+  flight.origin.has_body = body_.source != nullptr;
+  flight.origin.body_size = body_.size;
+  flight.upload = body_.source;
+  return flight;
+}
+
+revalidate::FlightWaiter Exchange::make_waiter() {
+  revalidate::FlightWaiter waiter;
+  waiter.executor = &context_.flights.loop;
+  waiter.arrived = arrived_;
+  // The ticket's destructor silences all three, so they may name this.
+  waiter.answer = [this](std::shared_ptr<FlightAnswer> answer) {
+    answer_ = std::move(answer);
+    advance();
+  };
+  waiter.wake = [this] { advance(); };
+  waiter.informational = [this](storage::ResponseHead head) {
+    if (step_ != Step::kAwaitFlight || head.status == 100) return;
+    sink_.send_informational(head);
+    sink_.flush();
+  };
+  return waiter;
+}
+
+void Exchange::revalidate_in_background() {
+  revalidate::FlightRequest request = make_flight_request(false);
+  // Also for a HEAD: only the answer to a GET can replace what is stored.
+  request.request.method = storage::Method::kGet;
+  request.request.method_text = request.origin.method = "GET";
+  context_.flights.table.start_background(std::move(request), context_.flights);
+}
+
+Exchange::Outcome Exchange::take_answer() {
+  if (!answer_) return Outcome::kWait;
+  const std::shared_ptr<FlightAnswer> answer = std::exchange(answer_, nullptr);
+  if (answer->outcome != FlightOutcome::kAskAgain) {
+    origin_time_ = std::chrono::duration_cast<std::chrono::microseconds>(answer->origin_time);
+  }
+  switch (answer->outcome) {
+    case FlightOutcome::kStored:
+    case FlightOutcome::kFreshened:
+      return take_stored_answer(*answer);
+    case FlightOutcome::kNotStorable:
+      return take_unstorable_answer(*answer);
+    case FlightOutcome::kFailed:
+      return take_failure(answer->reason);
+    case FlightOutcome::kAskAgain:
+      if (answer->response && serve_stale_instead()) return Outcome::kGoOn;
+      return ask_again(answer->must_ask_alone);
+  }
+  return Outcome::kWait;
+}
+
+// G12: an answer to another's request is ours only if reuse allows it for this request.
+Exchange::Outcome Exchange::take_stored_answer(FlightAnswer& answer) {
+  if (joined_) {
+    if (!revalidate::matches(answer.response->head(), request_)) return ask_again(false);
+    const bool arrived_before_sent = arrived_ < answer.sent_at;
+    if (!revalidate::may_share_flight_answer(facts_, revalidate::facts_of(*answer.response),
+                                             arrived_before_sent, context_.wall_time())) {
+      return ask_again(facts_.has_credentials() || arrived_before_sent);
+    }
+  }
+  status_.forwarded = revalidate::forwarded_for(why_);
+  status_.collapsed = joined_;
+  const auto& facts = revalidate::facts_of(*answer.response);
+  status_.ttl = std::chrono::duration_cast<storage::Seconds>(
+      revalidate::remaining_freshness(facts, context_.wall_time()));
+  if (answer.outcome == FlightOutcome::kFreshened) {
+    status_.forwarded_status = 304;
+    outcome_ = CacheOutcome::kRevalidated;
+    ticket_.reset();
+    return use_stored(answer.response);
+  }
+  status_.forwarded_status = answer.response->head().response.status;
+  status_.stored = !joined_;
+  outcome_ = joined_ ? CacheOutcome::kCollapsed : CacheOutcome::kMiss;
+  response_ = answer.response;
+  reader_ = std::move(answer.reader);
+  body_size_ = answer.body_size;
+  return go(Step::kSendHead);
+}
+
+Exchange::Outcome Exchange::take_unstorable_answer(FlightAnswer& answer) {
+  const int status = answer.response->head().response.status;
+  if (revalidate::is_replaceable_error(status) && serve_stale_instead()) {
+    status_.forwarded_status = status;
+    return Outcome::kGoOn;
+  }
+  if (revalidate::invalidates(request_.method, status)) invalidate_by_use(answer.response->head().response);
+  status_.forwarded = revalidate::forwarded_for(why_);
+  status_.forwarded_status = status;
+  if (outcome_ != CacheOutcome::kPass) status_.detail = answer.reason;
+  response_ = answer.response;
+  reader_ = std::move(answer.reader);
+  body_size_ = answer.body_size;
+  return go(Step::kSendHead);
+}
+
+// RFC 9111, 4.4: before the client has its answer, so that its next request sees what it has changed.
+void Exchange::invalidate_by_use(const storage::ResponseHead& response) {
+  for (const storage::CacheKey& key : revalidate::invalidated_keys(request_, response)) {
+    context_.store.invalidate(key);
+  }
+}
+
+// RFC 9111, 4.2.4 and 4.3.3: a stale stored response in place of an error.
+bool Exchange::serve_stale_instead() {
+  if (!selected_) return false;
+  const revalidate::ErrorReuse reuse = revalidate::decide_error_reuse(
+      facts_, revalidate::facts_of(*selected_), context_.wall_time(), context_.policy);
+  if (!reuse.serve_stale) return false;
+  ticket_.reset();
+  outcome_ = CacheOutcome::kStale;
+  status_.hit = true;
+  status_.ttl = reuse.ttl;
+  status_.detail = reuse.reason;
+  why_ = reuse.reason;
+  use_stored(selected_);
+  return true;
+}
+
+Exchange::Outcome Exchange::take_failure(Reason reason) {
+  if (serve_stale_instead()) return Outcome::kGoOn;
+  ticket_.reset();
+  status_.forwarded = revalidate::forwarded_for(why_);
+  switch (reason) {
+    case Reason::kOriginTimeout:
+      return reply_error(504, reason);
+    case Reason::kOriginBusy:
+    case Reason::kOverloaded:
+      return reply_error(503, reason);
+    case Reason::kClientGone:
+      return reply_error(400, reason);
+    default:
+      return reply_error(502, reason);
+  }
+}
+
+Exchange::Outcome Exchange::ask_again(bool alone) {
+  ticket_.reset();
+  ask_alone_ = ask_alone_ || alone;
+  return go(Step::kLookup);
+}
+
+}  // namespace freshet::proxy

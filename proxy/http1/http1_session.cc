@@ -1,0 +1,456 @@
+#include "proxy/http1/http1_session.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <utility>
+
+#include "storage/http/status_code.h"
+
+namespace freshet::proxy {
+
+using storage::Counter;
+using storage::IoInterest;
+
+namespace {
+
+constexpr std::size_t kScratch = 64 * 1024;
+// Input that may wait unread in a session, over a head's limit.
+constexpr std::size_t kMostKept = 64 * 1024;
+// Output that may wait unsent before the exchange pauses.
+constexpr std::size_t kMostQueued = 512 * 1024;
+// Written for one connection before the worker's others have their turn.
+constexpr std::size_t kTurnBudget = 2 * 1024 * 1024;
+
+bool accepts_trailers(const storage::RequestHead& request) {
+  const auto te = request.fields.combined(storage::FieldName::kTe);
+  return te && te->find("trailers") != std::string::npos;
+}
+
+}  // namespace
+
+Http1Context::Http1Context(EventLoop& event_loop, CoarseTimers& coarse_timers,
+                           ExchangeContext& exchange_context, const RequestParserOptions& parser_options,
+                           const Http1Timeouts& timeouts)
+    : loop(event_loop),
+      timers(coarse_timers),
+      exchanges(exchange_context),
+      parser(parser_options),
+      head_deadlines(timers.list(timeouts.head)),
+      idle_deadlines(timers.list(timeouts.idle)),
+      body_deadlines(timers.list(timeouts.body)),
+      send_deadlines(timers.list(timeouts.send)),
+      linger_deadlines(timers.list(timeouts.linger)),
+      scratch(kScratch, '\0') {}
+
+Http1Session::Http1Session(Http1Context& context, int descriptor, ClientInfo client)
+    : context_(context),
+      descriptor_(descriptor),
+      client_(std::move(client)),
+      deadline_([this] { on_deadline(); }),
+      parser_(context.parser),
+      exchange_(context.exchanges, *this, client_) {
+  context_.exchanges.counters.add(Counter::kConnectionsOpen);
+}
+
+Http1Session::~Http1Session() {
+  watch_.reset();
+  if (phase_ != Phase::kClosed) ::close(descriptor_);
+  context_.exchanges.counters.add(Counter::kConnectionsOpen, -1);
+}
+
+void Http1Session::start() {
+  watch_ = context_.loop.watch(descriptor_, IoInterest::kRead,
+                               [this](storage::IoReady ready) { on_ready(ready); });
+  arm(context_.head_deadlines);
+}
+
+void Http1Session::drain() {
+  if (phase_ != Phase::kRequests) return;
+  // What has arrived is a request that we have accepted; only silence is closed.
+  if (idle() && !head_begun_) {
+    read_input();
+    if (phase_ == Phase::kRequests && idle() && !head_begun_) close_now(false);
+  }
+}
+
+void Http1Session::on_ready(storage::IoReady ready) {
+  if (phase_ == Phase::kClosed) return;
+  if (ready.writable) progressed_ = true;
+  if (ready.readable) {
+    read_input();
+  } else {
+    drive();
+  }
+}
+
+// One recv a turn: another connection's request is worth as much as this one's next. Level-triggered, so what
+// is left comes in the next turn.
+void Http1Session::read_input() {
+  if (read_closed_) return drive();
+  const ssize_t got = ::recv(descriptor_, context_.scratch.data(), context_.scratch.size(), 0);
+  if (got < 0) {
+    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return drive();
+    return close_now(false);
+  }
+  if (got == 0) {
+    // It sends no more, but may still read: what it has asked for is answered.
+    read_closed_ = true;
+    if (phase_ == Phase::kLingering || (!responding_ && input().empty())) return close_now(false);
+    return drive();
+  }
+  if (phase_ == Phase::kLingering) return;
+  progressed_ = true;
+  const std::string_view bytes(context_.scratch.data(), static_cast<std::size_t>(got));
+  if (kept_used_ < kept_.size()) {
+    kept_.append(bytes);
+  } else {
+    kept_.clear();
+    kept_used_ = 0;
+    fresh_ = bytes;
+  }
+  drive();
+}
+
+std::string_view Http1Session::input() const {
+  return fresh_.empty() ? std::string_view(kept_).substr(kept_used_) : fresh_;
+}
+
+void Http1Session::consume(std::size_t bytes) {
+  if (!fresh_.empty()) {
+    fresh_.remove_prefix(bytes);
+  } else {
+    kept_used_ += bytes;
+  }
+}
+
+// The scratch belongs to whoever reads next: what is left of it becomes ours.
+void Http1Session::keep_input() {
+  if (!fresh_.empty()) {
+    kept_.assign(fresh_);
+    kept_used_ = 0;
+    fresh_ = {};
+  } else if (kept_used_ == kept_.size()) {
+    kept_.clear();
+    kept_used_ = 0;
+    if (kept_.capacity() > kMostKept / 4) kept_.shrink_to_fit();
+  } else if (kept_used_ > kMostKept) {
+    kept_.erase(0, kept_used_);
+    kept_used_ = 0;
+  }
+}
+
+// Does whatever can be done now: takes requests, lets the exchange go on, writes. Events of any kind end
+// here.
+void Http1Session::drive() {
+  if (driving_ || phase_ == Phase::kClosed) return;
+  driving_ = true;
+  bool more = true;
+  int refills = 4;  // of the output, before it is another connection's turn
+  while (more && phase_ == Phase::kRequests) {
+    more = false;
+    if (responding_ && upload_waits_ && !input().empty()) {
+      upload_waits_ = false;
+      exchange_.on_upload();
+    }
+    if (responding_ && response_done_) {
+      after_response();
+      more = true;
+    } else if (!responding_ && after_ == After::kContinue) {
+      more = take_request();
+    }
+    if (more) continue;
+    if (!write_output()) break;
+    if (room_wanted_ && has_room() && refills-- > 0) {
+      room_wanted_ = false;
+      exchange_.on_room();
+      more = true;
+    }
+  }
+  driving_ = false;
+  keep_input();
+  if (phase_ == Phase::kClosed) return;
+  if (phase_ == Phase::kRequests && after_ != After::kContinue && !responding_ && output_.size() == 0) {
+    return after_ == After::kReset ? close_now(true) : close_gracefully();
+  }
+  if (room_wanted_ && has_room()) {
+    drive_later();
+  }
+  set_interest();
+  set_deadline();
+}
+
+bool Http1Session::take_request() {
+  if (input().empty()) {
+    head_begun_ = false;
+    if (read_closed_) after_ = After::kClose;
+    return false;
+  }
+  std::size_t consumed = 0;
+  switch (parser_.parse(input(), exchange_.request(), framing_, consumed)) {
+    case RequestParser::Outcome::kNeedMore:
+      head_begun_ = true;
+      if (read_closed_) after_ = After::kClose;
+      return false;
+    case RequestParser::Outcome::kBad:
+      refuse(parser_.bad_status(), parser_.bad_reason());
+      return true;
+    case RequestParser::Outcome::kDone:
+      break;
+  }
+  consume(consumed);
+  head_begun_ = false;
+  begin_exchange();
+  return true;
+}
+
+void Http1Session::begin_exchange() {
+  responding_ = true;
+  response_done_ = head_sent_ = upload_waits_ = continue_sent_ = content_failed_ = room_wanted_ = false;
+  head_bytes_ = 0;
+  content_.begin(framing_);
+  RequestBody body;
+  if (!content_.complete()) {
+    body.source = this;
+    if (framing_.body == RequestFraming::Body::kLength) body.size = framing_.length;
+  }
+  exchange_.start(body);
+}
+
+// A request that has no single reading gets an answer and the connection's end (RFC 9112, 2.2).
+void Http1Session::refuse(int status, std::string_view reason) {
+  context_.exchanges.counters.add(Counter::kClientErrors);
+  responding_ = true;
+  response_done_ = head_sent_ = upload_waits_ = false;
+  head_begun_ = false;
+  framing_ = {};
+  framing_.keep_alive = false;
+  content_.begin(framing_);
+  exchange_.refuse(status, reason);
+}
+
+revalidate::UploadSource::Next Http1Session::next(char* buffer, std::size_t capacity, std::size_t& size) {
+  if (content_failed_) return Next::kFailed;
+  std::size_t consumed = 0;
+  const auto outcome = content_.take(input(), buffer, capacity, consumed, size);
+  consume(consumed);
+  if (consumed > 0) progressed_ = true;
+  switch (outcome) {
+    case RequestContent::Outcome::kData:
+      return Next::kData;
+    case RequestContent::Outcome::kEnd:
+      return Next::kEnd;
+    case RequestContent::Outcome::kBad:
+      context_.exchanges.counters.add(Counter::kClientErrors);
+      after_ = After::kClose;
+      return Next::kFailed;
+    case RequestContent::Outcome::kNeedMore:
+      break;
+  }
+  if (read_closed_) {
+    after_ = After::kClose;
+    return Next::kFailed;
+  }
+  upload_waits_ = true;
+  if (framing_.expect_continue && !continue_sent_ && !head_sent_) {
+    continue_sent_ = true;
+    output_.text().append(kContinueResponse);
+    output_.end_text();
+  }
+  // Reading may have paused while nobody asked for content.
+  if (!driving_) drive_later();
+  return Next::kWait;
+}
+
+void Http1Session::drive_later() {
+  context_.loop.post([this, alive = std::weak_ptr<const bool>(alive_)] {
+    if (!alive.expired()) drive();
+  });
+}
+
+void Http1Session::send_informational(const storage::ResponseHead& head) {
+  if (exchange_.request().minor_version == 0 || head_sent_) return;
+  std::string& text = output_.text();
+  append_status_line(text, head.status, head.reason);
+  text.append(head.fields.wire()).append("\r\n");
+  output_.end_text();
+}
+
+void Http1Session::send_head(const ReplyHead& head) {
+  const storage::RequestHead& request = exchange_.request();
+  // What is left of an upload that nobody wants any more would be taken for the next request.
+  const bool keep = framing_.keep_alive && after_ == After::kContinue && !context_.draining &&
+                    content_.complete() && !read_closed_;
+  reply_framing_ =
+      frame_response(head.status, request.method, head.content_length, request.minor_version, keep);
+  if (!head.has_body) {
+    reply_framing_.has_body = reply_framing_.chunked = false;
+    reply_framing_.keep_alive = keep;
+  }
+  if (!reply_framing_.keep_alive) after_ = After::kClose;
+  send_trailers_ = reply_framing_.chunked && accepts_trailers(request);
+  std::string& text = output_.text();
+  const std::size_t before = text.size();
+  append_status_line(text, head.status, head.reason);
+  if (head.fields != nullptr) text.append(head.fields->wire());
+  text.append(head.more);
+  append_framing(text, reply_framing_);
+  head_bytes_ = text.size() - before;
+  output_.end_text();
+  head_sent_ = true;
+}
+
+bool Http1Session::has_room() const {
+  const bool room = output_.size() < kMostQueued;
+  if (!room) room_wanted_ = true;
+  return room;
+}
+
+void Http1Session::send_body(const storage::Chunk& chunk) {
+  if (chunk.empty() || !reply_framing_.has_body) return;
+  if (reply_framing_.chunked) {
+    append_chunk_begin(output_.text(), chunk.size());
+    output_.append(chunk);
+    output_.text().append(kChunkEnd);
+    output_.end_text();
+  } else {
+    output_.append(chunk);
+  }
+}
+
+void Http1Session::finish(const storage::HeaderFields* trailers) {
+  if (reply_framing_.chunked) {
+    std::string& text = output_.text();
+    if (trailers != nullptr && send_trailers_) {
+      text.append("0\r\n").append(trailers->wire()).append("\r\n");
+    } else {
+      text.append(kLastChunk);
+    }
+    output_.end_text();
+  }
+  response_done_ = true;
+}
+
+void Http1Session::abort() {
+  response_done_ = true;
+  // The end of the connection is the framing: only a reset tells that this is not it.
+  const bool framed = reply_framing_.chunked || reply_framing_.content_length.has_value();
+  after_ = framed && head_sent_ ? After::kClose : After::kReset;
+}
+
+void Http1Session::flush() {
+  drive();
+}
+
+void Http1Session::after_response() {
+  responding_ = response_done_ = false;
+  if (!content_.complete()) after_ = std::max(after_, After::kClose);
+  exchange_.reset();
+  if (context_.draining && input().empty()) after_ = std::max(after_, After::kClose);
+  if (after_ == After::kReset) output_.clear();
+}
+
+// False: the socket is full or broken, or it is another connection's turn.
+bool Http1Session::write_output() {
+  if (output_.size() == 0) return true;
+  std::uint64_t written = 0;
+  const auto outcome = output_.write_to(descriptor_, kTurnBudget, written);
+  if (written > 0) {
+    progressed_ = true;
+    context_.exchanges.counters.add(Counter::kBytesSent, static_cast<std::int64_t>(written));
+  }
+  switch (outcome) {
+    case OutputQueue::Written::kAll:
+      return true;
+    case OutputQueue::Written::kBlocked:
+    case OutputQueue::Written::kBudget:
+      return room_wanted_ && has_room();
+    case OutputQueue::Written::kBroken:
+      close_now(false);
+      return false;
+  }
+  return false;
+}
+
+void Http1Session::close_gracefully() {
+  if (read_closed_) return close_now(false);
+  // Closing with input unread would reset the connection and take our answer back from the client.
+  phase_ = Phase::kLingering;
+  ::shutdown(descriptor_, SHUT_WR);
+  set_interest();
+  arm(context_.linger_deadlines);
+}
+
+void Http1Session::close_now(bool reset) {
+  if (phase_ == Phase::kClosed) return;
+  phase_ = Phase::kClosed;
+  exchange_.client_gone();
+  deadline_.disarm();
+  watch_.reset();
+  output_.clear();
+  if (reset) {
+    const linger at_once{1, 0};
+    ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  }
+  ::close(descriptor_);
+  context_.retire(*this);
+}
+
+void Http1Session::set_interest() {
+  if (!watch_) return;
+  const bool room_for_input = input().size() < kMostKept;
+  // During a response only its request's content is wanted, and a little of what is pipelined behind it.
+  const bool read = !read_closed_ && (phase_ == Phase::kLingering || room_for_input);
+  const bool write = output_.size() > 0;
+  watch_->set_interest(read ? (write ? IoInterest::kReadWrite : IoInterest::kRead)
+                            : (write ? IoInterest::kWrite : IoInterest::kNone));
+}
+
+// One deadline for whatever is being waited for; moved on when there was progress.
+void Http1Session::set_deadline() {
+  DeadlineList* list = nullptr;
+  if (phase_ == Phase::kLingering) return;
+  if (output_.size() > 0) {
+    list = &context_.send_deadlines;
+  } else if (responding_) {
+    list = upload_waits_ ? &context_.body_deadlines : read_closed_ ? &context_.send_deadlines : nullptr;
+  } else {
+    list = head_begun_ ? &context_.head_deadlines : &context_.idle_deadlines;
+  }
+  // A head has so long altogether, however often a byte of it comes.
+  const bool moves = progressed_ && list != &context_.head_deadlines;
+  progressed_ = false;
+  if (list == nullptr) {
+    deadline_.disarm();
+    armed_in_ = nullptr;
+  } else if (list != armed_in_ || moves || !deadline_.armed()) {
+    arm(*list);
+  }
+}
+
+void Http1Session::arm(DeadlineList& list) {
+  armed_in_ = &list;
+  context_.timers.arm(deadline_, list, context_.loop.mono_time());
+}
+
+void Http1Session::on_deadline() {
+  const bool waits_for_client = !responding_ && head_begun_;
+  const bool waits_for_content = responding_ && upload_waits_ && !head_sent_;
+  if (phase_ != Phase::kRequests || output_.size() > 0) return close_now(phase_ == Phase::kRequests);
+  if (waits_for_client) {
+    refuse(408, "the head took too long");
+    return drive();
+  }
+  if (waits_for_content) {
+    // The origin client hears of an upload that broke off, and the exchange answers.
+    content_failed_ = true;
+    upload_waits_ = false;
+    after_ = After::kClose;
+    exchange_.on_upload();
+    return drive();
+  }
+  close_now(responding_);
+}
+
+}  // namespace freshet::proxy

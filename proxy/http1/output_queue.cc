@@ -1,0 +1,102 @@
+#include "proxy/http1/output_queue.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+namespace freshet::proxy {
+
+namespace {
+
+constexpr std::size_t kPiecesAtOnce = 64;
+
+}  // namespace
+
+void OutputQueue::end_text() {
+  const std::size_t added = text_.size() - text_noted_;
+  if (added == 0) return;
+  // Next to text that stands already: one piece (pipelined answers without bodies, chunk framing).
+  if (pieces_.size() > first_ && pieces_.back().chunk.empty()) {
+    pieces_.back().size += added;
+  } else {
+    pieces_.push_back({text_noted_, added, {}});
+  }
+  text_noted_ = text_.size();
+  size_ += added;
+}
+
+void OutputQueue::append(const storage::Chunk& chunk) {
+  if (chunk.empty()) return;
+  end_text();
+  pieces_.push_back({0, chunk.size(), chunk});
+  size_ += chunk.size();
+}
+
+OutputQueue::Written OutputQueue::write_to(int descriptor, std::size_t budget, std::uint64_t& total) {
+  end_text();
+  while (size_ > 0) {
+    if (budget == 0) return Written::kBudget;
+    std::array<iovec, kPiecesAtOnce> vectors;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+    std::size_t count = 0;
+    std::size_t wanted = 0;
+    for (std::size_t i = first_; i < pieces_.size() && count < kPiecesAtOnce && wanted < budget; ++i) {
+      const Piece& piece = pieces_[i];
+      const char* data = piece.chunk.empty() ? text_.data() + piece.text_offset : piece.chunk.data();
+      const std::size_t skip = i == first_ ? first_offset_ : 0;
+      const std::size_t length = std::min(piece.size - skip, budget - wanted);
+      vectors[count++] = {const_cast<char*>(data) + skip, length};  // NOLINT: writev does not write to it
+      wanted += length;
+    }
+    msghdr message{};
+    message.msg_iov = vectors.data();
+    message.msg_iovlen = count;
+    const ssize_t written = ::sendmsg(descriptor, &message, MSG_NOSIGNAL);
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      return errno == EAGAIN || errno == EWOULDBLOCK ? Written::kBlocked : Written::kBroken;
+    }
+    total += static_cast<std::uint64_t>(written);
+    consume(static_cast<std::size_t>(written));
+    budget -= static_cast<std::size_t>(written);
+    if (static_cast<std::size_t>(written) < wanted) return Written::kBlocked;
+  }
+  return Written::kAll;
+}
+
+void OutputQueue::consume(std::size_t written) {
+  size_ -= written;
+  while (written > 0) {
+    Piece& piece = pieces_[first_];
+    const std::size_t left = piece.size - first_offset_;
+    if (written < left) {
+      first_offset_ += written;
+      return;
+    }
+    written -= left;
+    piece.chunk = {};  // what is sent is let go at once
+    ++first_;
+    first_offset_ = 0;
+  }
+  if (size_ == 0) return clear();
+  if (first_ >= 4 * kPiecesAtOnce) {
+    // A long response to a client that is never quite served: what is sent is forgotten now and then.
+    pieces_.erase(pieces_.begin(), pieces_.begin() + static_cast<std::ptrdiff_t>(first_));
+    first_ = 0;
+  }
+}
+
+void OutputQueue::clear() {
+  text_.clear();
+  pieces_.clear();
+  text_noted_ = first_ = first_offset_ = size_ = 0;
+}
+
+void OutputQueue::shrink() {
+  if (size_ > 0) return;
+  text_ = {};
+  pieces_ = {};
+}
+
+}  // namespace freshet::proxy

@@ -1,0 +1,279 @@
+#include "proxy/server.h"
+
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "proxy/admin/admin_server.h"
+#include "proxy/admin/metrics_endpoint.h"
+#include "proxy/net/listener.h"
+#include "proxy/net/signals.h"
+#include "proxy/server_worker.h"
+#include "revalidate/policy/response_facts.h"
+#include "storage/base/log.h"
+#include "storage/memory/memory_store.h"
+#include "storage/rocksdb/rocksdb_store.h"
+
+namespace freshet::proxy {
+
+using storage::Error;
+using storage::LogLevel;
+using storage::Result;
+using storage::Status;
+
+namespace {
+
+constexpr int kStartFailed = 2;
+
+// Invalidation numbers are taken from the store in blocks of so many at start.
+constexpr std::uint64_t kSequenceBlock = std::uint64_t{1} << 40;
+
+revalidate::PolicyOptions policy_from(const Settings& settings) {
+  revalidate::PolicyOptions policy;
+  switch (settings.cache.set_cookie) {
+    case SetCookiePolicy::kSafe:
+      policy.set_cookie = revalidate::SetCookiePolicy::kSafe;
+      break;
+    case SetCookiePolicy::kRfc:
+      policy.set_cookie = revalidate::SetCookiePolicy::kRfc;
+      break;
+    case SetCookiePolicy::kStrip:
+      policy.set_cookie = revalidate::SetCookiePolicy::kStrip;
+      break;
+  }
+  using std::chrono::duration_cast;
+  policy.heuristic_fraction = settings.cache.heuristic_fraction;
+  policy.heuristic_max = duration_cast<storage::Seconds>(settings.cache.heuristic_max);
+  policy.stale_if_error = duration_cast<storage::Seconds>(settings.cache.stale_if_error);
+  return policy;
+}
+
+RequestParserOptions parser_from(const ServerSettings& server) {
+  RequestParserOptions parser;
+  parser.max_request_line = server.max_request_line;
+  parser.max_field = server.max_field;
+  parser.max_fields = server.max_fields;
+  parser.max_head = server.max_head;
+  return parser;
+}
+
+Http1Timeouts timeouts_from(const ServerSettings& server) {
+  Http1Timeouts timeouts;
+  timeouts.head = server.head_timeout;
+  timeouts.idle = server.idle_timeout;
+  timeouts.body = server.body_timeout;
+  timeouts.send = server.send_timeout;
+  return timeouts;
+}
+
+std::string address_text(const HostPort& address) {
+  const bool v6 = address.host.find(':') != std::string::npos;
+  return (v6 ? "[" + address.host + "]" : address.host) + ":" + std::to_string(address.port);
+}
+
+// Everything the process consists of, in the order in which it is made; destroyed the other way round.
+class Server {
+ public:
+  explicit Server(const Settings& settings) : settings_(settings), policy_(policy_from(settings)) {}
+
+  Status open();
+  void serve();
+
+ private:
+  Status open_listener();
+  Status open_origin();
+  Status open_store();
+  Status open_admin();
+  void start_workers();
+  void drain();
+
+  const Settings& settings_;
+  const revalidate::PolicyOptions policy_;
+  storage::CounterSet counters_;
+  EventLoop loop_;
+  std::unique_ptr<Signals> signals_;
+  std::vector<Descriptor> listening_;
+  std::string listen_text_;
+  revalidate::CurlClient::Options origin_;
+  std::unique_ptr<AccessLog> access_log_;
+  std::unique_ptr<storage::RocksdbStore> disk_;
+  std::unique_ptr<storage::MemoryStore> memory_;
+  std::unique_ptr<storage::Generations> generations_;
+  std::unique_ptr<storage::TieredStore> store_;
+  std::unique_ptr<storage::FillBudget> fill_budget_;
+  std::unique_ptr<revalidate::FlightTable> flights_;
+  std::unique_ptr<revalidate::OriginPool> pool_;
+  std::unique_ptr<AdminServer> admin_;
+  std::unique_ptr<ServerShared> shared_;
+  std::unique_ptr<storage::IoTimer> drain_deadline_;
+  std::vector<std::unique_ptr<ServerWorker>> workers_;
+  std::size_t draining_ = 0;
+  bool ready_ = false;
+};
+
+Status Server::open() {
+  if (Status status = open_listener(); !status) return status;
+  if (Status status = open_origin(); !status) return status;
+  if (Status status = open_store(); !status) return status;
+  auto log = AccessLog::open(settings_.log.access);
+  if (!log) return Error{"log.access: " + log.error()};
+  access_log_ = log.take();
+  if (Status status = open_admin(); !status) return status;
+  start_workers();
+  return {};
+}
+
+Status Server::open_listener() {
+  auto address = SocketAddress::parse(address_text(settings_.server.listen));
+  if (!address) return Error{"server.listen: " + address.error()};
+  auto sockets = open_listening_sockets(*address, settings_.server.workers);
+  if (!sockets) return Error{"server.listen: " + sockets.error()};
+  listening_ = sockets.take();
+  listen_text_ = local_address(listening_.front()).text();
+  return {};
+}
+
+Status Server::open_origin() {
+  auto url = revalidate::parse_origin_url(settings_.origin.url);
+  if (!url) return Error{"origin.url: " + url.error()};
+  origin_.origin = url.take();
+  origin_.ca_file = settings_.origin.ca_file;
+  origin_.connect_timeout = settings_.origin.connect_timeout;
+  origin_.response_timeout = settings_.origin.response_timeout;
+  origin_.idle_timeout = settings_.origin.idle_timeout;
+  if (Status status = revalidate::CurlClient::check(origin_); !status) {
+    return Error{"origin: " + status.error()};
+  }
+  revalidate::OriginPool::Options pool;
+  pool.max_concurrent = settings_.origin.max_concurrent;
+  pool.queue_size = settings_.origin.queue_size;
+  pool.queue_timeout = settings_.origin.queue_timeout;
+  pool_ = std::make_unique<revalidate::OriginPool>(pool, counters_.make());
+  return {};
+}
+
+Status Server::open_store() {
+  const revalidate::DescribeResponse describe(policy_);
+  generations_ = std::make_unique<storage::Generations>();
+  storage::RocksdbOptions options;
+  options.directory = settings_.cache.dir;
+  options.byte_limit = settings_.cache.disk;
+  options.loss_bound = settings_.cache.loss_bound;
+  options.is_current = [this](const storage::StoredHead& head) { return generations_->is_current(head); };
+  auto disk = storage::RocksdbStore::open(std::move(options), describe, counters_.make());
+  if (!disk) return Error{"cache.dir: " + disk.error()};
+  disk_ = disk.take();
+  auto first = disk_->reserve_ids("invalidations", kSequenceBlock);
+  if (!first) return Error{"cache.dir: " + first.error()};
+  generations_->begin_at(*first);
+
+  storage::MemoryStoreOptions memory;
+  memory.budget = settings_.cache.memory;
+  memory_ = std::make_unique<storage::MemoryStore>(memory, describe, counters_.make());
+  store_ = std::make_unique<storage::TieredStore>(*memory_, disk_.get(), *generations_, counters_.make());
+  fill_budget_ = std::make_unique<storage::FillBudget>(settings_.cache.memory / 2);
+  revalidate::FlightTableOptions flights;
+  flights.max_fills = settings_.cache.max_fills;
+  flights.max_waiters = settings_.cache.max_waiters;
+  flights_ = std::make_unique<revalidate::FlightTable>(flights);
+  return {};
+}
+
+Status Server::open_admin() {
+  admin_ = std::make_unique<AdminServer>(loop_);
+  StandardEndpoints endpoints;
+  endpoints.counters = &counters_;
+  endpoints.started = storage::wall_now();
+  endpoints.ready = [this] { return ready_; };
+  endpoints.extra = {
+      {"access_log_lines_total", "counter", "Lines written to the access log.",
+       [this] { return static_cast<std::int64_t>(access_log_->lines_written()); }},
+      {"access_log_dropped_total", "counter", "Lines that the access log lost: no room, or the write failed.",
+       [this] { return static_cast<std::int64_t>(access_log_->lines_dropped()); }},
+      {"fill_bytes", "gauge", "Bytes held by responses being received.",
+       [this] { return static_cast<std::int64_t>(fill_budget_->used()); }},
+  };
+  add_standard_endpoints(*admin_, std::move(endpoints));
+  if (Status status = admin_->listen_unix(settings_.admin.socket); !status) {
+    return Error{"admin.socket: " + status.error()};
+  }
+  if (!settings_.admin.listen.empty()) {
+    auto port = admin_->listen_tcp(settings_.admin.listen.host, settings_.admin.listen.port);
+    if (!port) return Error{"admin.listen: " + port.error()};
+    HostPort where = settings_.admin.listen;
+    where.port = *port;
+    storage::log_event(LogLevel::kInfo, "admin plane on http://" + address_text(where));
+  }
+  return {};
+}
+
+void Server::start_workers() {
+  std::vector<IpNetwork> trusted;
+  for (const std::string& text : settings_.server.trusted_proxies) {
+    if (const auto network = IpNetwork::parse(text)) trusted.push_back(*network);
+  }
+  shared_.reset(new ServerShared{*store_, *fill_budget_, *flights_, *pool_, policy_, counters_, *access_log_,
+                                 origin_, parser_from(settings_.server), timeouts_from(settings_.server),
+                                 std::move(trusted), settings_.cache.max_object,
+                                 settings_.server.max_connections});
+  for (std::size_t i = 0; i < listening_.size(); ++i) {
+    workers_.push_back(
+        std::make_unique<ServerWorker>("worker-" + std::to_string(i), *shared_, std::move(listening_[i])));
+  }
+  for (const auto& worker : workers_) worker->start();
+}
+
+void Server::serve() {
+  signals_ = std::make_unique<Signals>(loop_, [this](int signal) {
+    if (signal == SIGHUP) return access_log_->reopen();
+    drain();
+  });
+  ready_ = true;
+  storage::log_event(LogLevel::kInfo, "ready: listening on http://" + listen_text_ + ", origin " +
+                                          origin_.origin.base() + ", cache in " + settings_.cache.dir);
+  loop_.run();
+  for (const auto& worker : workers_) worker->stop();
+  // The disk tier posts to the workers' loops, so it goes first.
+  store_->settle();
+  disk_.reset();
+  workers_.clear();
+  storage::log_event(LogLevel::kInfo, "stopped");
+}
+
+// No more connections; what is accepted is answered; whatever is left after the drain timeout is cut. A
+// second signal cuts at once.
+void Server::drain() {
+  ready_ = false;
+  if (draining_ > 0) return loop_.stop();
+  draining_ = workers_.size();
+  storage::log_event(LogLevel::kInfo, "stopping: answering what has been accepted");
+  drain_deadline_ = loop_.timer([this] { loop_.stop(); });
+  drain_deadline_->arm(settings_.server.drain_timeout);
+  for (const auto& worker : workers_) {
+    worker->drain([this] {
+      loop_.post([this] {
+        if (--draining_ == 0) loop_.stop();
+      });
+    });
+  }
+}
+
+}  // namespace
+
+int run_server(const Settings& settings) {
+  storage::set_log_level(settings.log.level);
+  block_signals();
+  Server server(settings);
+  if (const Status status = server.open(); !status) {
+    std::fprintf(stderr, "freshet: %s\n", status.error().c_str());
+    return kStartFailed;
+  }
+  server.serve();
+  return 0;
+}
+
+}  // namespace freshet::proxy

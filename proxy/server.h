@@ -1,0 +1,13 @@
+// run_server(): puts the parts together and serves until SIGINT or SIGTERM. Start-up errors (a busy port, an
+// unreadable directory, an unknown format version) are one line on standard error each and exit status 2.
+// On a signal it drains: stops accepting, answers what has been accepted, closes, and returns 0.
+#pragma once
+
+#include "proxy/config/settings.h"
+
+namespace freshet::proxy {
+
+// On the main thread, which becomes the admin plane's. Returns the process's exit status.
+int run_server(const Settings& settings);
+
+}  // namespace freshet::proxy

@@ -1,0 +1,138 @@
+#include "proxy/server_worker.h"
+
+#include <algorithm>
+#include <unordered_map>
+#include <utility>
+
+#include "proxy/net/listener.h"
+
+namespace freshet::proxy {
+
+using storage::Counter;
+
+class ServerWorker::Parts {
+ public:
+  Parts(EventLoop& loop, ServerShared& shared, Descriptor listening)
+      : loop_(loop),
+        shared_(shared),
+        counters_(shared.counters.make()),
+        timers_(loop),
+        client_(loop, shared.origin, counters_),
+        flights_{loop,
+                 client_,
+                 shared.pool,
+                 shared.store,
+                 shared.flights,
+                 shared.fill_budget,
+                 shared.policy,
+                 counters_,
+                 shared.max_object,
+                 {}},
+        exchanges_{flights_,
+                   shared.store,
+                   shared.policy,
+                   counters_,
+                   shared.access_log.make_writer(),
+                   [&loop] { return loop.wall_time(); },
+                   [&loop] { return loop.mono_time(); }},
+        sessions_context_(loop, timers_, exchanges_, shared.parser, shared.timeouts) {
+    sessions_context_.retire = [this](Http1Session& session) { retire(session); };
+    listener_ = std::make_unique<Listener>(
+        loop_, std::move(listening),
+        [this](Descriptor socket, const SocketAddress& peer) { accept(std::move(socket), peer); });
+  }
+
+  ~Parts() {
+    listener_.reset();
+    sessions_.clear();
+    retired_.clear();
+    // Background validations and fills that nobody waits for any more.
+    while (!flights_.active.empty()) (*flights_.active.begin())->abandon();
+  }
+
+  void drain(std::function<void()> drained) {
+    drained_ = std::move(drained);
+    listener_.reset();
+    sessions_context_.draining = true;
+    std::vector<Http1Session*> all;
+    all.reserve(sessions_.size());
+    for (const auto& each : sessions_) all.push_back(each.first);
+    for (Http1Session* session : all) session->drain();
+    tell_if_drained();
+  }
+
+ private:
+  void accept(Descriptor socket, const SocketAddress& peer) {
+    counters_.add(Counter::kConnectionsAccepted);
+    if (shared_.connections.fetch_add(1) >= shared_.max_connections) {
+      shared_.connections.fetch_sub(1);
+      counters_.add(Counter::kConnectionsRefused);
+      return;
+    }
+    const auto ip = peer.ip();
+    ClientInfo client{ip ? ip->text() : "unix", ip && trusts(*ip)};
+    auto session = std::make_unique<Http1Session>(sessions_context_, socket.release(), std::move(client));
+    Http1Session& started = *session;
+    sessions_.emplace(&started, std::move(session));
+    started.start();
+  }
+
+  [[nodiscard]] bool trusts(const IpAddress& address) const {
+    return std::any_of(shared_.trusted_proxies.begin(), shared_.trusted_proxies.end(),
+                       [&](const IpNetwork& network) { return network.contains(address); });
+  }
+
+  // Called by the session itself, so it is destroyed in a later turn.
+  void retire(Http1Session& session) {
+    const auto place = sessions_.find(&session);
+    if (place == sessions_.end()) return;
+    shared_.connections.fetch_sub(1);
+    retired_.push_back(std::move(place->second));
+    sessions_.erase(place);
+    if (retired_.size() > 1) return;
+    loop_.post([this] {
+      retired_.clear();
+      tell_if_drained();
+    });
+  }
+
+  void tell_if_drained() {
+    if (drained_ && sessions_.empty()) std::exchange(drained_, nullptr)();
+  }
+
+  EventLoop& loop_;
+  ServerShared& shared_;
+  storage::Counters& counters_;
+  CoarseTimers timers_;
+  revalidate::CurlClient client_;
+  revalidate::FlightContext flights_;
+  ExchangeContext exchanges_;
+  Http1Context sessions_context_;
+  std::unique_ptr<Listener> listener_;
+  std::unordered_map<Http1Session*, std::unique_ptr<Http1Session>> sessions_;
+  std::vector<std::unique_ptr<Http1Session>> retired_;
+  std::function<void()> drained_;
+};
+
+ServerWorker::ServerWorker(std::string name, ServerShared& shared, Descriptor listening)
+    : shared_(shared), listening_(std::move(listening)), worker_(std::move(name)) {}
+
+ServerWorker::~ServerWorker() {
+  stop();
+}
+
+void ServerWorker::stop() {
+  worker_.stop();
+  worker_.join();
+}
+
+void ServerWorker::start() {
+  worker_.start([this] { parts_ = std::make_unique<Parts>(worker_.loop(), shared_, std::move(listening_)); },
+                [this] { parts_.reset(); });
+}
+
+void ServerWorker::drain(std::function<void()> drained) {
+  worker_.loop().post([this, drained = std::move(drained)] { parts_->drain(drained); });
+}
+
+}  // namespace freshet::proxy

@@ -1,0 +1,68 @@
+// ServerWorker: everything that lives on one worker's thread: its listener, its sessions, its origin client,
+// and what they share. Made by main; the parts are made and destroyed on the worker's thread.
+//
+// Life: made, start(), drain() (no more accepting; `drained` is told when the last session is over), then the
+// destructor, which ends what is left.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "proxy/exchange/exchange.h"
+#include "proxy/http1/http1_session.h"
+#include "proxy/net/descriptor.h"
+#include "proxy/net/ip_address.h"
+#include "proxy/net/worker.h"
+#include "proxy/observe/access_log.h"
+#include "revalidate/flight_table.h"
+#include "revalidate/origin/curl_client.h"
+#include "revalidate/origin/origin_pool.h"
+#include "revalidate/policy/policy_options.h"
+#include "storage/base/counters.h"
+#include "storage/fill.h"
+#include "storage/tiered_store.h"
+
+namespace freshet::proxy {
+
+// What all workers share. Owned by main, outlives them.
+struct ServerShared {
+  storage::TieredStore& store;
+  storage::FillBudget& fill_budget;
+  revalidate::FlightTable& flights;
+  revalidate::OriginPool& pool;
+  const revalidate::PolicyOptions& policy;
+  storage::CounterSet& counters;
+  AccessLog& access_log;
+  revalidate::CurlClient::Options origin;
+  RequestParserOptions parser;
+  Http1Timeouts timeouts;
+  std::vector<IpNetwork> trusted_proxies;
+  std::uint64_t max_object = 0;
+  std::uint64_t max_connections = 0;
+  std::atomic<std::uint64_t> connections{0};
+};
+
+class ServerWorker {
+ public:
+  ServerWorker(std::string name, ServerShared& shared, Descriptor listening);
+  ~ServerWorker();
+
+  void start();
+  // Ends what is left and joins the thread; the loop stays, so that posts to it do no harm.
+  void stop();
+  // Any thread. `drained` runs on the worker's thread, once.
+  void drain(std::function<void()> drained);
+  [[nodiscard]] EventLoop& loop() { return worker_.loop(); }
+
+ private:
+  class Parts;
+
+  ServerShared& shared_;
+  Descriptor listening_;
+  std::unique_ptr<Parts> parts_;  // on the worker's thread
+  Worker worker_;
+};
+
+}  // namespace freshet::proxy

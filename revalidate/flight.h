@@ -1,0 +1,204 @@
+// Flight: one request to the origin, shared by every client request that waits for the same answer.
+//
+//     Queued ── a place at the origin ──> Asking ── head ──> Filling ── whole or cut ──> Ended
+//                                           │ 304 that fits ────────────────────────────> Ended
+//                                           └ failure ──────────────────────────────────> Ended
+//
+// Queued and Asking: others may join. At the head the flight decides, once, for all who wait (FlightOutcome),
+// and posts each its answer. Filling: a response that may serve later arrivals is open to them; one that must
+// be validated for each use is not: who comes now waits for the end and then asks again, so one request is in
+// flight and one waits, whatever the number of clients (G5, G12). An answer that may not be stored belongs to
+// the starter alone; all others are sent off at once and do not wait for each other again for a while.
+//
+// A flight belongs to no client: the starter's leaving does not end it. It is ended when nobody waits and
+// nothing would be stored. It lives on one worker (its loop, its OriginClient); join() and leave() may come
+// from any. Owned by shared_ptr: the table, its tickets and the origin call in progress hold it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <unordered_set>
+#include <vector>
+
+#include "revalidate/origin/origin_client.h"
+#include "revalidate/origin/origin_pool.h"
+#include "revalidate/policy/policy_options.h"
+#include "revalidate/policy/reason.h"
+#include "storage/base/counters.h"
+#include "storage/base/io_loop.h"
+#include "storage/base/mutex.h"
+#include "storage/fill.h"
+#include "storage/tiered_store.h"
+
+namespace freshet::revalidate {
+
+class Flight;
+class FlightTable;
+
+enum class FlightOutcome {
+  kStored,       // a response that is (being) stored; read it from `reader`
+  kFreshened,    // a 304 that fits: `response` is the freshened stored response
+  kNotStorable,  // for the starter alone: `response` and `reader`
+  kFailed,       // no response; `reason` says why
+  kAskAgain,  // this answer is not for you: look up again. `response` is set where the origin gave an error
+};
+
+// What a waiter is told, once.
+struct FlightAnswer {
+  FlightOutcome outcome = FlightOutcome::kFailed;
+  Reason reason = Reason::kNone;  // why it failed, or (not) stored
+  // Head (and facts) of what came; its body is readable only with kFreshened.
+  storage::StoredResponsePtr response;
+  std::unique_ptr<storage::FillReader> reader;
+  std::optional<std::uint64_t> body_size;  // Content-Length as the origin stated it
+  bool must_ask_alone = false;             // with kAskAgain: do not join another flight
+  storage::MonoTime sent_at{};             // when the origin request left
+  storage::Milliseconds origin_time{0};    // from there to the head
+  std::string detail;                      // with kFailed: one line for the log
+};
+
+// One client request that waits. All callbacks run on `executor`.
+struct FlightWaiter {
+  storage::Executor* executor = nullptr;
+  std::function<void(std::shared_ptr<FlightAnswer>)> answer;
+  std::function<void()> wake;                                // the reader has something to read
+  std::function<void(storage::ResponseHead)> informational;  // 1xx; only the starter's is called
+  storage::MonoTime arrived{};
+  // Set and read on the executor's thread: callbacks that are posted already do nothing.
+  bool gone = false;
+};
+
+struct FlightRequest {
+  storage::CacheKey key;
+  storage::RequestHead request;         // the starter's, as received: policy reads it
+  OriginRequest origin;                 // as forwarded; conditions are added from `stored`
+  storage::VariantSetPtr stored;        // what may be validated; may be null
+  storage::StoredResponsePtr selected;  // of `stored`, by the starter's header fields; may be null
+  bool may_store = false;
+  bool may_join = false;           // others may wait for the answer
+  UploadSource* upload = nullptr;  // borrowed; the ticket's destructor ends its use
+};
+
+// What flights of one worker share. Owned by the worker's server part; outlives its flights.
+struct FlightContext {
+  storage::IoLoop& loop;
+  OriginClient& client;
+  OriginPool& pool;
+  storage::TieredStore& store;
+  FlightTable& table;
+  storage::FillBudget& fill_budget;
+  const PolicyOptions& policy;
+  storage::Counters& counters;
+  std::uint64_t max_object = 0;  // bytes; a larger body is passed on, not stored
+  // Flights in progress on this worker; what is left at shutdown is ended.
+  std::unordered_set<Flight*> active;
+};
+
+class Flight final : public OriginHandler, public std::enable_shared_from_this<Flight> {
+ public:
+  // A waiter's hold on the flight; on the waiter's thread. The destructor leaves it: no callback comes after.
+  class Ticket {
+   public:
+    Ticket(std::shared_ptr<Flight> flight, std::shared_ptr<FlightWaiter> waiter);
+    ~Ticket();
+    Ticket(const Ticket&) = delete;
+    Ticket& operator=(const Ticket&) = delete;
+
+    // The client has sent more of its body.
+    void upload_ready();
+
+   private:
+    const std::shared_ptr<Flight> flight_;
+    const std::shared_ptr<FlightWaiter> waiter_;
+  };
+
+  // `slot`: its place in the table, if it can be joined.
+  Flight(FlightRequest request, FlightContext& context, storage::Digest128 slot = {});
+  ~Flight() override;
+
+  // On the flight's worker; once.
+  void start();
+
+  // Any thread. Null: it has ended, or its answer is older than an invalidation; start another.
+  [[nodiscard]] std::unique_ptr<Ticket> join(FlightWaiter waiter);
+  // The first waiter; before start(). A flight without one is a background validation.
+  [[nodiscard]] std::unique_ptr<Ticket> join_as_starter(FlightWaiter waiter);
+
+  [[nodiscard]] const storage::CacheKey& key() const { return request_.key; }
+  [[nodiscard]] const storage::Digest128& slot() const { return slot_; }
+
+  // Ends it at once: its fill is cut, its waiters are told that it failed. On its worker.
+  void abandon();
+
+ private:
+  enum class Phase { kAsking, kOpen, kClosed, kEnded };
+  struct Waiting {
+    std::shared_ptr<FlightWaiter> waiter;
+    bool starter = false;
+  };
+
+  // OriginHandler.
+  void on_sent() override;
+  void on_informational(storage::ResponseHead head) override;
+  void on_head(storage::ResponseHead head, std::optional<std::uint64_t> body_size) override;
+  Body on_body(std::string_view bytes) override;
+  void on_complete(storage::HeaderFields trailers) override;
+  void on_failure(OriginError error) override;
+
+  void take_place(OriginPool::Permit permit);
+  void fail_all(Reason reason, const std::string& detail);
+  void ask();
+  void take_304(const storage::ResponseHead& head);
+  void take_storable(const storage::ResponseHead& head, std::optional<std::uint64_t> body_size);
+  void take_unstorable(const storage::ResponseHead& head, std::optional<std::uint64_t> body_size,
+                       Reason reason);
+  void commit(storage::Fill::Sealed sealed);
+  void end();
+  void leave(const std::shared_ptr<FlightWaiter>& waiter);
+  void end_if_unwanted();
+  [[nodiscard]] std::shared_ptr<storage::Fill> current_fill();
+
+  [[nodiscard]] std::shared_ptr<FlightAnswer> make_answer(FlightOutcome outcome, Reason reason,
+                                                          storage::StoredResponsePtr response) const;
+  static void post_answer(const std::shared_ptr<FlightWaiter>& waiter, std::shared_ptr<FlightAnswer> answer);
+  void answer_with_fill(const std::shared_ptr<FlightWaiter>& waiter, FlightOutcome outcome, Reason reason,
+                        const storage::StoredResponsePtr& response, std::optional<std::uint64_t> body_size);
+  [[nodiscard]] std::unique_ptr<storage::FillReader> open_reader_locked(
+      const std::shared_ptr<FlightWaiter>& waiter) REQUIRES(mutex_);
+  [[nodiscard]] std::vector<Waiting> take_waiting(Phase next);
+
+  FlightRequest request_;
+  FlightContext& context_;
+  const storage::Digest128 slot_;
+  std::atomic<storage::Sequence> filled_at_;
+
+  // The worker's own.
+  std::shared_ptr<Flight> self_;  // while it is in progress, whoever else holds it
+  std::unique_ptr<OriginPool::Wait> wait_;
+  OriginPool::Permit permit_;
+  std::unique_ptr<OriginCall> call_;
+  bool conditional_ = false;   // our conditions went out
+  bool body_paused_ = false;   // the fill has no room
+  bool curl_waits_ = false;    // the client was told to pause
+  bool stored_to_be_ = false;  // the fill will be committed
+  storage::StoredHead head_;   // to be committed
+  storage::WallTime request_time_{};
+  storage::MonoTime sent_at_{};
+  storage::Milliseconds origin_time_{0};
+  bool background_ = false;  // began without a waiter
+
+  storage::Mutex mutex_;
+  Phase phase_ GUARDED_BY(mutex_) = Phase::kAsking;
+  std::vector<Waiting> waiting_ GUARDED_BY(mutex_);
+  std::vector<std::shared_ptr<FlightWaiter>> latecomers_ GUARDED_BY(mutex_);
+  std::size_t interested_ GUARDED_BY(mutex_) = 0;  // tickets alive
+  // For those who join while it fills.
+  storage::StoredResponsePtr open_response_ GUARDED_BY(mutex_);
+  std::optional<std::uint64_t> open_body_size_ GUARDED_BY(mutex_);
+  std::shared_ptr<storage::Fill> fill_ GUARDED_BY(mutex_);
+};
+
+}  // namespace freshet::revalidate

@@ -1,0 +1,141 @@
+#include "revalidate/flight_table.h"
+
+#include <utility>
+
+#include "revalidate/policy/selection.h"
+
+namespace freshet::revalidate {
+
+using storage::Counter;
+using storage::MutexLock;
+
+namespace {
+
+bool take_place(std::atomic<std::size_t>& taken, std::size_t most) {
+  if (taken.fetch_add(1, std::memory_order_relaxed) < most) return true;
+  taken.fetch_sub(1, std::memory_order_relaxed);
+  return false;
+}
+
+}  // namespace
+
+FlightTable::FlightTable(FlightTableOptions options) : options_(options) {}
+
+KeyMemory FlightTable::recall(const storage::CacheKey& key, storage::MonoTime now) const {
+  const Shard& shard = shard_of(key);
+  const MutexLock lock(shard.mutex);
+  const auto known = shard.remembered.find(key.digest);
+  if (known == shard.remembered.end()) return {};
+  return {known->second.varies_by, now < known->second.not_shareable_until};
+}
+
+void FlightTable::update(const storage::CacheKey& key, const std::function<void(Remembered&)>& change) {
+  Shard& shard = shard_of(key);
+  const MutexLock lock(shard.mutex);
+  // What is forgotten costs one more request to the origin, nothing else.
+  if (shard.remembered.size() >= options_.max_remembered / kShards) shard.remembered.clear();
+  change(shard.remembered[key.digest]);
+}
+
+void FlightTable::remember_vary(const storage::CacheKey& key, const storage::SelectingFields& fields) {
+  if (fields.empty()) {
+    // The common case: nothing to learn, and nothing that an earlier answer taught.
+    Shard& shard = shard_of(key);
+    const MutexLock lock(shard.mutex);
+    const auto known = shard.remembered.find(key.digest);
+    if (known != shard.remembered.end()) shard.remembered.erase(known);
+    return;
+  }
+  update(key, [&](Remembered& known) { known = {fields, {}}; });
+}
+
+void FlightTable::remember_not_shareable(const storage::CacheKey& key, storage::MonoTime now) {
+  update(key, [&](Remembered& known) { known.not_shareable_until = now + options_.not_shareable_for; });
+}
+
+storage::Digest128 FlightTable::slot_of(const FlightRequest& request) const {
+  const Shard& shard = shard_of(request.key);
+  std::optional<storage::SelectingFields> varies_by;
+  {
+    const MutexLock lock(shard.mutex);
+    const auto known = shard.remembered.find(request.key.digest);
+    if (known != shard.remembered.end()) varies_by = known->second.varies_by;
+  }
+  if (!varies_by) return request.key.digest;
+  const storage::Digest128 variant =
+      storage::variant_digest(selecting_fields_like(*varies_by, request.request));
+  return {request.key.digest.high ^ variant.high, request.key.digest.low ^ variant.low};
+}
+
+FlightTable::Joined FlightTable::join_or_start(FlightRequest request, FlightContext& context,
+                                               FlightWaiter waiter) {
+  if (!take_place(waiters_, options_.max_waiters)) return refused(context, Counter::kWaitersRefused);
+  const storage::Digest128 slot = slot_of(request);
+  Shard& shard = shard_of(request.key);
+  std::shared_ptr<Flight> overtaken;  // released outside the lock
+  Joined joined;
+  {
+    const MutexLock lock(shard.mutex);
+    const auto place = shard.flights.find(slot);
+    if (place != shard.flights.end() && place->second->key() == request.key) {
+      joined.ticket = place->second->join(waiter);
+      if (joined.ticket) return joined;
+    }
+    if (take_place(fills_, options_.max_fills)) {
+      joined.started = std::make_shared<Flight>(std::move(request), context, slot);
+      joined.ticket = joined.started->join_as_starter(std::move(waiter));
+      overtaken = std::exchange(shard.flights[slot], joined.started);
+    }
+  }
+  if (!joined.started) {
+    give_waiter();
+    return refused(context, Counter::kFillsRefused);
+  }
+  joined.started->start();
+  return joined;
+}
+
+FlightTable::Joined FlightTable::start_alone(FlightRequest request, FlightContext& context,
+                                             FlightWaiter waiter) {
+  if (!take_place(waiters_, options_.max_waiters)) return refused(context, Counter::kWaitersRefused);
+  if (!take_place(fills_, options_.max_fills)) {
+    give_waiter();
+    return refused(context, Counter::kFillsRefused);
+  }
+  request.may_join = false;
+  Joined joined;
+  joined.started = std::make_shared<Flight>(std::move(request), context);
+  joined.ticket = joined.started->join_as_starter(std::move(waiter));
+  joined.started->start();
+  return joined;
+}
+
+void FlightTable::start_background(FlightRequest request, FlightContext& context) {
+  const storage::Digest128 slot = slot_of(request);
+  Shard& shard = shard_of(request.key);
+  std::shared_ptr<Flight> started;
+  {
+    const MutexLock lock(shard.mutex);
+    if (shard.flights.count(slot) > 0 || !take_place(fills_, options_.max_fills)) return;
+    started = std::make_shared<Flight>(std::move(request), context, slot);
+    shard.flights[slot] = started;
+  }
+  started->start();
+}
+
+FlightTable::Joined FlightTable::refused(FlightContext& context, Counter counter) {
+  context.counters.add(counter);
+  return {};
+}
+
+void FlightTable::forget(const Flight& flight) {
+  Shard& shard = shard_of(flight.key());
+  std::shared_ptr<Flight> released;
+  const MutexLock lock(shard.mutex);
+  const auto place = shard.flights.find(flight.slot());
+  if (place == shard.flights.end() || place->second.get() != &flight) return;
+  released = std::move(place->second);
+  shard.flights.erase(place);
+}
+
+}  // namespace freshet::revalidate

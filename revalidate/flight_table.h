@@ -1,0 +1,90 @@
+// FlightTable: the flights that can be joined, by key and variant, over all workers; and what each key's
+// last answers taught us: what it varies by, and whether its answers were not shareable lately. With neither
+// known, requests join by key alone.
+//
+// A flight stays in the table from its start to its end. One that an invalidation has overtaken is not
+// joined: the request starts a new one, and the older serves only its earlier waiters (G5). Memory is
+// bounded. Any thread; sharded by key. Lock order: a shard of this, then a flight, then a fill.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+
+#include "revalidate/flight.h"
+#include "storage/base/mutex.h"
+
+namespace freshet::revalidate {
+
+struct FlightTableOptions {
+  std::size_t max_waiters = 100'000;  // over all flights
+  std::size_t max_fills = 4'096;      // flights in progress
+  storage::Milliseconds not_shareable_for{10'000};
+  std::size_t max_remembered = 65'536;  // keys
+};
+
+// What is known of a key.
+struct KeyMemory {
+  std::optional<storage::SelectingFields> varies_by;  // names, and values of some earlier request
+  bool not_shareable = false;
+};
+
+class FlightTable {
+ public:
+  explicit FlightTable(FlightTableOptions options);
+
+  [[nodiscard]] KeyMemory recall(const storage::CacheKey& key, storage::MonoTime now) const;
+  void remember_vary(const storage::CacheKey& key, const storage::SelectingFields& fields);
+  void remember_not_shareable(const storage::CacheKey& key, storage::MonoTime now);
+
+  struct Joined {
+    std::unique_ptr<Flight::Ticket> ticket;  // null: a bound is reached
+    std::shared_ptr<Flight> started;         // null: joined one that was in progress
+  };
+  // Joins the flight for `request.key` (and, where the key is known to vary, this request's values), or
+  // starts one on `context`'s worker, where the caller is.
+  [[nodiscard]] Joined join_or_start(FlightRequest request, FlightContext& context, FlightWaiter waiter);
+  // A flight that nobody else joins.
+  [[nodiscard]] Joined start_alone(FlightRequest request, FlightContext& context, FlightWaiter waiter);
+  // A validation without a waiter; nothing happens where one is in progress.
+  void start_background(FlightRequest request, FlightContext& context);
+
+  // From the flight itself, at its end.
+  void forget(const Flight& flight);
+
+  // Bounds: a ticket holds the place of a waiter, a flight in progress that of a fill.
+  void give_waiter() { waiters_.fetch_sub(1, std::memory_order_relaxed); }
+  void give_fill() { fills_.fetch_sub(1, std::memory_order_relaxed); }
+
+ private:
+  static constexpr std::size_t kShards = 64;
+  struct Remembered {
+    std::optional<storage::SelectingFields> varies_by;
+    storage::MonoTime not_shareable_until{};
+  };
+  struct Shard {
+    mutable storage::Mutex mutex;
+    std::unordered_map<storage::Digest128, std::shared_ptr<Flight>, storage::Digest128Hash> flights
+        GUARDED_BY(mutex);
+    std::unordered_map<storage::Digest128, Remembered, storage::Digest128Hash> remembered GUARDED_BY(mutex);
+  };
+
+  [[nodiscard]] Shard& shard_of(const storage::CacheKey& key) { return shards_[key.digest.high % kShards]; }
+  [[nodiscard]] const Shard& shard_of(const storage::CacheKey& key) const {
+    return shards_[key.digest.high % kShards];
+  }
+  [[nodiscard]] storage::Digest128 slot_of(const FlightRequest& request) const;
+  [[nodiscard]] static Joined refused(FlightContext& context, storage::Counter counter);
+  void update(const storage::CacheKey& key, const std::function<void(Remembered&)>& change);
+
+  const FlightTableOptions options_;
+  std::atomic<std::size_t> waiters_{0};
+  std::atomic<std::size_t> fills_{0};
+  std::array<Shard, kShards> shards_;
+};
+
+}  // namespace freshet::revalidate
