@@ -16,24 +16,13 @@ namespace {
 constexpr std::uint64_t kFreshenCost = 2048;  // what a waiting rewrite of a head counts in the backlog
 constexpr Milliseconds kLongestRound{1000};
 
-void count_lookup(StoreCore& core, bool found) {
-  core.counters().add(found ? Counter::kDiskHits : Counter::kDiskMisses);
-}
-
-// Whether `stored` is the response that the caller knows as `known`. A tier that kept its own copy may not
-// know the body's id.
-bool is_same(const StoredHead& stored, const StoredHead& known) {
-  if (known.body_id != 0) return stored.body_id == known.body_id;
-  return stored.request_time == known.request_time && stored.response_time == known.response_time &&
-         stored.body_size == known.body_size;
-}
-
+// The record of the response that the caller knows as `known`, if it is still the one that is stored.
 std::optional<StoredHead> read_stored(StoreCore& core, const StoredHead& known) {
   std::string record;
   const std::string at = head_key(known.key.digest, variant_digest(known.selecting));
   if (core.database().read_head(at, record) != ReadStatus::kFound) return std::nullopt;
   std::optional<StoredHead> stored = decode_head(record);
-  if (!stored || !(stored->key == known.key) || !is_same(*stored, known)) return std::nullopt;
+  if (!stored || !(stored->key == known.key) || stored->body_id != known.body_id) return std::nullopt;
   return stored;
 }
 
@@ -65,7 +54,11 @@ Result<std::unique_ptr<RocksdbStore>> RocksdbStore::open(RocksdbOptions options,
   Result<std::unique_ptr<Database>> database = Database::open(database_options, counters);
   if (!database.ok()) return Error{database.error()};
   options.io_threads = std::max<std::size_t>(options.io_threads, 1);
+  const std::string directory = options.directory;
   auto core = std::make_shared<StoreCore>(std::move(options), std::move(describe), counters, database.take());
+  if (Status ids = core->reserve_body_ids(); !ids.ok()) {
+    return Error{"cannot write to the store in " + directory + ": " + ids.error()};
+  }
   return std::unique_ptr<RocksdbStore>(new RocksdbStore(std::move(core)));
 }
 
@@ -89,15 +82,13 @@ ResponseStore::LookupResult RocksdbStore::try_lookup(const CacheKey& key) {
     return result;
   }
   result.found = status == ReadStatus::kFound ? Found::kYes : Found::kNo;
-  count_lookup(*core_, result.found == Found::kYes);
   return result;
 }
 
 void RocksdbStore::lookup(const CacheKey& key, Executor& executor, std::function<void(VariantSetPtr)> done) {
   core_->post_read([core = core_, key, &executor, done = std::move(done)] {
     VariantSetPtr variants;
-    const ReadStatus status = VariantReader(*core, key, false).read(variants);
-    count_lookup(*core, status == ReadStatus::kFound);
+    VariantReader(*core, key, false).read(variants);
     executor.post([done, variants = std::move(variants)] { done(variants); });
   });
 }
@@ -131,15 +122,7 @@ void RocksdbStore::remove(const CacheKey& key) {
 
 void RocksdbStore::remove(const StoredResponse& response) {
   const StoredHead& head = response.head();
-  if (head.body_id != 0) {
-    core_->remove_body(head.key.digest, head.body_id);
-    return;
-  }
-  // Known by its times only: its id must be read first.
-  core_->post_change(head.key.digest, [core = core_, head] {
-    const std::optional<StoredHead> stored = read_stored(*core, head);
-    if (stored) core->remove_body_now(head.key.digest, stored->body_id);
-  });
+  if (head.body_id != 0) core_->remove_body(head.key.digest, head.body_id);
 }
 
 void RocksdbStore::settle() {

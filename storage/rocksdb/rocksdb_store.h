@@ -57,7 +57,7 @@ class RocksdbStore final : public ResponseStore {
   void lookup(const CacheKey& key, Executor& executor, std::function<void(VariantSetPtr)> done) override;
   [[nodiscard]] std::unique_ptr<StoreWriter> begin(const CacheKey& key,
                                                    std::optional<std::uint64_t> expected_size) override;
-  // `old` is found by its body id, or, where that is 0 (it was kept by another tier), by its times and size.
+  // A response is known by its body id; one whose id is 0 is not on disk.
   void freshen(const StoredResponsePtr& old, const StoredResponsePtr& fresh) override;
   void remove(const CacheKey& key) override;
   void remove(const StoredResponse& response) override;

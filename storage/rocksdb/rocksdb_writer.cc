@@ -12,19 +12,11 @@ namespace {
 // What a waiting write costs beside its bytes: the head, the closures.
 constexpr std::uint64_t kWriteOverhead = 1024;
 
-// Gives the body its id with its first write, so that ids grow in the order of the bytes on disk.
-bool ensure_body_id(StoreCore& core, WriteProgress& progress) {
-  if (progress.body_id.load() == 0) progress.body_id = core.next_body_id();
-  return progress.body_id.load() != 0;
-}
-
-void write_chunk(StoreCore& core, WriteProgress& progress, ChunkLabel label, ChunkList parts) {
+void write_chunk(StoreCore& core, WriteProgress& progress, const ChunkLabel& label, ChunkList parts) {
   if (progress.aborted || progress.failed) return;
   Database::Batch batch;
-  const bool named = ensure_body_id(core, progress);
-  label.body_id = progress.body_id;
   batch.chunks.push_back({label, std::move(parts)});
-  if (!named || !core.write(batch)) {
+  if (!core.write(batch)) {
     progress.failed = true;
     return;
   }
@@ -33,12 +25,11 @@ void write_chunk(StoreCore& core, WriteProgress& progress, ChunkLabel label, Chu
 }
 
 // The last chunk and the head, in one batch. Whether the response is there now.
-bool write_commit(StoreCore& core, WriteProgress& progress, Removals::Ticket ticket, ChunkLabel label,
+bool write_commit(StoreCore& core, WriteProgress& progress, Removals::Ticket ticket, const ChunkLabel& label,
                   ChunkList parts, StoredHead& head) {
   if (progress.failed || core.removals().supersedes(head.key.digest, ticket)) return false;
-  if (!core.is_current(head) || !ensure_body_id(core, progress)) return false;
-  head.body_id = progress.body_id;
-  label.body_id = head.body_id;
+  if (!core.is_current(head)) return false;
+  head.body_id = label.body_id;
   Database::Batch batch;
   batch.chunks.push_back({label, std::move(parts)});
   batch.head_puts.emplace_back(head_key(head.key.digest, variant_digest(head.selecting)), encode_head(head));
@@ -83,11 +74,11 @@ bool RocksdbWriter::append(const Chunk& chunk) {
 
 void RocksdbWriter::hand_over() {
   const std::uint64_t cost = pending_size_ + kWriteOverhead;
-  if (!core_->charge(cost)) {
+  if (body_id() == 0 || !core_->charge(cost)) {
     refuse();
     return;
   }
-  const ChunkLabel label{0, key_.digest, next_chunk_++, pending_size_};
+  const ChunkLabel label{body_id(), key_.digest, next_chunk_++, pending_size_};
   core_->post_change(key_.digest, [core = core_, progress = progress_, label, cost,
                                    parts = std::exchange(pending_, {})]() mutable {
     write_chunk(*core, *progress, label, std::move(parts));
@@ -98,6 +89,12 @@ void RocksdbWriter::hand_over() {
 
 std::uint64_t RocksdbWriter::readable() const {
   return progress_->readable.load(std::memory_order_acquire);
+}
+
+// Taken as late as may be, so that ids grow in the order of the bytes on disk.
+std::uint64_t RocksdbWriter::body_id() const {
+  if (progress_->body_id.load() == 0) progress_->body_id = core_->next_body_id();
+  return progress_->body_id.load();
 }
 
 std::shared_ptr<const StoredBody> RocksdbWriter::written_body() const {
@@ -115,13 +112,13 @@ void RocksdbWriter::commit(StoredHead head, std::optional<ChunkList> whole, Exec
   }
   const std::uint64_t cost = pending_size_ + head.response.fields.memory_size() + kWriteOverhead;
   bool takes = !core_->closed() && !progress_->failed && appended_ == head.body_size;
-  if (takes && !core_->charge(cost)) takes = refuse();
+  if (takes && (body_id() == 0 || !core_->charge(cost))) takes = refuse();
   if (!takes) {
     executor.post([visible = std::move(visible)] { visible(false); });
     return;
   }
   committed_ = true;
-  const ChunkLabel label{0, key_.digest, next_chunk_, pending_size_};
+  const ChunkLabel label{body_id(), key_.digest, next_chunk_, pending_size_};
   const Removals::Ticket ticket = core_->removals().next_ticket();
   core_->post_change(key_.digest, [core = core_, progress = progress_, ticket, label, cost, &executor,
                                    parts = std::exchange(pending_, {}), head = std::move(head),

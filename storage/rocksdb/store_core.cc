@@ -63,17 +63,35 @@ void StoreCore::discharge(std::uint64_t bytes) {
 }
 
 std::uint64_t StoreCore::next_body_id() {
-  const MutexLock lock(ids_mutex_);
-  if (next_id_ == ids_end_) {
-    const Result<std::uint64_t> block = database_->reserve_ids("bodies", kIdBlock);
-    if (!block.ok()) {
-      report_error("cannot reserve body ids: " + block.error());
-      return 0;
+  bool reserve = false;
+  std::uint64_t id = 0;
+  {
+    const MutexLock lock(ids_mutex_);
+    if (next_id_ == ids_end_ && next_block_ != 0) {
+      next_id_ = std::exchange(next_block_, 0);
+      ids_end_ = next_id_ + kIdBlock;
     }
-    next_id_ = block.value();
-    ids_end_ = next_id_ + kIdBlock;
+    if (next_id_ < ids_end_) id = next_id_++;
+    const bool half_used = ids_end_ - next_id_ < kIdBlock / 2;
+    if (half_used && next_block_ == 0) reserve = !std::exchange(reserving_, true);
   }
-  return next_id_++;
+  if (reserve && !closed_) {
+    writers_->post([core = shared_from_this()] {
+      if (Status status = core->reserve_body_ids(); !status.ok()) {
+        core->report_error("cannot reserve body ids: " + status.error());
+      }
+    });
+  }
+  return id;
+}
+
+Status StoreCore::reserve_body_ids() {
+  const Result<std::uint64_t> block = database_->reserve_ids("bodies", kIdBlock);
+  const MutexLock lock(ids_mutex_);
+  reserving_ = false;
+  if (!block.ok()) return Error{block.error()};
+  next_block_ = block.value();
+  return {};
 }
 
 bool StoreCore::write(const Database::Batch& batch) {
@@ -103,11 +121,6 @@ void StoreCore::remove_key(const Digest128& key) {
 void StoreCore::remove_body(const Digest128& key, std::uint64_t body_id) {
   removals_.remove_body(key, body_id);
   post_change(key, [core = shared_from_this(), key, body_id] { core->delete_body_now(key, body_id); });
-}
-
-void StoreCore::remove_body_now(const Digest128& key, std::uint64_t body_id) {
-  removals_.remove_body(key, body_id);
-  delete_body_now(key, body_id);
 }
 
 void StoreCore::delete_key_now(const Digest128& key, Removals::Ticket ticket) {

@@ -49,8 +49,11 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   [[nodiscard]] bool charge(std::uint64_t bytes);
   void discharge(std::uint64_t bytes);
 
-  // A body id never used before; 0 when none can be reserved. May write: io pool only.
+  // A body id never used before; 0 while none is reserved. Does not block: the next block of ids is reserved
+  // on the io pool while half of this one is left.
   [[nodiscard]] std::uint64_t next_body_id();
+  // Reserves a block of body ids; once before the first response, then from the io pool.
+  [[nodiscard]] Status reserve_body_ids();
 
   // Writes; a failure is counted, logged, and turns writing off until the housekeeping succeeds. Io pool
   // only.
@@ -59,8 +62,6 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   // Forgets all heads of a key, or one body of it: at once for look-ups, behind on disk.
   void remove_key(const Digest128& key);
   void remove_body(const Digest128& key, std::uint64_t body_id);
-  // The same from a task of the key's lane, at once on disk too.
-  void remove_body_now(const Digest128& key, std::uint64_t body_id);
   // Deletes a head record that cannot be read, if it still cannot; or all of a key whose block is damaged.
   void delete_damaged_head(const Digest128& key, std::string head_key);
   void delete_damaged_key(const Digest128& key);
@@ -98,6 +99,9 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   Mutex ids_mutex_;
   std::uint64_t next_id_ GUARDED_BY(ids_mutex_) = 0;
   std::uint64_t ids_end_ GUARDED_BY(ids_mutex_) = 0;
+  // The block after this one; 0: none yet.
+  std::uint64_t next_block_ GUARDED_BY(ids_mutex_) = 0;
+  bool reserving_ GUARDED_BY(ids_mutex_) = false;
 
   Mutex retry_mutex_;
   std::vector<std::pair<Digest128, Task>> retries_ GUARDED_BY(retry_mutex_);
