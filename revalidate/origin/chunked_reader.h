@@ -2,8 +2,8 @@
 // no body byte: it tells which of the bytes it is shown are chunk data and gathers the trailer section.
 //
 // Refused, since another reader could see something else: a bare LF or CR, whitespace around a chunk size, no
-// size, a size over 2^62, chunk data without its CRLF, a malformed trailer line. A chunk extension is skipped.
-// Owned by one transfer; used on its thread.
+// size, a size over 2^62, chunk data without its CRLF, a malformed trailer line. A chunk extension is
+// skipped. Owned by one transfer; used on its thread.
 #pragma once
 
 #include <cstddef>

@@ -1,10 +1,9 @@
 #include "revalidate/origin/curl_client.h"
 
-#include <curl/curl.h>
-#include <unistd.h>
-
 #include <algorithm>
+#include <curl/curl.h>
 #include <mutex>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -68,7 +67,8 @@ class CurlClient::Impl {
     CurlTransfer& transfer = idle_transfer();
     transfer.begin(std::move(request), handler, upload);
     auto call = std::make_unique<CurlCall>(
-        transfer, [this](CurlTransfer& each) { abandon(each); }, [this](CurlTransfer& each) { unpause(each); });
+        transfer, [this](CurlTransfer& each) { abandon(each); },
+        [this](CurlTransfer& each) { unpause(each); });
     transfer.call = call.get();
     add(transfer);
     return call;
@@ -87,9 +87,9 @@ class CurlClient::Impl {
 
   CurlTransfer& idle_transfer() {
     if (free_.empty()) {
-      transfers_.push_back(std::make_unique<CurlTransfer>(options_, loop_, idle_, counters_, [this](CurlTransfer& late) {
-        finish(late, CURLE_OPERATION_TIMEDOUT);
-      }));
+      transfers_.push_back(std::make_unique<CurlTransfer>(
+          options_, loop_, idle_, counters_,
+          [this](CurlTransfer& late) { finish(late, CURLE_OPERATION_TIMEDOUT); }));
       return *transfers_.back();
     }
     CurlTransfer& transfer = *free_.back();
@@ -119,7 +119,8 @@ class CurlClient::Impl {
   }
 
   void recycle(CurlTransfer& transfer) {
-    for (auto* list : {&to_add_, &to_unpause_, &refused_}) list->erase(std::remove(list->begin(), list->end(), &transfer), list->end());
+    for (auto* list : {&to_add_, &to_unpause_, &refused_})
+      list->erase(std::remove(list->begin(), list->end(), &transfer), list->end());
     if (transfer.in_multi) curl_multi_remove_handle(multi_, transfer.easy());
     transfer.in_multi = false;
     transfer.end();
@@ -191,10 +192,10 @@ class CurlClient::Impl {
   std::unique_ptr<storage::IoTimer> later_;
   std::vector<std::unique_ptr<CurlTransfer>> transfers_;
   std::vector<CurlTransfer*> free_;
-  std::vector<CurlTransfer*> to_add_;      // started inside a callback
-  std::vector<CurlTransfer*> doomed_;      // let go inside a callback
+  std::vector<CurlTransfer*> to_add_;  // started inside a callback
+  std::vector<CurlTransfer*> doomed_;  // let go inside a callback
   std::vector<CurlTransfer*> to_unpause_;
-  std::vector<CurlTransfer*> refused_;     // curl would not take them
+  std::vector<CurlTransfer*> refused_;  // curl would not take them
 };
 
 CurlClient::CurlClient(storage::IoLoop& loop, Options options, storage::Counters& counters)
@@ -202,7 +203,8 @@ CurlClient::CurlClient(storage::IoLoop& loop, Options options, storage::Counters
 
 CurlClient::~CurlClient() = default;
 
-std::unique_ptr<OriginCall> CurlClient::start(OriginRequest request, OriginHandler& handler, UploadSource* upload) {
+std::unique_ptr<OriginCall> CurlClient::start(OriginRequest request, OriginHandler& handler,
+                                              UploadSource* upload) {
   return impl_->start(std::move(request), handler, upload);
 }
 

@@ -1,9 +1,8 @@
-// CurlHeaderList: the fields of an OriginRequest in the form that libcurl takes: a linked list of lines in one
-// buffer. Private to the curl client. RFC 9112, section 3.
+// CurlHeaderList: the fields of an OriginRequest in the form that libcurl takes: a linked list of lines in
+// one buffer. Private to the curl client. RFC 9112, section 3.
 #pragma once
 
 #include <curl/curl.h>
-
 #include <string>
 #include <vector>
 

@@ -1,7 +1,6 @@
 #include "revalidate/origin/curl_sockets.h"
 
 #include <curl/curl.h>
-
 #include <utility>
 
 #include "storage/base/check.h"
@@ -61,9 +60,10 @@ void CurlSockets::watch(int descriptor, int what) {
     return;
   }
   if (what == CURL_POLL_REMOVE) return;
-  watches_[descriptor] = loop_.watch(descriptor, interest_from(what), [this, descriptor](storage::IoReady ready) {
-    act(descriptor, (ready.readable ? CURL_CSELECT_IN : 0) | (ready.writable ? CURL_CSELECT_OUT : 0));
-  });
+  watches_[descriptor] =
+      loop_.watch(descriptor, interest_from(what), [this, descriptor](storage::IoReady ready) {
+        act(descriptor, (ready.readable ? CURL_CSELECT_IN : 0) | (ready.writable ? CURL_CSELECT_OUT : 0));
+      });
 }
 
 int CurlSockets::on_timer(void* /*multi*/, long milliseconds, void* self) {

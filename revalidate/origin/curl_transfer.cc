@@ -1,9 +1,8 @@
 #include "revalidate/origin/curl_transfer.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
+#include <unistd.h>
 #include <utility>
 
 #include "storage/base/check.h"
@@ -70,7 +69,9 @@ CurlTransfer::CurlTransfer(const CurlClient::Options& options, storage::IoLoop& 
   set_constants(options);
 }
 
-CurlTransfer::~CurlTransfer() { curl_easy_cleanup(easy_); }
+CurlTransfer::~CurlTransfer() {
+  curl_easy_cleanup(easy_);
+}
 
 template <typename Value>
 void CurlTransfer::set(CURLoption option, Value value) {
@@ -113,6 +114,7 @@ void CurlTransfer::set_constants(const CurlClient::Options& options) {
   set(CURLOPT_PREREQDATA, this);
   set(CURLOPT_DEBUGFUNCTION, &CurlTransfer::on_text);
   set(CURLOPT_DEBUGDATA, this);
+  set(CURLOPT_VERBOSE, options.origin.tls ? 1L : 0L);
   set(CURLOPT_CLOSESOCKETFUNCTION, &CurlTransfer::on_close);
   set(CURLOPT_CLOSESOCKETDATA, &idle_);
 }
@@ -125,7 +127,7 @@ void CurlTransfer::begin(OriginRequest request, OriginHandler& handler, UploadSo
   chunked_.reset();
   error_text_[0] = '\0';
   error_.reset();
-  whole_ = want_fresh_ = allowed_to_send_ = receive_paused_ = send_paused_ = false;
+  whole_ = want_fresh_ = close_notified_ = allowed_to_send_ = receive_paused_ = send_paused_ = false;
   upload_done_ = !request_.has_body;
   connects_ = 0;
   uploaded_ = received_ = 0;
@@ -171,7 +173,7 @@ void CurlTransfer::abandon() {
 void CurlTransfer::end() {
   abandon();
   unpause_receive = unpause_send = false;
-  if (head_.done()) set(CURLOPT_VERBOSE, 0L);
+  if (head_.done() && !options_.origin.tls) set(CURLOPT_VERBOSE, 0L);
   if (forbids_reuse_) set(CURLOPT_FORBID_REUSE, options_.idle_timeout.count() == 0 ? 1L : 0L);
   if (fresh_connect_) set(CURLOPT_FRESH_CONNECT, 0L);
   forbids_reuse_ = fresh_connect_ = false;
@@ -221,12 +223,15 @@ int CurlTransfer::on_request(void* self, char* ip, char* local_ip, int /*port*/,
   return transfer.handler_ != nullptr && transfer.may_send() ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
-// Switched on when the final head has come: curl tells in words alone that bytes followed a bodyless answer,
-// and would use the connection again.
+// Two things curl tells in words alone: that bytes followed a bodyless answer (it would use the connection
+// again), and that TLS was closed properly (it takes any end of the connection for the end of a body). Words
+// cost time, so with plain TCP they are switched on only once the final head has come.
 int CurlTransfer::on_text(CURL* /*easy*/, curl_infotype type, char* text, std::size_t size, void* self) {
-  if (type == CURLINFO_TEXT && std::string_view(text, size).find("Excess found") != std::string_view::npos) {
-    static_cast<CurlTransfer*>(self)->forbid_reuse();
-  }
+  if (type != CURLINFO_TEXT) return 0;
+  auto& transfer = *static_cast<CurlTransfer*>(self);
+  const std::string_view said(text, size);
+  if (said.find("Excess found") != std::string_view::npos) transfer.forbid_reuse();
+  if (said.find("(IN), TLS alert, close notify") != std::string_view::npos) transfer.close_notified_ = true;
   return 0;
 }
 
@@ -318,7 +323,7 @@ bool CurlTransfer::header_line(std::string_view line) {
 }
 
 bool CurlTransfer::final_head() {
-  set(CURLOPT_VERBOSE, 1L);
+  if (!options_.origin.tls) set(CURLOPT_VERBOSE, 1L);
   if (head_.must_close()) forbid_reuse();
   last_activity_ = storage::mono_now();
   if (options_.progress_timeout.count() > 0) {
@@ -335,7 +340,8 @@ bool CurlTransfer::final_head() {
   return !whole_;
 }
 
-// Every byte of the response is there. True if curl must be stopped, since it would go on sending the request.
+// Every byte of the response is there. True if curl must be stopped, since it would go on sending the
+// request.
 bool CurlTransfer::response_is_whole() {
   if (upload_done_) return false;
   whole_ = true;
@@ -430,6 +436,8 @@ OriginError CurlTransfer::error_from(CURLcode code) const {
 
 CurlTransfer::Verdict CurlTransfer::verdict(CURLcode code) {
   Verdict verdict;
+  const bool unsealed =
+      head_.framing() == BodyFraming::kUntilClose && options_.origin.tls && !close_notified_;
   const bool torn = head_.framing() == BodyFraming::kChunked && !chunked_.at_end();
   if (want_fresh_) {
     verdict.end = End::kAgain;
@@ -439,6 +447,8 @@ CurlTransfer::Verdict CurlTransfer::verdict(CURLcode code) {
     verdict.error = error_from(code);
   } else if (!head_.done()) {
     verdict.error = OriginError{OriginFailure::kReset, "closed before a whole response head"};
+  } else if (unsealed) {
+    verdict.error = OriginError{OriginFailure::kTruncated, "the connection ended without TLS close_notify"};
   } else if (torn) {
     verdict.error = OriginError{OriginFailure::kTruncated, "closed before the last chunk"};
   } else {

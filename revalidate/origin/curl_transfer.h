@@ -1,14 +1,13 @@
 // CurlTransfer: one curl easy handle, and the request that it carries now. Idle -> begin() -> in the multi
-// handle (curl calls the functions below) -> verdict() when curl is done, or abandon() -> end() -> idle again.
-// Handles are kept, and only what differs from the last request is set anew.
+// handle (curl calls the functions below) -> verdict() when curl is done, or abandon() -> end() -> idle
+// again. Handles are kept, and only what differs from the last request is set anew.
 //
 // Private to the curl client, which owns it, on its thread. It calls the handler's on_sent() to on_body();
 // the last callback is the client's to make, outside of curl.
 #pragma once
 
-#include <curl/curl.h>
-
 #include <array>
+#include <curl/curl.h>
 #include <functional>
 #include <optional>
 #include <string>
@@ -25,7 +24,11 @@ class CurlCall;
 
 class CurlTransfer {
  public:
-  enum class End { kComplete, kFailed, kAgain };  // kAgain: nothing was sent; begin_again() on a new connection
+  enum class End {
+    kComplete,
+    kFailed,
+    kAgain
+  };  // kAgain: nothing was sent; begin_again() on a new connection
   struct Verdict {
     End end = End::kFailed;
     OriginError error;
@@ -103,6 +106,7 @@ class CurlTransfer {
   std::optional<OriginError> error_;  // why we stopped curl
   bool whole_ = false;                // the response is whole, though curl may not be done
   bool want_fresh_ = false;           // the kept connection is not fit
+  bool close_notified_ = false;       // TLS only
   bool allowed_to_send_ = false;
   bool upload_done_ = false;
   bool receive_paused_ = false;
@@ -112,8 +116,8 @@ class CurlTransfer {
   long connects_ = 0;
   std::string ends_;  // of the connection in use: both addresses and ports
   std::uint64_t uploaded_ = 0;
-  std::uint64_t received_ = 0;      // body bytes without chunk framing
-  std::size_t handed_on_ = 0;       // of the bytes that curl will show once more after a pause
+  std::uint64_t received_ = 0;  // body bytes without chunk framing
+  std::size_t handed_on_ = 0;   // of the bytes that curl will show once more after a pause
   storage::MonoTime last_activity_;
 };
 

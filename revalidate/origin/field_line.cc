@@ -1,7 +1,7 @@
 #include "revalidate/origin/field_line.h"
 
-#include <limits>
 #include <cstdint>
+#include <limits>
 
 namespace freshet::revalidate {
 
@@ -13,9 +13,13 @@ bool is_token_character(char c) {
   return c != '\0' && std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
 }
 
-bool is_whitespace(char c) { return c == ' ' || c == '\t'; }
+bool is_whitespace(char c) {
+  return c == ' ' || c == '\t';
+}
 
-FieldLine refused(const char* why) { return FieldLine{{}, {}, why}; }
+FieldLine refused(const char* why) {
+  return FieldLine{{}, {}, why};
+}
 
 }  // namespace
 

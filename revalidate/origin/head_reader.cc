@@ -9,7 +9,9 @@ namespace {
 
 using storage::FieldName;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 // RFC 9110, 8.6: digits only; nothing if it is anything else or over 2^63 - 1.
 std::optional<std::uint64_t> parse_length(std::string_view text) {
@@ -57,7 +59,8 @@ HeadReader::Event HeadReader::read_line(std::string_view line) {
 HeadReader::Event HeadReader::read_status_line(std::string_view line) {
   if (!ends_cleanly(line)) return malformed("a status line with a bare CR, bare LF or NUL");
   line.remove_suffix(2);
-  if (line.size() < 12 || line.substr(0, 7) != "HTTP/1." || line[8] != ' ') return malformed("a bad status line");
+  if (line.size() < 12 || line.substr(0, 7) != "HTTP/1." || line[8] != ' ')
+    return malformed("a bad status line");
   if (line[7] != '0' && line[7] != '1') return malformed("an HTTP version other than 1.0 and 1.1");
   if (!is_digit(line[9]) || !is_digit(line[10]) || !is_digit(line[11])) return malformed("a bad status code");
   if (line.size() > 12 && line[12] != ' ') return malformed("a bad status code");
@@ -74,7 +77,8 @@ HeadReader::Event HeadReader::read_status_line(std::string_view line) {
 HeadReader::Event HeadReader::end_of_head() {
   in_fields_ = false;
   if (head_.status < 200) {
-    const bool framed = head_.fields.has(FieldName::kContentLength) || head_.fields.has(FieldName::kTransferEncoding);
+    const bool framed =
+        head_.fields.has(FieldName::kContentLength) || head_.fields.has(FieldName::kTransferEncoding);
     return framed ? malformed("a 1xx response that announces a body") : Event::kInformational;
   }
   done_ = true;
@@ -95,7 +99,8 @@ HeadReader::Event HeadReader::decide_framing() {
   }
   if (codings > 0) {
     if (minor_version_ == 0) return malformed("Transfer-Encoding in an HTTP/1.0 response");
-    if (codings > 1 || !storage::equals_ignoring_case(*fields.first(FieldName::kTransferEncoding), "chunked")) {
+    if (codings > 1 ||
+        !storage::equals_ignoring_case(*fields.first(FieldName::kTransferEncoding), "chunked")) {
       return malformed("a transfer coding other than chunked");
     }
   }

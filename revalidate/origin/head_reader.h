@@ -1,7 +1,7 @@
 // HeadReader: the heads of the responses to one request, read line by line and strictly; then how the body is
 // framed (RFC 9112, sections 4, 5 and 6.3). It exists because libcurl takes what has two readings; here that
-// is refused: see HeadReader::kMalformed's causes in the .cc. Two Content-Length lines are refused even when they are
-// equal (6.3 allows both), Content-Length beside Transfer-Encoding always.
+// is refused: see HeadReader::kMalformed's causes in the .cc. Two Content-Length lines are refused even when
+// they are equal (6.3 allows both), Content-Length beside Transfer-Encoding always.
 //
 // Pure, no I/O. One per transfer, on its thread; reset() before each request.
 #pragma once

@@ -1,9 +1,8 @@
 #include "revalidate/origin/idle_connections.h"
 
+#include <algorithm>
 #include <poll.h>
 #include <sys/socket.h>
-
-#include <algorithm>
 
 namespace freshet::revalidate {
 

@@ -1,5 +1,5 @@
-// OriginHealth: how the origin has done of late: failures in a row, and the last one's text, which goes to the
-// event log at most once a second. What an operator or a later decision (back off, serve stale) looks at.
+// OriginHealth: how the origin has done of late: failures in a row, and the last one's text, which goes to
+// the event log at most once a second. What an operator or a later decision (back off, serve stale) looks at.
 //
 // Shared by all workers, any thread. Owned by main. A client's fault (kUploadFailed) and our own (kLocal) say
 // nothing about the origin and are not counted.

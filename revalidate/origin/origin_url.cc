@@ -25,7 +25,9 @@ bool is_address_character(char c) {
   return (c >= 'a' && c <= 'f') || (c >= '0' && c <= '9') || c == ':' || c == '.';
 }
 
-bool is_path_character(char c) { return c > 0x20 && c < 0x7f && c != '"' && c != '<' && c != '>' && c != '\\'; }
+bool is_path_character(char c) {
+  return c > 0x20 && c < 0x7f && c != '"' && c != '<' && c != '>' && c != '\\';
+}
 
 // Digits only, 1 to 65535; 0 for anything else.
 std::uint16_t parse_port(std::string_view text) {
@@ -39,7 +41,8 @@ std::uint16_t parse_port(std::string_view text) {
 }
 
 // Splits "host", "host:port", "[address]" or "[address]:port". False: the brackets do not match.
-bool split_authority(std::string_view authority, std::string_view& host, std::string_view& port, bool& has_port) {
+bool split_authority(std::string_view authority, std::string_view& host, std::string_view& port,
+                     bool& has_port) {
   std::size_t host_end = authority.find(':');
   std::size_t after = host_end;
   host = authority.substr(0, host_end);
@@ -94,7 +97,8 @@ Result<OriginUrl> parse_origin_url(std::string_view text) {
   std::string_view host;
   std::string_view port;
   bool has_port = false;
-  if (!split_authority(authority, host, port, has_port)) return refuse(text, "the address in brackets is malformed");
+  if (!split_authority(authority, host, port, has_port))
+    return refuse(text, "the address in brackets is malformed");
   if (host.empty()) return refuse(text, "there is no host");
   std::transform(host.begin(), host.end(), std::back_inserter(url.host), storage::ascii_lower);
   const bool is_address = url.host.find(':') != std::string::npos;

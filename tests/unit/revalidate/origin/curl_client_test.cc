@@ -1,9 +1,8 @@
 #include "revalidate/origin/curl_client.h"
 
-#include <gtest/gtest.h>
-
 #include <deque>
 #include <future>
+#include <gtest/gtest.h>
 
 #include "tests/unit/revalidate/origin/poll_loop.h"
 #include "tests/unit/revalidate/origin/raw_origin.h"
@@ -144,7 +143,9 @@ TEST_F(CurlClientTest, PutsThePathPrefixBeforeTheTargetButNotBeforeAsterisk) {
   OriginRequest request = get("*");
   request.method = "OPTIONS";
   fetch(std::move(request), second);
-  EXPECT_EQ(seen, "GET /base/x HTTP/1.1\r\nHost: origin.test\r\n\r\nOPTIONS * HTTP/1.1\r\nHost: origin.test\r\n\r\n");
+  EXPECT_EQ(
+      seen,
+      "GET /base/x HTTP/1.1\r\nHost: origin.test\r\n\r\nOPTIONS * HTTP/1.1\r\nHost: origin.test\r\n\r\n");
   client_.reset();
 }
 
@@ -247,8 +248,9 @@ TEST_F(CurlClientTest, AnEarlyAnswerEndsTheCallWhileTheUploadWaits) {
     const bool bodyless = status[0] == '3';
     use([&](RawConnection& connection, int) {
       connection.read_head();
-      connection.send(std::string("HTTP/1.1 ") + status +
-                      (bodyless ? "\r\n\r\n" : "\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nearly\r\n0\r\n\r\n"));
+      connection.send(
+          std::string("HTTP/1.1 ") + status +
+          (bodyless ? "\r\n\r\n" : "\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nearly\r\n0\r\n\r\n"));
       connection.read_all();
     });
     OriginRequest request = with_method("POST");
@@ -322,14 +324,15 @@ TEST_F(CurlClientTest, RedirectsAreAnswersLikeOthers) {
 }
 
 TEST_F(CurlClientTest, AnswersWithoutBodyEndWithTheirHead) {
-  for (const auto& [method, head] : {std::pair{"HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"},
-                                     std::pair{"HEAD", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"},
-                                     std::pair{"HEAD", "HTTP/1.1 200 OK\r\n\r\n"},
-                                     std::pair{"GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 1000\r\n\r\n"},
-                                     std::pair{"GET", "HTTP/1.1 304 \r\nTransfer-Encoding: chunked\r\n\r\n"},
-                                     std::pair{"GET", "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n"},
-                                     std::pair{"GET", "HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n"},
-                                     std::pair{"GET", "HTTP/1.1 204\r\n\r\n"}}) {
+  for (const auto& [method, head] :
+       {std::pair{"HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"},
+        std::pair{"HEAD", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"},
+        std::pair{"HEAD", "HTTP/1.1 200 OK\r\n\r\n"},
+        std::pair{"GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 1000\r\n\r\n"},
+        std::pair{"GET", "HTTP/1.1 304 \r\nTransfer-Encoding: chunked\r\n\r\n"},
+        std::pair{"GET", "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n"},
+        std::pair{"GET", "HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n"},
+        std::pair{"GET", "HTTP/1.1 204\r\n\r\n"}}) {
     const std::string answer = head;
     use([answer](RawConnection& connection, int) {
       connection.read_head();
@@ -351,7 +354,9 @@ struct Refused {
   OriginFailure failure = OriginFailure::kMalformed;
 };
 
-void PrintTo(const Refused& refused, std::ostream* out) { *out << refused.name; }
+void PrintTo(const Refused& refused, std::ostream* out) {
+  *out << refused.name;
+}
 
 class RefusedAnswer : public CurlClientTest, public testing::WithParamInterface<Refused> {};
 
@@ -379,7 +384,8 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"LengthAndCoding", kOk + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
         Refused{"OtherCoding", kOk + "Transfer-Encoding: gzip\r\n\r\nab"},
         Refused{"CodingList", kOk + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"},
-        Refused{"CodingTwice", kOk + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
+        Refused{"CodingTwice",
+                kOk + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
         Refused{"CodingIn10", "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
         Refused{"SpaceBeforeColon", kOk + "X-A : 1\r\nContent-Length: 0\r\n\r\n"},
         Refused{"BareLf", kOk + "X-A: 1\nContent-Length: 0\r\n\r\n"},
@@ -409,15 +415,18 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"ChunkPadded", kOk + "Transfer-Encoding: chunked\r\n\r\n1 \r\na\r\n0\r\n\r\n"},
         Refused{"ChunkHuge", kOk + "Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\na"},
         Refused{"BadTrailer", kOk + "Transfer-Encoding: chunked\r\n\r\n0\r\nX : 1\r\n\r\n"},
-        Refused{"HeadTooLarge", kOk + "X: " + std::string(70'000, 'x') + "\r\n\r\n", OriginFailure::kTooLarge},
-        Refused{"LineFarTooLarge", kOk + "X: " + std::string(400'000, 'x') + "\r\n\r\n", OriginFailure::kTooLarge},
+        Refused{"HeadTooLarge", kOk + "X: " + std::string(70'000, 'x') + "\r\n\r\n",
+                OriginFailure::kTooLarge},
+        Refused{"LineFarTooLarge", kOk + "X: " + std::string(400'000, 'x') + "\r\n\r\n",
+                OriginFailure::kTooLarge},
         Refused{"Nothing", "", OriginFailure::kReset},
         Refused{"HalfStatusLine", "HTTP/1.", OriginFailure::kReset},
         Refused{"HalfHead", kOk + "X-A: 1\r\nX-", OriginFailure::kReset},
         Refused{"OnlyInformational", "HTTP/1.1 100 Continue\r\n\r\n", OriginFailure::kReset},
         Refused{"ShortBody", kOk + "Content-Length: 10\r\n\r\nhalf", OriginFailure::kTruncated},
         Refused{"NoBody", kOk + "Content-Length: 10\r\n\r\n", OriginFailure::kTruncated},
-        Refused{"NoLastChunk", kOk + "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n", OriginFailure::kTruncated},
+        Refused{"NoLastChunk", kOk + "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+                OriginFailure::kTruncated},
         Refused{"NoTrailerEnd", kOk + "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n0\r\n",
                 OriginFailure::kTruncated}),
     [](const auto& each) { return each.param.name; });
@@ -485,9 +494,11 @@ TEST_F(CurlClientTest, APausedBodyComesAgainAndWhole) {
     std::string body;
     for (int i = 0; i < 400'000; ++i) body += static_cast<char>('a' + i * 7 % 26);
     std::string coded;
-    for (std::size_t at = 0; at < body.size(); at += 1000) coded += "3e8\r\n" + body.substr(at, 1000) + "\r\n";
-    answer_with(chunked ? "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + coded + "0\r\nT: 1\r\n\r\n"
-                        : "HTTP/1.1 200 OK\r\nContent-Length: 400000\r\n\r\n" + body);
+    for (std::size_t at = 0; at < body.size(); at += 1000)
+      coded += "3e8\r\n" + body.substr(at, 1000) + "\r\n";
+    answer_with(chunked
+                    ? "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + coded + "0\r\nT: 1\r\n\r\n"
+                    : "HTTP/1.1 200 OK\r\nContent-Length: 400000\r\n\r\n" + body);
     Recorder recorder;
     std::unique_ptr<OriginCall> call;
     int asked = 0;
@@ -618,7 +629,9 @@ TEST_F(ConnectionReuse, CleanAnswersKeepTheConnection) {
   EXPECT_EQ(connections_after("GET", "HTTP/1.1 304 Not Modified\r\nETag: \"a\"\r\n\r\n"), 1);
   EXPECT_EQ(connections_after("GET", "HTTP/1.1 204 No Content\r\n\r\n"), 1);
   EXPECT_EQ(connections_after("HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"), 1);
-  EXPECT_EQ(connections_after("GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"), 1);
+  EXPECT_EQ(
+      connections_after("GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"),
+      1);
 }
 
 TEST_F(ConnectionReuse, StrayBytesEndTheConnection) {
@@ -628,13 +641,17 @@ TEST_F(ConnectionReuse, StrayBytesEndTheConnection) {
   EXPECT_EQ(connections_after("GET", "HTTP/1.1 304 Not Modified\r\n\r\n" + stray), 2);
   EXPECT_EQ(connections_after("GET", "HTTP/1.1 204 No Content\r\n\r\n" + stray), 2);
   EXPECT_EQ(connections_after("HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 57\r\n\r\n" + stray), 2);
-  EXPECT_EQ(connections_after("GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + stray), 2);
+  EXPECT_EQ(
+      connections_after("GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + stray), 2);
 }
 
 TEST_F(ConnectionReuse, FieldsThatDoNotFitEndTheConnection) {
   EXPECT_EQ(connections_after("GET", "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n"), 2);
-  EXPECT_EQ(connections_after("GET", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"), 2);
-  EXPECT_EQ(connections_after("GET", "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok"), 2);
+  EXPECT_EQ(connections_after("GET", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"),
+            2);
+  EXPECT_EQ(
+      connections_after("GET", "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok"),
+      2);
 }
 
 TEST_F(ConnectionReuse, BytesThatCameWhileItWasIdleEndTheConnection) {

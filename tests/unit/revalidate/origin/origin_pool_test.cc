@@ -1,8 +1,7 @@
 #include "revalidate/origin/origin_pool.h"
 
-#include <gtest/gtest.h>
-
 #include <atomic>
+#include <gtest/gtest.h>
 #include <thread>
 #include <vector>
 

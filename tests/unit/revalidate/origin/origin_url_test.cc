@@ -29,26 +29,16 @@ TEST(OriginUrl, TakesSchemeHostPortAndPrefix) {
 
 TEST(OriginUrl, RefusesTheRestWithAReason) {
   const std::pair<const char*, const char*> cases[] = {
-      {"", "begin with http"},
-      {"example.com", "begin with http"},
-      {"ftp://h", "begin with http"},
-      {"http://", "no host"},
-      {"http://:80", "no host"},
-      {"http://user:pw@h", "user name"},
-      {"http://h?x", "query"},
-      {"http://h/#x", "fragment"},
-      {"http://h:0", "port"},
-      {"http://h:65536", "port"},
-      {"http://h:8a", "port"},
-      {"http://h:", "port"},
-      {"http://h h", "character"},
-      {"http://h\xc3\xa9", "character"},
-      {"http://[::1", "brackets"},
-      {"http://[::1]x", "brackets"},
-      {"http://[h]", "brackets"},
-      {"http://[::g]", "character"},
-      {"http://h/a b", "percent"},
-      {"http://h/a\r\nX: 1", "percent"},
+      {"", "begin with http"},        {"example.com", "begin with http"},
+      {"ftp://h", "begin with http"}, {"http://", "no host"},
+      {"http://:80", "no host"},      {"http://user:pw@h", "user name"},
+      {"http://h?x", "query"},        {"http://h/#x", "fragment"},
+      {"http://h:0", "port"},         {"http://h:65536", "port"},
+      {"http://h:8a", "port"},        {"http://h:", "port"},
+      {"http://h h", "character"},    {"http://h\xc3\xa9", "character"},
+      {"http://[::1", "brackets"},    {"http://[::1]x", "brackets"},
+      {"http://[h]", "brackets"},     {"http://[::g]", "character"},
+      {"http://h/a b", "percent"},    {"http://h/a\r\nX: 1", "percent"},
   };
   for (const auto& [text, why] : cases) {
     const auto parsed = parse_origin_url(text);

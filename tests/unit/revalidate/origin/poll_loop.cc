@@ -1,11 +1,10 @@
 #include "tests/unit/revalidate/origin/poll_loop.h"
 
+#include <algorithm>
 #include <fcntl.h>
+#include <optional>
 #include <poll.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <optional>
 #include <utility>
 
 #include "storage/base/check.h"
@@ -63,7 +62,9 @@ class PollLoop::Timer final : public storage::IoTimer {
   std::optional<MonoTime> due_;
 };
 
-PollLoop::PollLoop() { FRESHET_CHECK(::pipe2(wake_, O_NONBLOCK | O_CLOEXEC) == 0); }
+PollLoop::PollLoop() {
+  FRESHET_CHECK(::pipe2(wake_, O_NONBLOCK | O_CLOEXEC) == 0);
+}
 
 PollLoop::~PollLoop() {
   ::close(wake_[0]);
@@ -116,7 +117,8 @@ void PollLoop::turn(Milliseconds wait) {
   ::poll(polled.data(), polled.size(), wait_for(wait));
   for (std::size_t i = 1; i < polled.size(); ++i) {
     Watch* watch = watches[i];
-    if (polled[i].revents == 0 || std::find(watches_.begin(), watches_.end(), watch) == watches_.end()) continue;
+    if (polled[i].revents == 0 || std::find(watches_.begin(), watches_.end(), watch) == watches_.end())
+      continue;
     const bool broken = (polled[i].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0;
     const IoReady ready{watch->wants_read() && (broken || (polled[i].revents & POLLIN) != 0),
                         watch->wants_write() && (broken || (polled[i].revents & POLLOUT) != 0)};

@@ -1,11 +1,10 @@
 #include "tests/unit/revalidate/origin/raw_origin.h"
 
+#include <algorithm>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <algorithm>
 #include <utility>
 
 #include "storage/base/check.h"
@@ -33,7 +32,9 @@ std::string RawConnection::read_to(const std::string& mark) {
   return taken;
 }
 
-std::string RawConnection::read_head() { return read_to("\r\n\r\n"); }
+std::string RawConnection::read_head() {
+  return read_to("\r\n\r\n");
+}
 
 std::string RawConnection::read_exactly(std::size_t size) {
   while (buffer_.size() < size && read_more()) {
@@ -41,6 +42,11 @@ std::string RawConnection::read_exactly(std::size_t size) {
   std::string taken = buffer_.substr(0, size);
   buffer_.erase(0, taken.size());
   return taken;
+}
+
+std::string RawConnection::read_some() {
+  if (buffer_.empty()) read_more();
+  return std::exchange(buffer_, {});
 }
 
 std::string RawConnection::read_all() {
@@ -66,21 +72,45 @@ void RawConnection::reset() {
   close();
 }
 
+void RawConnection::end_sending() const {
+  ::shutdown(descriptor_, SHUT_WR);
+}
+
 void RawConnection::close() {
   if (descriptor_ >= 0) ::shutdown(descriptor_, SHUT_RDWR);
   if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
 }
 
-RawOrigin::RawOrigin(Script script) : script_(std::move(script)) {
-  listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+namespace {
+
+sockaddr_in loopback(std::uint16_t port) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
+  address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  auto* const generic = static_cast<sockaddr*>(static_cast<void*>(&address));
+  return address;
+}
+
+sockaddr* generic(sockaddr_in& address) {
+  return static_cast<sockaddr*>(static_cast<void*>(&address));
+}
+
+}  // namespace
+
+RawConnection connect_to(std::uint16_t port) {
+  const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address = loopback(port);
+  FRESHET_CHECK(::connect(descriptor, generic(address), sizeof(address)) == 0);
+  return RawConnection(descriptor);
+}
+
+RawOrigin::RawOrigin(Script script) : script_(std::move(script)) {
+  listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address = loopback(0);
   socklen_t size = sizeof(address);
-  FRESHET_CHECK(::bind(listener_, generic, size) == 0);
+  FRESHET_CHECK(::bind(listener_, generic(address), size) == 0);
   FRESHET_CHECK(::listen(listener_, 128) == 0);
-  FRESHET_CHECK(::getsockname(listener_, generic, &size) == 0);
+  FRESHET_CHECK(::getsockname(listener_, generic(address), &size) == 0);
   port_ = ntohs(address.sin_port);
   acceptor_ = std::thread([this] { accept_all(); });
 }

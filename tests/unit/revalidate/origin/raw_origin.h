@@ -20,6 +20,8 @@ class RawConnection {
   // Up to and with the empty line; what came until the end of the connection, if that was earlier.
   std::string read_head();
   std::string read_exactly(std::size_t size);
+  // What is there next; empty at the end of the connection.
+  std::string read_some();
   // Up to and with `mark`.
   std::string read_to(const std::string& mark);
   void send(const std::string& bytes) const;
@@ -28,6 +30,7 @@ class RawConnection {
   // Ends with RST instead of FIN.
   void reset();
   void close();
+  void end_sending() const;
 
  private:
   bool read_more();
@@ -35,6 +38,9 @@ class RawConnection {
   int descriptor_;
   std::string buffer_;
 };
+
+// A client's connection to a loopback port.
+[[nodiscard]] RawConnection connect_to(std::uint16_t port);
 
 class RawOrigin {
  public:
