@@ -2,8 +2,8 @@
 
 #include <array>
 #include <charconv>
-#include <ctime>
 
+#include "storage/http/http_date.h"
 #include "storage/http/status_code.h"
 
 namespace freshet::proxy {
@@ -18,32 +18,6 @@ void append_number(std::string& out, std::uint64_t value, int base) {
   std::array<char, 20> digits{};
   const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value, base).ptr;
   out.append(digits.data(), static_cast<std::size_t>(end - digits.data()));
-}
-
-void append_two_digits(std::string& out, int value) {
-  out.push_back(static_cast<char>('0' + value / 10));
-  out.push_back(static_cast<char>('0' + value % 10));
-}
-
-// IMF-fixdate (RFC 9110, 5.6.7).
-void append_date(std::string& out, std::int64_t seconds) {
-  constexpr std::string_view kDays = "SunMonTueWedThuFriSat";
-  constexpr std::string_view kMonths = "JanFebMarAprMayJunJulAugSepOctNovDec";
-  const std::time_t time = seconds;
-  std::tm parts{};
-  gmtime_r(&time, &parts);
-  out.append(kDays.substr(static_cast<std::size_t>(parts.tm_wday) * 3, 3)).append(", ");
-  append_two_digits(out, parts.tm_mday);
-  out.append(" ").append(kMonths.substr(static_cast<std::size_t>(parts.tm_mon) * 3, 3)).append(" ");
-  append_two_digits(out, (parts.tm_year + 1900) / 100);
-  append_two_digits(out, (parts.tm_year + 1900) % 100);
-  out.push_back(' ');
-  append_two_digits(out, parts.tm_hour);
-  out.push_back(':');
-  append_two_digits(out, parts.tm_min);
-  out.push_back(':');
-  append_two_digits(out, parts.tm_sec);
-  out.append(" GMT");
 }
 
 }  // namespace
@@ -104,7 +78,7 @@ std::string_view DateLine::at(WallTime now) {
   if (second != second_ || line_.empty()) {
     second_ = second;
     line_.assign("Date: ");
-    append_date(line_, second);
+    storage::append_http_date(line_, now);
     line_.append("\r\n");
   }
   return line_;

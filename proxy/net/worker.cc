@@ -8,7 +8,7 @@
 
 namespace freshet::proxy {
 
-Worker::Worker(std::string name) : name_(name.substr(0, 15)) {}
+Worker::Worker(std::string_view name) : name_(name.substr(0, 15)) {}
 
 Worker::~Worker() {
   stop();

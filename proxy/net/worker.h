@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "proxy/net/event_loop.h"
@@ -17,7 +18,7 @@ namespace freshet::proxy {
 class Worker {
  public:
   // `name` shows in ps and gdb, cut to 15 bytes.
-  explicit Worker(std::string name);
+  explicit Worker(std::string_view name);
   // Stops and joins.
   ~Worker();
   Worker(const Worker&) = delete;
