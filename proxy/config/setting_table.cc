@@ -186,7 +186,8 @@ struct Setter {
     return {};
   }
   Status operator()(std::string& member) const {
-    if (text.find('\0') != std::string_view::npos) return with_key(row, in_quotes(text) + " holds a NUL byte");
+    if (text.find('\0') != std::string_view::npos)
+      return with_key(row, in_quotes(text) + " holds a NUL byte");
     if (row.type == Type::kOrigin) {
       const Result<OriginUrl> url = parse_origin_url(text);
       if (!url.ok()) return with_key(row, url.error());

@@ -147,7 +147,8 @@ Result<SettingMs> parse_duration(std::string_view text) {
   if (split.unit.empty() && split.number == 0) return SettingMs{0};
   const Unit* const unit = find_unit(kTimeUnits, split.unit);
   if (unit == nullptr) return not_a_duration;
-  if (split.number > kLongestDuration / unit->factor) return Error{in_quotes(text) + " is longer than 36500d"};
+  if (split.number > kLongestDuration / unit->factor)
+    return Error{in_quotes(text) + " is longer than 36500d"};
   return SettingMs{static_cast<std::int64_t>(split.number * unit->factor)};
 }
 

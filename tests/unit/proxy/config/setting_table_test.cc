@@ -30,7 +30,7 @@ TEST(SettingTable, EveryRowHasItsOwnNameAndMember) {
   std::set<std::string_view> names;
   for (const SettingRow& row : setting_table()) {
     EXPECT_TRUE(names.insert(row.key).second) << row.key;
-    if (!row.flag.empty()) EXPECT_TRUE(names.insert(row.flag).second) << row.flag;
+    EXPECT_TRUE(row.flag.empty() || names.insert(row.flag).second) << row.flag;
     EXPECT_FALSE(row.prose.empty()) << row.key;
     EXPECT_EQ(find_setting(row.key), &row);
     // Setting it changes what it shows, and what no other row shows.
