@@ -8,8 +8,26 @@ import tempfile
 import unittest
 
 import counts
+import runner
 
 HERE = pathlib.Path(__file__).parent
+
+
+class Programs(unittest.TestCase):
+    def run_to_end(self, script, deadline):
+        with tempfile.TemporaryFile() as sink:
+            status = runner.run_to_end(["sh", "-c", script], deadline, dict(os.environ), sink)
+            sink.seek(0)
+            return status, sink.read().decode()
+
+    def test_one_that_does_not_end_is_killed(self):
+        self.assertEqual(self.run_to_end("sleep 1000", deadline=0.1)[0], None)
+
+    def test_what_one_leaves_behind_ends_with_it(self):
+        status, left = self.run_to_end("sleep 1000 & echo $!", deadline=60)
+        self.assertEqual(status, 0)
+        state = subprocess.run(["ps", "-o", "stat=", "-p", left.strip()], capture_output=True, text=True).stdout
+        self.assertIn(state.strip()[:1], ("", "Z"), "still runs")
 
 
 class GoogleTest(unittest.TestCase):

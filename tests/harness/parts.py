@@ -80,6 +80,7 @@ def node(name: str, variant: str, needs: str, minutes: int = 15) -> Part:
 def conformance(runner) -> counts.Counts:
     environment = {"FRESHET_BIN": str(VARIANTS["release"].freshet)}
     status, output = runner.execute("conformance", ["tests/conformance/run"], 10 * MINUTE, environment)
+    runner.say(output.splitlines()[-6:])  # how many of each kind
     return counts.from_last_line("conformance", output).settle("conformance", status)
 
 

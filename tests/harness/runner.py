@@ -42,18 +42,20 @@ class Runner:
             show_end(log, output)
         return status, output
 
+    def say(self, lines: list[str]) -> None:
+        for line in lines:
+            print(f"   {line}", flush=True)
+
     def step(self, name: str, action: typing.Callable[[], counts.Counts]) -> counts.Counts:
         print(f"== {name}", flush=True)
         began = time.monotonic()
         found = action()
         took = time.monotonic() - began
-        for failure in found.failures:
-            print(f"   FAILED {failure}")
-        for reason in found.skipped:
-            print(f"   skipped {reason}")
+        self.say([f"FAILED {failure}" for failure in found.failures])
+        self.say([f"skipped {reason}" for reason in found.skipped])
+        self.say([f"{took:.1f} s: {found.line()}"])
         self.rows.append((name, took, found.line()))
         self.total.add(found)
-        print(f"   {took:.1f} s: {found.line()}", flush=True)
         return found
 
 
