@@ -115,6 +115,14 @@ http {
     return [this.child.pid, ...children.split(' ').filter(Boolean).map(Number)];
   }
 
+  // Stops the process; resume() starts it again on the same port with the same files.
+  async pause() {
+    this.child.kill('SIGTERM');
+    await within(this.exited, 'nginx to end');
+  }
+
+  resume() { return this.#spawn(); }
+
   async stop() {
     if (this.child !== undefined && this.child.exitCode === null) {
       this.child.kill('SIGTERM');
