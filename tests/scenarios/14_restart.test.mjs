@@ -12,18 +12,25 @@ import { gate } from '../support/waiting.mjs';
 // Bodies that say what they are: small, and over several chunks.
 const bodies = { '/small': 'a small body', '/large': Buffer.alloc(1_500_000, 'large ').toString(), '/empty': '' };
 
-async function labWithStored(t, options) {
-  const lab = await ownLab(t, options);
+// The port is another after a restart, so the host is named.
+const host = 'restart.example';
+
+async function storeAll(lab) {
   for (const [path, body] of Object.entries(bodies)) {
     lab.origin.on(path, { fields: { 'Cache-Control': 'max-age=600', ETag: `"${path}"`, 'X-Field': path }, body });
-    await lab.store(path);
+    await lab.store(path, { host });
   }
+}
+
+async function labWithStored(t, options) {
+  const lab = await ownLab(t, options);
+  await storeAll(lab);
   return lab;
 }
 
 async function expectAllHit(lab) {
   for (const [path, body] of Object.entries(bodies)) {
-    const response = await lab.get(path, { host: 'restart.example' });
+    const response = await lab.get(path, { host });
     expectHit(response);
     expectWhole(response, 200, body);
     assert.equal(response.field('x-field'), path);
@@ -32,17 +39,8 @@ async function expectAllHit(lab) {
   for (const path of Object.keys(bodies)) assert.equal(lab.origin.requestsFor(path).length, 1);
 }
 
-// The port is another after a restart, so the host is named.
-async function storeAll(lab) {
-  for (const [path, body] of Object.entries(bodies)) {
-    lab.origin.on(path, { fields: { 'Cache-Control': 'max-age=600', ETag: `"${path}"`, 'X-Field': path }, body });
-    await lab.store(path, { host: 'restart.example' });
-  }
-}
-
 test('G11: SIGTERM, then a start on the same directory: hits from disk', async (t) => {
-  const lab = await ownLab(t);
-  await storeAll(lab);
+  const lab = await labWithStored(t);
   await lab.edge.stopForRestart();
   await lab.edge.spawn();
   await expectAllHit(lab);
@@ -50,8 +48,7 @@ test('G11: SIGTERM, then a start on the same directory: hits from disk', async (
 });
 
 test('G11: a second restart finds what the first one found', async (t) => {
-  const lab = await ownLab(t);
-  await storeAll(lab);
+  const lab = await labWithStored(t);
   for (let i = 0; i < 3; ++i) {
     await lab.edge.stopForRestart();
     await lab.edge.spawn();
@@ -60,8 +57,7 @@ test('G11: a second restart finds what the first one found', async (t) => {
 });
 
 test('G11: kill -9 later than the loss bound: hits from disk', async (t) => {
-  const lab = await ownLab(t, { settings: { 'cache.loss_bound': '200ms' } });
-  await storeAll(lab);
+  const lab = await labWithStored(t, { settings: { 'cache.loss_bound': '200ms' } });
   // The bound is one of time, so time has to pass.
   await new Promise((resolve) => setTimeout(resolve, 1500));
   await lab.edge.kill();
@@ -81,13 +77,13 @@ test('G2: kill -9 while a body arrives: it is not there after the restart', asyn
     return reply.destroy();
   });
   const client = await lab.connect();
-  const response = await client.request('/half', { host: 'restart.example' }).responseHead();
+  const response = await client.request('/half', { host }).responseHead();
   while (client.in.total < 500_000) await client.bodyPart(response);
   await lab.edge.kill();
   open();
   assert.equal((await client.finishBody(response)).complete, false);
   await lab.edge.spawn();
-  const again = await lab.get('/half', { host: 'restart.example' });
+  const again = await lab.get('/half', { host });
   expectForwarded(again);
   expectWhole(again, 200, 'whole');
 });
@@ -98,11 +94,11 @@ test('G11: what a 304 freshened is fresh after a restart', async (t) => {
     if (request.has('if-none-match')) reply.send(304, { 'Cache-Control': 'max-age=600', ETag: '"v1"', 'X-Field': 'new' });
     else reply.send(200, { 'Cache-Control': 'max-age=60', Age: '100', ETag: '"v1"', 'X-Field': 'old' }, 'body');
   });
-  await lab.store('/', { host: 'restart.example' });
-  expectRevalidated(await lab.get('/', { host: 'restart.example' }));
+  await lab.store('/', { host });
+  expectRevalidated(await lab.get('/', { host }));
   await lab.edge.stopForRestart();
   await lab.edge.spawn();
-  const response = await lab.get('/', { host: 'restart.example' });
+  const response = await lab.get('/', { host });
   expectHit(response);
   expectWhole(response, 200, 'body');
   assert.equal(response.field('x-field'), 'new');
@@ -111,17 +107,17 @@ test('G11: what a 304 freshened is fresh after a restart', async (t) => {
 test('G4: what an unsafe method invalidated stays invalidated after a restart', async (t) => {
   const lab = await ownLab(t);
   lab.origin.on('/', async (request, reply) => { await request.whole(); reply.send(200, { 'Cache-Control': 'max-age=600' }, request.method); });
-  await lab.store('/', { host: 'restart.example' });
-  await lab.get('/', { host: 'restart.example', method: 'POST', body: 'x' });
+  await lab.store('/', { host });
+  await lab.get('/', { host, method: 'POST', body: 'x' });
   await lab.edge.stopForRestart();
   await lab.edge.spawn();
-  expectForwarded(await lab.get('/', { host: 'restart.example' }));
+  expectForwarded(await lab.get('/', { host }));
 });
 
 test('variants are found again after a restart', async (t) => {
   const lab = await ownLab(t);
   lab.origin.on('/', (request, reply) => reply.send(200, { 'Cache-Control': 'max-age=600', Vary: 'X-V' }, request.field('x-v')));
-  const ask = (v) => lab.get('/', { host: 'restart.example', fields: { 'X-V': v } });
+  const ask = (v) => lab.get('/', { host, fields: { 'X-V': v } });
   for (const v of ['a', 'b']) await ask(v);
   await lab.edge.stopForRestart();
   await lab.edge.spawn();
@@ -138,7 +134,7 @@ test('a response larger than the memory tier is served whole from disk', async (
     lab.origin.on(`/fill-${i}`, { fields: { 'Cache-Control': 'max-age=600' }, body: Buffer.alloc(200_000, String(i)) });
     await lab.store(`/fill-${i}`);
   }
-  for (const [path, body] of Object.entries(bodies)) expectWhole(await lab.get(path), 200, body);
+  for (const [path, body] of Object.entries(bodies)) expectWhole(await lab.get(path, { host }), 200, body);
   for (let i = 0; i < 20; ++i) expectWhole(await lab.get(`/fill-${i}`), 200, Buffer.alloc(200_000, String(i)));
 });
 
@@ -185,7 +181,7 @@ test('a second edge on the same cache directory refuses to start, with exit stat
   const second = await runToEnd(['run', '--origin', lab.origin.url, '--listen', '127.0.0.1:0', '--cache-dir', lab.edge.cacheDir]);
   assert.equal(second.status, 2, second.stderr);
   assert.ok(second.stderr.includes(lab.edge.cacheDir), second.stderr);
-  expectHit(await lab.get('/small'));
+  expectHit(await lab.get('/small', { host }));
 });
 
 test('several edges run side by side on directories of their own', async (t) => {
@@ -194,8 +190,8 @@ test('several edges run side by side on directories of their own', async (t) => 
   t.after(() => fs.rmSync(cacheDir, { recursive: true, force: true }));
   const other = await Edge.start({ origin: lab.origin.url, cacheDir });
   try {
-    expectForwarded(await other.get('/small'));
-    expectHit(await lab.get('/small'));
+    expectForwarded(await other.get('/small', { host }));
+    expectHit(await lab.get('/small', { host }));
   } finally {
     await other.stop();
   }

@@ -28,7 +28,7 @@ test('/metrics is in the Prometheus text format', async () => {
   }
 });
 
-test('an unknown path of the admin plane is 404, another method 405', async () => {
+test('an unknown path of the admin plane is 404', async () => {
   assert.equal((await lab.edge.admin('/no-such')).status, 404);
 });
 
@@ -105,7 +105,7 @@ test('gauges return to what they were', async (t) => {
 });
 
 test('an access log record has time, client, method, target, status, bytes, outcome, reason and origin time', async () => {
-  const target = `${lab.path()}?q=%22"`.replace('"', '');
+  const target = `${lab.path()}?q=%22`;
   lab.origin.on(target.split('?')[0], { fields: fresh, body: 'hello' });
   await lab.get(target);
   await lab.get(target);

@@ -17,7 +17,7 @@ import { eventually, within } from './waiting.mjs';
 const binary = process.env.NGINX_BIN ?? '/usr/sbin/nginx';
 
 export class Nginx {
-  // server: text inside server {}; http: text inside http {} before it; workers, accessLog as nginx means them.
+  // server: text inside server {}; http: text inside http {} before it; log: whether there is an access log; wrap: words before the command (taskset ...).
   static async start(options = {}) {
     for (let attempt = 1; ; ++attempt) {
       const nginx = new Nginx(await freePort(), options);
@@ -31,8 +31,9 @@ export class Nginx {
     }
   }
 
-  constructor(port, { server = (n) => `root ${n.prefix}/www;`, http = () => '', workers = 1, log = true } = {}) {
+  constructor(port, { server = (n) => `root ${n.prefix}/www;`, http = () => '', workers = 1, log = true, wrap = [] } = {}) {
     this.port = port;
+    this.wrap = wrap;
     this.prefix = temporaryDirectory('freshet-nginx-');
     fs.chmodSync(this.prefix, 0o755);
     for (const name of ['www', 'tmp', 'cache']) {
@@ -71,7 +72,8 @@ http {
   }
 
   async #spawn() {
-    this.child = spawn(binary, ['-p', this.prefix, '-c', path.join(this.prefix, 'nginx.conf'), '-e', this.errorLog], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const [command, ...rest] = [...this.wrap, binary];
+    this.child = spawn(command, [...rest, '-p', this.prefix, '-c', path.join(this.prefix, 'nginx.conf'), '-e', this.errorLog], { stdio: ['ignore', 'ignore', 'pipe'] });
     let stderr = '';
     this.child.stderr.setEncoding('utf8').on('data', (text) => { stderr += text; });
     this.exited = new Promise((resolve) => {
@@ -114,6 +116,14 @@ http {
     const children = fs.readFileSync(`/proc/${this.child.pid}/task/${this.child.pid}/children`, 'latin1').trim();
     return [this.child.pid, ...children.split(' ').filter(Boolean).map(Number)];
   }
+
+  // Stops the process; resume() starts it again on the same port with the same files.
+  async pause() {
+    this.child.kill('SIGTERM');
+    await within(this.exited, 'nginx to end');
+  }
+
+  resume() { return this.#spawn(); }
 
   async stop() {
     if (this.child !== undefined && this.child.exitCode === null) {

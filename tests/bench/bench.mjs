@@ -1,0 +1,36 @@
+// See ./run.
+
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+
+import { root, sanitized } from '../support/edge.mjs';
+import { collapse } from './collapse.mjs';
+import { hit } from './hit.mjs';
+
+const benchmarks = { hit, collapse };
+const defaults = { hit: { rounds: 5, seconds: 5 }, collapse: { rounds: 10 } };
+
+function option(args, name) {
+  const at = args.indexOf(`--${name}`);
+  return at < 0 ? undefined : Number(args.splice(at, 2)[1]);
+}
+
+const args = process.argv.slice(2);
+const given = Object.fromEntries(['rounds', 'seconds'].map((name) => [name, option(args, name)]).filter(([, value]) => value !== undefined));
+const chosen = args.length > 0 ? args : Object.keys(benchmarks);
+for (const name of chosen) {
+  if (!Object.hasOwn(benchmarks, name)) {
+    console.error(`unknown benchmark ${name}; there are ${Object.keys(benchmarks).join(', ')}`);
+    process.exit(2);
+  }
+}
+if (sanitized()) console.log('the binary is instrumented: the figures mean nothing');
+const output = path.join(root, 'build/bench');
+fs.mkdirSync(output, { recursive: true });
+for (const name of chosen) {
+  const result = await benchmarks[name]({ ...defaults[name], ...given });
+  const about = { when: new Date().toISOString(), cpu: os.cpus()[0].model, cores: os.cpus().length };
+  fs.writeFileSync(path.join(output, `${name}.json`), `${JSON.stringify({ ...about, ...result }, null, 2)}\n`);
+}
+process.exit();

@@ -1,0 +1,113 @@
+// kill -9 during load, again and again (G2, G11): what was stored longer than the loss bound before the kill is served from disk, every body is the one the
+// origin sent, and no half response ever counts as whole.
+//
+// Bodies describe themselves: the body for /o/ID/VERSION is made from ID, version and size by a generator whose seed is their hash, so that any byte out of
+// place shows. Sizes go over several chunks. FRESHET_CRASH_ROUNDS (20) sets the number of rounds.
+
+import assert from 'node:assert/strict';
+import crypto from 'node:crypto';
+import { test } from 'node:test';
+
+import { cacheStatus } from '../support/message.mjs';
+import { ownLab } from '../support/lab.mjs';
+import { EndOfInput } from '../support/byte_reader.mjs';
+
+const rounds = Number(process.env.FRESHET_CRASH_ROUNDS || 20);
+const lossBoundMs = 1000;
+const host = 'crash.example';
+const sizes = [0, 1, 100, 4096, 65_536, 262_144, 262_145, 700_000];
+
+function bodyOf(target) {
+  const [, , id] = target.split('/');
+  const size = sizes[Number(id) % sizes.length];
+  const seed = crypto.createHash('sha256').update(target).digest();
+  return Buffer.alloc(size, Buffer.concat([seed, Buffer.from(target)]));
+}
+
+// Asks in a loop on one connection until the edge dies; tells `sealed` about each whole response.
+async function load(lab, nextTarget, sealed, state) {
+  while (!state.dying) {
+    let client;
+    try {
+      client = await lab.connect();
+      while (!state.dying) {
+        const target = nextTarget();
+        const response = await client.request(target, { host }).response();
+        if (!response.complete) break;
+        verify(target, response);
+        sealed(target);
+        ++state.answers;
+      }
+    } catch (error) {
+      const ofTheKill = error instanceof EndOfInput || ['ECONNREFUSED', 'ECONNRESET', 'EPIPE'].includes(error.code);
+      if (!ofTheKill || !state.dying) throw error;
+    } finally {
+      client?.close();
+    }
+  }
+}
+
+function verify(target, response) {
+  assert.equal(response.status, 200, `${target}: ${response.head}`);
+  assert.ok(response.body.equals(bodyOf(target)), `${target}: the body is not the origin's (${response.body.length} bytes)`);
+}
+
+test(`G2, G11: ${rounds} rounds of kill -9 under load`, async (t) => {
+  const lab = await ownLab(t, { accessLog: 'off', settings: { 'cache.loss_bound': `${lossBoundMs}ms` } });
+  let version = 0;
+  lab.origin.otherwise((request, reply) => {
+    reply.send(200, { 'Cache-Control': 'max-age=3600', ETag: `"${request.path}"` }, bodyOf(request.path));
+  });
+
+  const sealedAt = new Map();  // target -> when its whole response had arrived at a client
+  let served = 0;
+  let lost = 0;
+  for (let round = 1; round <= rounds; ++round) {
+    const state = { dying: false, answers: 0 };
+    let next = 0;
+    ++version;
+    const fresh = () => `/o/${next++}/${version}`;
+    const known = () => {
+      const all = [...sealedAt.keys()];
+      return all.length > 0 && next % 2 === 1 ? (next++, all[Math.floor(Math.random() * all.length)]) : fresh();
+    };
+    const sealed = (target) => { if (!sealedAt.has(target)) sealedAt.set(target, Date.now()); };
+    const loads = Array.from({ length: 6 }, (_, i) => load(lab, i % 2 === 0 ? fresh : known, sealed, state));
+    // The kill comes at a moment of its own in each round, with more than the loss bound of load before it.
+    await Promise.race([new Promise((resolve) => setTimeout(resolve, lossBoundMs + 200 + 100 * (round % 7))), Promise.all(loads)]);
+    state.dying = true;
+    const killedAt = Date.now();
+    await lab.edge.kill();
+    await Promise.all(loads);
+    assert.ok(state.answers > 0, 'there was load');
+    await lab.edge.spawn();
+
+    const due = [...sealedAt].filter(([, at]) => at + lossBoundMs < killedAt).map(([target]) => target);
+    assert.ok(due.length > 0, 'something is due');
+    const before = lab.origin.requests.length;
+    await lab.origin.down();
+    const checker = await lab.connect();
+    for (const target of due) {
+      const response = await checker.request(target, { host }).response();
+      verify(target, response);
+      assert.equal(cacheStatus(response)?.hit, true, `round ${round}: ${target} is no hit: ${response.head}`);
+      ++served;
+    }
+    await lab.origin.listen();
+    assert.equal(lab.origin.requests.length, before);
+    // What is younger than the bound may be there or not, but never wrong.
+    for (const [target, at] of sealedAt) {
+      if (at + lossBoundMs < killedAt) continue;
+      const response = await checker.request(target, { host }).response();
+      verify(target, response);
+      if (cacheStatus(response)?.hit !== true) ++lost;
+      sealedAt.set(target, Date.now());
+    }
+    checker.close();
+    // The directory must not grow beyond what one test may take.
+    if (sealedAt.size > 2000) for (const target of [...sealedAt.keys()].slice(0, 1000)) sealedAt.delete(target);
+    lab.origin.requests.length = 0;
+  }
+  const bad = (await lab.edge.metrics()).sum('freshet_disk_corrupt_total');
+  t.diagnostic(`${rounds} rounds: ${served} responses due and served from disk, ${lost} younger than ${lossBoundMs} ms lost, ${bad} records refused in the last round`);
+});
