@@ -18,12 +18,12 @@ Sequence Generations::invalidate(const CacheKey& key) {
   return sequence;
 }
 
-bool Generations::is_current(const StoredHead& head) const {
-  const Shard& shard = shards_[head.key.digest.high % kShards];
+bool Generations::is_current(const CacheKey& key, Sequence filled_at) const {
+  const Shard& shard = shards_[key.digest.high % kShards];
   const MutexLock lock(shard.mutex);
-  if (head.filled_at < shard.floor) return false;
-  const auto entry = shard.newest.find(head.key.digest);
-  return entry == shard.newest.end() || head.filled_at >= entry->second;
+  if (filled_at < shard.floor) return false;
+  const auto entry = shard.newest.find(key.digest);
+  return entry == shard.newest.end() || filled_at >= entry->second;
 }
 
 bool Generations::is_current(const StoredResponse& response) const {

@@ -30,7 +30,9 @@ class Generations {
   // is_current() is false for everything that was filled before.
   Sequence invalidate(const CacheKey& key);
 
-  [[nodiscard]] bool is_current(const StoredHead& head) const;
+  // Whether nothing has invalidated the key since `filled_at`.
+  [[nodiscard]] bool is_current(const CacheKey& key, Sequence filled_at) const;
+  [[nodiscard]] bool is_current(const StoredHead& head) const { return is_current(head.key, head.filled_at); }
   // The same, remembered in the response.
   [[nodiscard]] bool is_current(const StoredResponse& response) const;
 
