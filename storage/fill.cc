@@ -54,8 +54,7 @@ void Fill::copy_in_locked(std::string_view bytes) {
     const std::size_t taken = std::min(bytes.size(), tail.capacity - tail.size);
     char* const place = tail.buffer.get() + tail.size;
     std::memcpy(place, bytes.data(), taken);
-    // Refused by the store: the response may still be kept in memory, if it is kept whole.
-    if (writer_ && !writer_->append(Chunk(tail.buffer, place, taken)) && !keep_whole_) writer_.reset();
+    if (writer_ && !refused_) refused_ = !writer_->append(Chunk(tail.buffer, place, taken));
     tail.size += taken;
     size_ += taken;
     bytes.remove_prefix(taken);
@@ -73,10 +72,11 @@ bool Fill::over_window_locked() const {
 }
 
 void Fill::drop_passed_locked() {
-  if (keep_whole_) return;
-  std::uint64_t passed = slowest_locked();
-  // What the disk tier has written can be read back from it; the last window stays for those who keep up.
-  if (writer_ && written_) passed = std::max(passed, writer_->readable());
+  // After sealing nothing is added, and what the disk tier has not written yet is only here.
+  if (keep_whole_ || state_ == State::kSealed) return;
+  // What the disk tier has written can be read back from it, and nothing else may go: a reader that comes
+  // later begins at 0. Without it, what all readers have passed goes. The last window stays in any case.
+  std::uint64_t passed = disk_follows_locked() ? writer_->readable() : slowest_locked();
   const std::uint64_t window_start = size_ > options_.window ? size_ - options_.window : 0;
   passed = std::min(passed, window_start);
   while (pieces_.size() > 1 && pieces_.front().start + pieces_.front().size <= passed) {
@@ -87,18 +87,19 @@ void Fill::drop_passed_locked() {
 
 Fill::Appetite Fill::append(std::string_view bytes, Executor& executor, const std::function<void()>& room) {
   Woken woken;
+  std::unique_ptr<StoreWriter> dropped;
   Appetite appetite = Appetite::kMore;
   {
     const MutexLock lock(mutex_);
     FRESHET_CHECK(state_ == State::kGrowing);
     copy_in_locked(bytes);
     if (size_ > options_.keep_whole_limit || budget_.exhausted()) keep_whole_ = false;
+    // Refused by the store: the response may still be kept in memory, if it is kept whole.
+    if (refused_ && !keep_whole_) dropped = std::move(writer_);
     drop_passed_locked();
     // With a disk tier behind, its own bound on what waits to be written limits the window.
-    const bool disk_bounds_it = writer_ && written_;
-    if (over_window_locked() && !disk_bounds_it) {
-      paused_executor_ = &executor;
-      room_ = room;
+    if (over_window_locked() && !disk_follows_locked()) {
+      paused_ = {&executor, room};
       appetite = Appetite::kPause;
     }
     woken = take_waiting_locked();
@@ -110,10 +111,12 @@ Fill::Appetite Fill::append(std::string_view bytes, Executor& executor, const st
 Fill::Sealed Fill::seal(HeaderFields trailers) {
   Sealed sealed;
   Woken woken;
+  Room unneeded;
   {
     const MutexLock lock(mutex_);
     FRESHET_CHECK(state_ == State::kGrowing);
     state_ = State::kSealed;
+    unneeded = std::exchange(paused_, {});
     trailers_ = std::move(trailers);
     sealed.size = size_;
     sealed.writer = std::move(writer_);
@@ -136,10 +139,12 @@ Fill::Sealed Fill::seal(HeaderFields trailers) {
 void Fill::fail() {
   Woken woken;
   std::unique_ptr<StoreWriter> dropped;
+  Room unneeded;
   {
     const MutexLock lock(mutex_);
     if (state_ != State::kGrowing) return;
     state_ = State::kFailed;
+    unneeded = std::exchange(paused_, {});
     dropped = std::move(writer_);
     woken = take_waiting_locked();
   }
@@ -158,7 +163,7 @@ std::size_t Fill::reader_count() const {
 
 bool Fill::can_be_stored() const {
   const MutexLock lock(mutex_);
-  return writer_ != nullptr;
+  return writer_ && (keep_whole_ || written_);
 }
 
 HeaderFields Fill::trailers() const {
@@ -178,17 +183,28 @@ std::unique_ptr<FillReader> Fill::open_reader(Executor& executor, std::function<
   {
     const MutexLock lock(mutex_);
     const bool begins_here = pieces_.empty() || pieces_.front().start == 0;
-    if (!begins_here && !written_) return nullptr;
+    const bool can_be_read_back = written_ && !refused_ && state_ != State::kFailed;
+    if (!begins_here && !can_be_read_back) return nullptr;
     readers_.push_back(reader);
   }
   return std::make_unique<FillReader>(shared_from_this(), std::move(reader));
 }
 
 Fill::Read Fill::read(ReaderState& reader, std::uint64_t offset, std::size_t most, Chunk& chunk) {
-  const MutexLock lock(mutex_);
-  reader.position = offset;
-  drop_passed_locked();
-  resume_writer_if_room_locked();
+  Read result = Read::kWait;
+  Room room;
+  {
+    const MutexLock lock(mutex_);
+    reader.position = offset;
+    drop_passed_locked();
+    room = take_room_locked();
+    result = read_locked(reader, offset, most, chunk);
+  }
+  room.post();
+  return result;
+}
+
+Fill::Read Fill::read_locked(ReaderState& reader, std::uint64_t offset, std::size_t most, Chunk& chunk) {
   if (offset >= size_) {
     if (state_ == State::kSealed) return Read::kEnd;
     if (state_ == State::kFailed) return Read::kFailed;
@@ -206,15 +222,22 @@ Fill::Read Fill::read(ReaderState& reader, std::uint64_t offset, std::size_t mos
 }
 
 void Fill::close(const std::shared_ptr<ReaderState>& reader) {
-  const MutexLock lock(mutex_);
-  readers_.erase(std::remove(readers_.begin(), readers_.end(), reader), readers_.end());
-  drop_passed_locked();
-  resume_writer_if_room_locked();
+  Room room;
+  {
+    const MutexLock lock(mutex_);
+    readers_.erase(std::remove(readers_.begin(), readers_.end(), reader), readers_.end());
+    drop_passed_locked();
+    room = take_room_locked();
+  }
+  room.post();
 }
 
-void Fill::resume_writer_if_room_locked() {
-  if (paused_executor_ == nullptr || over_window_locked()) return;
-  std::exchange(paused_executor_, nullptr)->post(std::exchange(room_, nullptr));
+Fill::Room Fill::take_room_locked() {
+  return over_window_locked() ? Room{} : std::exchange(paused_, {});
+}
+
+void Fill::Room::post() {
+  if (executor != nullptr) executor->post(std::move(task));
 }
 
 Fill::Woken Fill::take_waiting_locked() {

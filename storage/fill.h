@@ -115,15 +115,26 @@ class Fill : public std::enable_shared_from_this<Fill> {
   };
   using Woken = std::vector<std::shared_ptr<ReaderState>>;
 
+  // The paused writer's task, to be posted when no lock is held.
+  struct Room {
+    Executor* executor = nullptr;
+    std::function<void()> task;
+    void post();
+  };
+
   Read read(ReaderState& reader, std::uint64_t offset, std::size_t most, Chunk& chunk);
+  Read read_locked(ReaderState& reader, std::uint64_t offset, std::size_t most, Chunk& chunk)
+      REQUIRES(mutex_);
   void close(const std::shared_ptr<ReaderState>& reader);
   void copy_in_locked(std::string_view bytes) REQUIRES(mutex_);
   void drop_passed_locked() REQUIRES(mutex_);
+  // Whether what is dropped from memory can be read back from the disk tier.
+  [[nodiscard]] bool disk_follows_locked() const REQUIRES(mutex_) { return writer_ && written_ && !refused_; }
   [[nodiscard]] std::uint64_t slowest_locked() const REQUIRES(mutex_);
   [[nodiscard]] bool over_window_locked() const REQUIRES(mutex_);
   [[nodiscard]] Woken take_waiting_locked() REQUIRES(mutex_);
   [[nodiscard]] std::size_t held_locked() const REQUIRES(mutex_);
-  void resume_writer_if_room_locked() REQUIRES(mutex_);
+  [[nodiscard]] Room take_room_locked() REQUIRES(mutex_);
   static void wake_all(const Woken& woken);
 
   const FillOptions options_;
@@ -135,10 +146,10 @@ class Fill : public std::enable_shared_from_this<Fill> {
   std::uint64_t size_ GUARDED_BY(mutex_) = 0;
   std::vector<std::shared_ptr<ReaderState>> readers_ GUARDED_BY(mutex_);
   std::unique_ptr<StoreWriter> writer_ GUARDED_BY(mutex_);
+  bool refused_ GUARDED_BY(mutex_) = false;  // the writer takes no more
   std::shared_ptr<const StoredBody> written_ GUARDED_BY(mutex_);
   HeaderFields trailers_ GUARDED_BY(mutex_);
-  Executor* paused_executor_ GUARDED_BY(mutex_) = nullptr;
-  std::function<void()> room_ GUARDED_BY(mutex_);
+  Room paused_ GUARDED_BY(mutex_);  // empty: the writer is not paused
 };
 
 // One reader's place. Belongs to one thread; its destructor leaves the fill.

@@ -1,6 +1,7 @@
 #include "storage/tiered_store.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace freshet::storage {
@@ -24,10 +25,14 @@ class TieredStore::Writer final : public StoreWriter {
     // An invalidation since the fill began: memory and disk must not see it at all.
     if (!store_.generations_.is_current(head)) return visible(false);
     head.body_id = body_id();
-    bool in_memory = false;
-    if (whole) in_memory = put_in_memory(head, *whole);
+    const bool in_memory = whole && put_in_memory(head, *whole);
     if (!disk_) return visible(in_memory);
-    disk_->commit(head, std::move(whole), executor, in_memory ? [](bool) {} : visible);
+    auto on_disk = [&store = store_, key = head.key, filled_at = head.filled_at, in_memory,
+                    visible = in_memory ? nullptr : visible](bool stored) {
+      stored = stored && store.settle_commit(key, filled_at, in_memory);
+      if (visible) visible(stored);
+    };
+    disk_->commit(std::move(head), std::move(whole), executor, std::move(on_disk));
     if (in_memory) visible(true);
   }
 
@@ -36,11 +41,11 @@ class TieredStore::Writer final : public StoreWriter {
     auto response = std::make_shared<const StoredResponse>(head, make_memory_body(whole), store_.describe());
     // Without Vary the newest response serves every request; with it, the disk may hold other variants.
     const bool complete = store_.disk_ == nullptr || head.selecting.empty();
-    const CacheKey& key = head.key;
     if (!store_.memory_.put(std::move(response), complete)) return false;
     // Between the check above and the put an invalidation may have come and gone.
-    if (!store_.generations_.is_current(head)) store_.memory_.remove(key);
-    return true;
+    if (store_.generations_.is_current(head)) return true;
+    store_.memory_.remove(head.key);
+    return false;
   }
 
   TieredStore& store_;
@@ -51,7 +56,17 @@ TieredStore::TieredStore(MemoryStore& memory, ResponseStore* disk, Generations& 
                          Counters& counters)
     : memory_(memory), disk_(disk), generations_(generations), counters_(counters) {}
 
-VariantSetPtr TieredStore::checked(const CacheKey& key, VariantSetPtr variants) {
+// An invalidation may have removed the key from the disk before this response came there. And what memory
+// still has of a response that only the disk took is older: it must not hide it.
+bool TieredStore::settle_commit(const CacheKey& key, Sequence filled_at, bool in_memory) {
+  if (!in_memory) memory_.remove(key);
+  if (generations_.is_current(key, filled_at)) return true;
+  disk_->remove(key);
+  return false;
+}
+
+VariantSetPtr TieredStore::in_memory(const CacheKey& key, bool& complete) {
+  VariantSetPtr variants = memory_.find(key, complete);
   if (!variants) return nullptr;
   const bool current = std::all_of(variants->begin(), variants->end(),
                                    [&](const auto& each) { return generations_.is_current(*each); });
@@ -60,37 +75,51 @@ VariantSetPtr TieredStore::checked(const CacheKey& key, VariantSetPtr variants) 
   return nullptr;
 }
 
-VariantSetPtr TieredStore::promote(const CacheKey& key, const VariantSetPtr& from_disk) {
-  if (!checked(key, from_disk)) return nullptr;
+VariantSetPtr TieredStore::only_current(const VariantSetPtr& variants) const {
+  const auto current = [&](const StoredResponsePtr& each) { return generations_.is_current(*each); };
+  if (std::all_of(variants->begin(), variants->end(), current)) return variants;
+  auto kept = std::make_shared<VariantSet>();
+  std::copy_if(variants->begin(), variants->end(), std::back_inserter(*kept), current);
+  return kept->empty() ? nullptr : kept;
+}
+
+VariantSetPtr TieredStore::promote(const CacheKey& key, const VariantSetPtr& from_disk,
+                                   std::uint64_t removals) {
+  const VariantSetPtr alive = from_disk ? only_current(from_disk) : nullptr;
+  if (!alive) return nullptr;
   counters_.add(Counter::kDiskHits);
-  // An invalidation after the check is seen here: what was merged is checked again.
-  return checked(key, memory_.merge(key, from_disk));
+  // An invalidation after the check is seen here, or by the next look-up in memory.
+  return only_current(memory_.merge(key, alive, removals));
 }
 
 ResponseStore::LookupResult TieredStore::try_lookup(const CacheKey& key) {
   bool complete = false;
-  VariantSetPtr variants = checked(key, memory_.find(key, complete));
+  VariantSetPtr variants = in_memory(key, complete);
   if (variants && (complete || disk_ == nullptr)) {
     counters_.add(Counter::kMemoryHits);
     return {Found::kYes, std::move(variants)};
   }
   if (disk_ == nullptr) return {Found::kNo, nullptr};
+  const std::uint64_t removals = memory_.removals(key);
   LookupResult on_disk = disk_->try_lookup(key);
   if (on_disk.found == Found::kNeedsIo) return on_disk;
-  if (on_disk.found == Found::kYes) variants = promote(key, on_disk.variants);
+  if (VariantSetPtr promoted = promote(key, on_disk.variants, removals)) variants = std::move(promoted);
   if (!variants) counters_.add(Counter::kDiskMisses);
   return {variants ? Found::kYes : Found::kNo, variants};
 }
 
 void TieredStore::lookup(const CacheKey& key, Executor& executor, std::function<void(VariantSetPtr)> done) {
-  if (disk_ == nullptr) return memory_.lookup(key, executor, std::move(done));
-  disk_->lookup(key, executor, [this, key, done = std::move(done)](const VariantSetPtr& from_disk) {
-    VariantSetPtr variants;
-    if (from_disk) variants = promote(key, from_disk);
+  if (disk_ == nullptr) {
+    executor.post([variants = try_lookup(key).variants, done = std::move(done)] { done(variants); });
+    return;
+  }
+  const std::uint64_t removals = memory_.removals(key);
+  disk_->lookup(key, executor, [this, key, removals, done = std::move(done)](const VariantSetPtr& from_disk) {
+    VariantSetPtr variants = promote(key, from_disk, removals);
     if (!variants) {
       counters_.add(Counter::kDiskMisses);
       bool complete = false;
-      variants = checked(key, memory_.find(key, complete));
+      variants = in_memory(key, complete);
     }
     done(std::move(variants));
   });

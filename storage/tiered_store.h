@@ -40,9 +40,15 @@ class TieredStore final : public ResponseStore {
  private:
   class Writer;
 
-  // The variants if all are current; otherwise forgets the key and gives null.
-  VariantSetPtr checked(const CacheKey& key, VariantSetPtr variants);
-  VariantSetPtr promote(const CacheKey& key, const VariantSetPtr& from_disk);
+  // What memory has, if all of it is current; otherwise forgets it and gives null.
+  VariantSetPtr in_memory(const CacheKey& key, bool& complete);
+  // Those that are current; null: none.
+  [[nodiscard]] VariantSetPtr only_current(const VariantSetPtr& variants) const;
+  // `removals`: memory's count from before the disk was asked.
+  VariantSetPtr promote(const CacheKey& key, const VariantSetPtr& from_disk, std::uint64_t removals);
+
+  // After the disk has committed: false if an invalidation came between.
+  bool settle_commit(const CacheKey& key, Sequence filled_at, bool in_memory);
 
   MemoryStore& memory_;
   ResponseStore* const disk_;

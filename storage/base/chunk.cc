@@ -7,7 +7,7 @@ namespace freshet::storage {
 
 Chunk Chunk::copy_of(std::string_view bytes) {
   std::shared_ptr<char[]> buffer(new char[bytes.size()]);
-  std::memcpy(buffer.get(), bytes.data(), bytes.size());
+  if (!bytes.empty()) std::memcpy(buffer.get(), bytes.data(), bytes.size());
   const char* data = buffer.get();
   return {std::shared_ptr<const void>(std::move(buffer), data), data, bytes.size()};
 }

@@ -124,11 +124,17 @@ bool MemoryStore::put(StoredResponsePtr response, bool complete) {
                              known ? entry->complete : complete);
   }
   counters_.add(Counter::kStored);
-  evict_over_budget();
+  evict_over_budget(key.digest);
   return true;
 }
 
-VariantSetPtr MemoryStore::merge(const CacheKey& key, const VariantSetPtr& others) {
+std::uint64_t MemoryStore::removals(const CacheKey& key) {
+  Shard& shard = shard_of(key.digest);
+  const MutexLock lock(shard.mutex);
+  return shard.removals;
+}
+
+VariantSetPtr MemoryStore::merge(const CacheKey& key, const VariantSetPtr& others, std::uint64_t removals) {
   Shard& shard = shard_of(key.digest);
   VariantSetPtr released;
   VariantSetPtr merged;
@@ -144,9 +150,10 @@ VariantSetPtr MemoryStore::merge(const CacheKey& key, const VariantSetPtr& other
           });
       if (!mine_wins) merged = with(merged, other);
     }
+    if (shard.removals != removals) return merged;
     released = assign_locked(shard, key, merged, true);
   }
-  evict_over_budget();
+  evict_over_budget(key.digest);
   return merged;
 }
 
@@ -154,21 +161,26 @@ void MemoryStore::freshen(const StoredResponsePtr& old, const StoredResponsePtr&
   const CacheKey& key = fresh->head().key;
   Shard& shard = shard_of(key.digest);
   VariantSetPtr released;
-  const MutexLock lock(shard.mutex);
-  const Queue::iterator entry = find_locked(shard, key);
-  if (entry == shard.queue.end()) return;
-  const VariantSet& variants = *entry->variants;
-  if (std::find(variants.begin(), variants.end(), old) == variants.end()) return;
-  auto changed = std::make_shared<VariantSet>(variants);
-  std::replace(changed->begin(), changed->end(), old, fresh);
-  newest_first(*changed);
-  released = assign_locked(shard, key, std::move(changed), entry->complete);
+  {
+    const MutexLock lock(shard.mutex);
+    const Queue::iterator entry = find_locked(shard, key);
+    if (entry == shard.queue.end()) return;
+    const VariantSet& variants = *entry->variants;
+    if (std::find(variants.begin(), variants.end(), old) == variants.end()) return;
+    auto changed = std::make_shared<VariantSet>(variants);
+    std::replace(changed->begin(), changed->end(), old, fresh);
+    newest_first(*changed);
+    released = assign_locked(shard, key, std::move(changed), entry->complete);
+  }
+  // The fresh head may be larger.
+  evict_over_budget(key.digest);
 }
 
 void MemoryStore::remove(const CacheKey& key) {
   Shard& shard = shard_of(key.digest);
   VariantSetPtr released;
   const MutexLock lock(shard.mutex);
+  ++shard.removals;
   const Queue::iterator entry = find_locked(shard, key);
   if (entry != shard.queue.end()) released = erase_locked(shard, entry);
 }
@@ -177,6 +189,7 @@ void MemoryStore::remove(const StoredResponse& response) {
   Shard& shard = shard_of(response.head().key.digest);
   VariantSetPtr released;
   const MutexLock lock(shard.mutex);
+  ++shard.removals;
   const Queue::iterator entry = find_locked(shard, response.head().key);
   if (entry == shard.queue.end()) return;
   auto kept = std::make_shared<VariantSet>();
@@ -219,34 +232,38 @@ VariantSetPtr MemoryStore::erase_locked(Shard& shard, Queue::iterator entry) {
   counters_.add(Counter::kMemoryBytes, -static_cast<std::int64_t>(entry->bytes));
   counters_.add(Counter::kMemoryResponses, -static_cast<std::int64_t>(released->size()));
   shard.index.erase(entry->digest);
-  if (shard.hand == entry) ++shard.hand;
+  if (shard.hand == entry) shard.hand = entry == shard.queue.begin() ? shard.queue.end() : std::prev(entry);
   shard.queue.erase(entry);
   return released;
 }
 
 // SIEVE: the hand goes from the oldest (back) towards the newest (front) and begins anew at the back.
-VariantSetPtr MemoryStore::evict_one_locked(Shard& shard) {
+VariantSetPtr MemoryStore::evict_one_locked(Shard& shard, const Digest128& newest, bool spare) {
   if (shard.queue.empty()) return nullptr;
-  for (;;) {
-    if (shard.hand == shard.queue.end()) shard.hand = std::prev(shard.queue.end());
+  if (shard.hand == shard.queue.end()) shard.hand = std::prev(shard.queue.end());
+  while (shard.hand != shard.queue.end()) {
     const Queue::iterator candidate = shard.hand;
     shard.hand = candidate == shard.queue.begin() ? shard.queue.end() : std::prev(candidate);
-    if (!candidate->visited) return erase_locked(shard, candidate);
-    candidate->visited = false;
+    const bool visited = std::exchange(candidate->visited, false);
+    if (!spare || (!visited && candidate->digest != newest)) return erase_locked(shard, candidate);
   }
+  return nullptr;
 }
 
-void MemoryStore::evict_over_budget() {
-  std::size_t empty_shards = 0;
+void MemoryStore::evict_over_budget(const Digest128& newest) {
+  // In its second turn a shard has nothing left that was used before the first. A third turn without a find
+  // means that hits mark faster than the hand walks, or that only the newest is left.
+  constexpr std::size_t kSparingTurns = 2 * kShards + 1;
+  std::size_t without_find = 0;
   // One from each shard in turn, so that no shard pays for all.
-  while (size() > options_.budget && empty_shards < kShards) {
+  while (size() > options_.budget && without_find < kSparingTurns + kShards) {
     Shard& shard = shards_[next_victim_.fetch_add(1, std::memory_order_relaxed) % kShards];
     VariantSetPtr released;
     {
       const MutexLock lock(shard.mutex);
-      released = evict_one_locked(shard);
+      released = evict_one_locked(shard, newest, without_find < kSparingTurns);
     }
-    empty_shards = released ? 0 : empty_shards + 1;
+    without_find = released ? 0 : without_find + 1;
     if (released) counters_.add(Counter::kMemoryEvictions, static_cast<std::int64_t>(released->size()));
   }
 }

@@ -3,8 +3,9 @@
 //
 // Bytes are accounted for heads, index and bodies, against one budget for all shards. Over budget, stored
 // responses are evicted by SIEVE: one queue a shard in order of arrival, a hand that walks from the oldest,
-// spares once what was used since it last came by, and takes the rest. A hit moves nothing. What is evicted
-// is released outside the lock.
+// spares once what was used since it last came by, and takes the rest. The shards' turns are short, so that
+// where each holds only a few responses the used ones are spared as if there were one queue. A hit moves
+// nothing. What is evicted is released outside the lock.
 //
 // Any thread. Owned by main; outlives the workers. Never does I/O.
 #pragma once
@@ -54,8 +55,10 @@ class MemoryStore final : public ResponseStore {
   // already (then what is known of it stays). False: too large.
   bool put(StoredResponsePtr response, bool complete);
   // merge(): all variants that the other tier knows; those here that are newer stay. The key is complete
-  // from now on.
-  VariantSetPtr merge(const CacheKey& key, const VariantSetPtr& others);
+  // from now on. `removals` was asked for before the other tier was: where something was removed since, the
+  // variants are put together for this one look-up and not kept.
+  VariantSetPtr merge(const CacheKey& key, const VariantSetPtr& others, std::uint64_t removals);
+  [[nodiscard]] std::uint64_t removals(const CacheKey& key);
   // try_lookup() that also tells whether the variants are complete.
   [[nodiscard]] VariantSetPtr find(const CacheKey& key, bool& complete);
 
@@ -79,6 +82,7 @@ class MemoryStore final : public ResponseStore {
     std::unordered_map<Digest128, Queue::iterator, Digest128Hash> index GUARDED_BY(mutex);
     Queue queue GUARDED_BY(mutex);
     Queue::iterator hand GUARDED_BY(mutex);
+    std::uint64_t removals GUARDED_BY(mutex) = 0;  // calls of remove(), evictions not counted
   };
 
   static constexpr std::size_t kShards = 64;
@@ -91,8 +95,10 @@ class MemoryStore final : public ResponseStore {
   VariantSetPtr assign_locked(Shard& shard, const CacheKey& key, VariantSetPtr variants, bool complete)
       REQUIRES(shard.mutex);
   VariantSetPtr erase_locked(Shard& shard, Queue::iterator entry) REQUIRES(shard.mutex);
-  VariantSetPtr evict_one_locked(Shard& shard) REQUIRES(shard.mutex);
-  void evict_over_budget();
+  // Null: the hand has come to the end of the queue and found nothing to take.
+  VariantSetPtr evict_one_locked(Shard& shard, const Digest128& newest, bool spare) REQUIRES(shard.mutex);
+  // `newest`: what was stored last, which goes only when nothing else is left.
+  void evict_over_budget(const Digest128& newest);
 
   MemoryStoreOptions options_;
   const Describe describe_;
