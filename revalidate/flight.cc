@@ -1,6 +1,7 @@
 #include "revalidate/flight.h"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "revalidate/flight_table.h"
@@ -43,6 +44,15 @@ Reason reason_of(OriginFailure failure) {
       return Reason::kClientGone;
   }
   return Reason::kOriginUnreachable;
+}
+
+std::optional<std::uint64_t> stated_length(const storage::HeaderFields& fields) {
+  const auto text = fields.first(storage::FieldName::kContentLength);
+  std::uint64_t length = 0;
+  if (!text) return std::nullopt;
+  const auto parsed = std::from_chars(text->data(), text->data() + text->size(), length);
+  if (parsed.ec != std::errc{} || parsed.ptr != text->data() + text->size()) return std::nullopt;
+  return length;
 }
 
 }  // namespace
@@ -164,6 +174,8 @@ void Flight::on_informational(storage::ResponseHead head) {
 }
 
 void Flight::on_head(storage::ResponseHead head, std::optional<std::uint64_t> body_size) {
+  // What a GET would get; the content itself is known to be empty.
+  if (request_.request.method == storage::Method::kHead) body_size = stated_length(head.fields);
   origin_time_ = std::chrono::duration_cast<storage::Milliseconds>(storage::mono_now() - sent_at_);
   if (head.status == 304) context_.counters.add(Counter::kOriginNotModified);
   if (head.status == 304 && conditional_) return take_304(head);

@@ -42,11 +42,14 @@ class ResponseSink {
   virtual void abort() = 0;
   // The exchange has nothing more to say in this turn: what was given may go out now.
   virtual void flush() = 0;
+  // Where the request's content broke off: 408 if it took too long, else 400.
+  [[nodiscard]] virtual int upload_failure_status() const = 0;
   // Bytes of head sent so far, for the access log.
   [[nodiscard]] virtual std::uint64_t head_bytes() const = 0;
 };
 
-// The request's content. The source is pulled by the origin client; `size` if Content-Length gave it.
+// The request's content. The source is pulled by the origin client; `size` if Content-Length gave it (0 then
+// comes without a source).
 struct RequestBody {
   revalidate::UploadSource* source = nullptr;  // null: no content
   std::optional<std::uint64_t> size;

@@ -211,10 +211,8 @@ void Http1Session::begin_exchange() {
   head_bytes_ = 0;
   content_.begin(framing_);
   RequestBody body;
-  if (!content_.complete()) {
-    body.source = this;
-    if (framing_.body == RequestFraming::Body::kLength) body.size = framing_.length;
-  }
+  if (!content_.complete()) body.source = this;
+  if (framing_.body == RequestFraming::Body::kLength) body.size = framing_.length;
   exchange_.start(body);
 }
 
@@ -413,8 +411,11 @@ void Http1Session::set_deadline() {
   if (phase_ == Phase::kLingering) return;
   if (output_.size() > 0) {
     list = &context_.send_deadlines;
+  } else if (responding_ && read_closed_) {
+    // It may only have closed its side; one that has left would look the same until we write.
+    list = &context_.linger_deadlines;
   } else if (responding_) {
-    list = upload_waits_ ? &context_.body_deadlines : read_closed_ ? &context_.send_deadlines : nullptr;
+    list = upload_waits_ ? &context_.body_deadlines : nullptr;
   } else {
     list = head_begun_ ? &context_.head_deadlines : &context_.idle_deadlines;
   }

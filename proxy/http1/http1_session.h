@@ -35,7 +35,9 @@ struct Http1Timeouts {
   storage::Milliseconds idle{60'000};   // between requests
   storage::Milliseconds body{30'000};   // without progress of the request's content
   storage::Milliseconds send{60'000};   // without progress of the response
-  storage::Milliseconds linger{2'000};  // for a client that is still sending when we are done
+  // For a client that is still sending when we are done, and for an answer to make progress once the client
+  // has closed its side.
+  storage::Milliseconds linger{2'000};
 };
 
 // What the sessions of one worker share.
@@ -81,6 +83,7 @@ class Http1Session final : public ResponseSink, private revalidate::UploadSource
   void finish(const storage::HeaderFields* trailers) override;
   void abort() override;
   void flush() override;
+  [[nodiscard]] int upload_failure_status() const override { return content_failed_ ? 408 : 400; }
   [[nodiscard]] std::uint64_t head_bytes() const override { return head_bytes_; }
 
  private:

@@ -131,8 +131,11 @@ void add_forwarding_fields(const RequestHead& request, const ForwardingContext& 
   if (!chain.empty()) chain.append(", ");
   chain.append(context.client_address.empty() ? "unknown" : context.client_address);
   fields.set(FieldName::kXForwardedFor, chain);
-  fields.add(FieldName::kXForwardedProto, request.scheme);
-  if (!authority.empty()) fields.add(FieldName::kXForwardedHost, authority);
+  // What a trusted proxy said of its client stays.
+  if (!fields.has(FieldName::kXForwardedProto)) fields.add(FieldName::kXForwardedProto, request.scheme);
+  if (!fields.has(FieldName::kXForwardedHost) && !authority.empty()) {
+    fields.add(FieldName::kXForwardedHost, authority);
+  }
 
   std::string element = fields.combined(FieldName::kForwarded).value_or("");
   if (!element.empty()) element.append(", ");

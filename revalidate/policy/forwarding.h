@@ -16,7 +16,7 @@ namespace freshet::revalidate {
 struct ForwardingContext {
   std::string_view client_address;  // without port; IPv6 without brackets
   bool client_is_trusted = false;   // its X-Forwarded-For and Forwarded are kept and appended to
-  bool announce_surrogate = true;   // Surrogate-Capability: freshet="Surrogate/1.0"
+  bool announce_surrogate = false;  // Surrogate-Capability: freshet="Surrogate/1.0"
   std::string_view host;            // value of Host; empty: the request's authority, normalised
   bool keep_conditions = false;     // the client's If-* go to the origin
   bool keep_range = false;          // Range and If-Range too
