@@ -107,7 +107,7 @@ test('G9: what the origin gets is exactly one request with nothing added but wha
   client.send(`GET ${path} HTTP/1.1\r\nHost: only.example\r\nX-A: 1\r\n\r\n`);
   expectWhole(await client.response(), 200, 'x');
   const [request] = lab.origin.requestsFor(path);
-  const allowed = new Set(['host', 'x-a', 'via', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'forwarded', 'connection']);
+  const allowed = new Set(['host', 'x-a', 'via', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'forwarded', 'surrogate-capability', 'connection']);
   for (const name of request.names) assert.ok(allowed.has(name), `the origin got ${name}\n${request.headBytes}`);
   assert.equal(new Set(request.names).size, request.names.length, `a field twice\n${request.headBytes}`);
   assert.ok(lab.origin.connections - connections <= 1);

@@ -72,21 +72,26 @@ test('a stored response streams in the same way while it is being filled', async
   expectWhole(await client.finishBody(response), 200, 'ab');
 });
 
-test('an endless stream ends at the origin when its client leaves', async () => {
-  const path = lab.path();
-  let request;
-  lab.origin.on(path, async (r, reply) => {
-    request = r;
-    reply.head(200, { ...events, 'Transfer-Encoding': 'chunked', 'Cache-Control': 'no-store' }).chunk('data: 1\n\n');
-    await r.gone();
-    reply.destroy();
+for (const leave of ['reset', 'close']) {
+  test(`an endless stream ends at the origin when its client leaves (${leave})`, async () => {
+    const path = lab.path();
+    let request;
+    lab.origin.on(path, async (r, reply) => {
+      request = r;
+      reply.head(200, { 'Content-Type': 'text/event-stream', 'Transfer-Encoding': 'chunked', 'Cache-Control': 'no-store' }).chunk('data: 1\n\n');
+      // A client that only closes its side may still be reading: the edge finds out by the events that follow.
+      const more = setInterval(() => reply.chunk('data: more\n\n'), 20);
+      if (leave === 'reset') clearInterval(more);
+      await r.gone().finally(() => clearInterval(more));
+      reply.destroy();
+    });
+    const client = await lab.connect();
+    const response = await client.request(path).responseHead();
+    await client.bodyUntil(response, 'data: 1');
+    client[leave]();
+    await request.gone();
   });
-  const client = await lab.connect();
-  const response = await client.request(path).responseHead();
-  await client.bodyUntil(response, 'data: 1');
-  client.close();
-  await request.gone();
-});
+}
 
 test('a long poll that no one answers yet holds up no other request', async () => {
   const poll = lab.path('poll');

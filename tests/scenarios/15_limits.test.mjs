@@ -34,6 +34,7 @@ for (const workers of [1, 2]) {
     const state = gated(lab);
     const clients = await requestEach(lab, paths(20));
     await lab.edge.metricsWhen((m) => m.sum('freshet_origin_queued') === 17, '17 requests in the queue');
+    await lab.origin.receivedInAll(3);
     assert.equal(lab.origin.requests.length, 3);
     state.open();
     for (const [i, client] of clients.entries()) expectWhole(await client.response(), 200, `/slow/${i}`);
@@ -92,7 +93,7 @@ test('a client that leaves the queue makes room, and its request never reaches t
   const leaving = await lab.connect();
   leaving.request('/slow/1', { method: 'POST', body: 'x' });
   await lab.edge.metricsWhen((m) => m.sum('freshet_origin_queued') === 1, 'a request in the queue');
-  leaving.close();
+  leaving.reset();
   await lab.edge.metricsWhen((m) => m.sum('freshet_origin_queued') === 0, 'an empty queue');
   const [next] = await requestEach(lab, ['/slow/2']);
   state.open();

@@ -29,7 +29,11 @@ function configFile(text) {
   return file;
 }
 
-const runFlags = () => ['run', '--origin', origin.url, '--listen', '127.0.0.1:0', '--cache-dir', path.join(scratch, `cache-${++files}`)];
+// A good command line for `run`, with these flags instead of or beside its own.
+function runWith(...flags) {
+  const own = { '--origin': origin.url, '--listen': '127.0.0.1:0', '--cache-dir': path.join(scratch, `cache-${++files}`) };
+  return ['run', ...Object.entries(own).filter(([name]) => !flags.includes(name)).flat(), ...flags];
+}
 
 // Exit status 2 and, on stderr, a line that matches every pattern.
 async function refused(args, ...patterns) {
@@ -80,7 +84,7 @@ for (const [title, flags, ...patterns] of [
   ['a word that is no choice', ['--set', 'cache.set_cookie=maybe'], /cache\.set_cookie/, /maybe/],
   ['a file that is not there', ['--config', '/no/such/file.toml'], /\/no\/such\/file\.toml/],
 ]) {
-  test(`run with ${title}: exit status 2 and a line that names it`, () => refused([...runFlags(), ...flags], ...patterns));
+  test(`run with ${title}: exit status 2 and a line that names it`, () => refused(runWith(...flags), ...patterns));
 }
 
 for (const [title, text, line, ...patterns] of [
@@ -93,7 +97,7 @@ for (const [title, text, line, ...patterns] of [
   for (const command of ['check', 'run']) {
     test(`${command} --config with ${title}: exit status 2, file, line and reason`, async () => {
       const file = configFile(text);
-      const args = command === 'check' ? ['check', '--config', file] : [...runFlags(), '--config', file];
+      const args = command === 'check' ? ['check', '--config', file] : runWith('--config', file);
       await refused(args, new RegExp(`${file.replaceAll('.', '\\.')}:${line}\\b`), ...patterns);
     });
   }
@@ -136,26 +140,32 @@ test('a port that another program listens on: exit status 2 and a line that name
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.after(() => server.close());
   const { port } = server.address();
-  await refused([...runFlags(), '--listen', `127.0.0.1:${port}`], new RegExp(String(port)));
+  await refused(runWith('--listen', `127.0.0.1:${port}`), new RegExp(String(port)));
 });
 
 test('a port that another edge listens on, which would share it silently: exit status 2', async (t) => {
   const edge = await Edge.start({ origin: origin.url });
   t.after(() => edge.stop());
-  await refused([...runFlags(), '--listen', `127.0.0.1:${edge.port}`], new RegExp(String(edge.port)));
+  await refused(runWith('--listen', `127.0.0.1:${edge.port}`), new RegExp(String(edge.port)));
 });
 
 test('a cache directory that cannot be made: exit status 2 and a line that names it', async () => {
   const file = path.join(scratch, 'a-file');
   fs.writeFileSync(file, '');
-  await refused(['run', '--origin', origin.url, '--listen', '127.0.0.1:0', '--cache-dir', path.join(file, 'below')], /a-file/);
+  await refused(runWith('--cache-dir', path.join(file, 'below')), /a-file/);
 });
 
-test('a cache directory that may not be read: exit status 2 and a line that names it', { skip: process.getuid() === 0 && 'root may read everything' }, async () => {
+test('a cache directory that may not be read: exit status 2 and a line that names it', async () => {
   const directory = path.join(scratch, 'unreadable');
   fs.mkdirSync(directory, { mode: 0o000 });
-  await refused(['run', '--origin', origin.url, '--listen', '127.0.0.1:0', '--cache-dir', directory], /unreadable/);
+  // Root may read everything, so another user asks.
+  const nobody = process.getuid() === 0 ? { uid: 65534, gid: 65534 } : {};
+  const { status, stderr } = await runToEnd(runWith('--cache-dir', directory), nobody);
+  assert.equal(status, 2, stderr);
+  assert.ok(stderr.includes('unreadable'), stderr);
 });
+
+test('a flag given twice: exit status 2 and a line that names it', () => refused([...runWith(), '--workers', '1', '--workers', '2'], /workers/));
 
 test('--admin opens the admin plane on TCP as well', async (t) => {
   const edge = await Edge.start({ origin: origin.url, flags: ['--admin', '127.0.0.1:0'] });

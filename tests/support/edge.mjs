@@ -57,8 +57,8 @@ function settingFlags(settings) {
 }
 
 // Runs the binary to its end: {status, signal, stdout, stderr}.
-export async function runToEnd(args, { env, cwd } = {}) {
-  const child = spawn(freshetBin, args, { env: { ...environment(), ...env }, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+export async function runToEnd(args, { env, cwd, uid, gid } = {}) {
+  const child = spawn(freshetBin, args, { env: { ...environment(), ...env }, cwd, uid, gid, stdio: ['ignore', 'pipe', 'pipe'] });
   const out = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr']) child[name].setEncoding('utf8').on('data', (text) => { out[name] += text; });
   try {

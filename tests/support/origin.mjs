@@ -161,6 +161,11 @@ export class Origin {
     }, () => `${n} origin requests for ${path} (there were ${this.requestsFor(path).length})`);
   }
 
+  // Resolves when there have been at least n requests for any path.
+  receivedInAll(n) {
+    return this.#signal.until(() => this.requests.length >= n, () => `${n} origin requests (there were ${this.requests.length})`);
+  }
+
   // Stops listening and drops every connection; listen() brings it back on the same port.
   async down() {
     for (const socket of this.#sockets) socket.destroy();
