@@ -33,6 +33,7 @@ class ServerWorker::Parts {
                    shared.policy,
                    counters_,
                    shared.access_log.make_writer(),
+                   shared.origin.origin.authority(),
                    [&loop] { return loop.wall_time(); },
                    [&loop] { return loop.mono_time(); }},
         sessions_context_(loop, timers_, exchanges_, shared.parser, shared.timeouts) {

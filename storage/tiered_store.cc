@@ -135,7 +135,7 @@ std::unique_ptr<StoreWriter> TieredStore::begin(const CacheKey& key,
 void TieredStore::freshen(const StoredResponsePtr& old, const StoredResponsePtr& fresh) {
   memory_.freshen(old, fresh);
   counters_.add(Counter::kFreshened);
-  if (disk_ != nullptr) disk_->freshen(old, fresh);
+  if (disk_ != nullptr && fresh->head().body_id != 0) disk_->freshen(old, fresh);
 }
 
 void TieredStore::remove(const CacheKey& key) {

@@ -47,8 +47,6 @@ void add_setting_flags(Parser& parser) {
     Flag& flag = parser.flags.emplace_back(Flag{&row, ""});
     flag.option = parser.run->add_option(std::string(row.flag), flag.text,
                                          std::string(row.prose) + " Default: " + default_text(row) + ".");
-    // A script's flags come first and its user's after them: the last one counts.
-    flag.option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
     flag.option->type_name(std::string(row.placeholder));
   }
 }

@@ -44,6 +44,7 @@ struct ExchangeContext {
   const revalidate::PolicyOptions& policy;
   storage::Counters& counters;
   AccessLogWriter& access_log;
+  std::string default_authority;  // of HTTP/1.0 requests that name no host: the origin's
   // The turn's time; see EventLoop.
   std::function<storage::WallTime()> wall_time;
   std::function<storage::MonoTime()> mono_time;
@@ -126,6 +127,7 @@ class Exchange {
   void revalidate_in_background();
   void invalidate_by_use(const storage::ResponseHead& response);
   void read_from_disk();
+  void take_forwarded_scheme();
   void prepare_reply();
   void send_prepared_head();
   void send_error_head();

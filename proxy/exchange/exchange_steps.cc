@@ -28,6 +28,8 @@ Exchange::Outcome Exchange::receive_head() {
   facts_ = revalidate::make_request_facts(request_, body_.source != nullptr, context_.policy);
   if (request_.method == storage::Method::kConnect) return reply_error(501, Reason::kMethod);
   if (revalidate::is_final_recipient(request_)) return reply_error(501, Reason::kMethod);
+  if (request_.authority.empty()) request_.authority = context_.default_authority;
+  if (client_.trusted) take_forwarded_scheme();
   storage::make_cache_key(request_.scheme, request_.authority, request_.target, key_);
   if (!facts_.may_use_store()) {
     const bool get = request_.method == storage::Method::kGet || request_.method == storage::Method::kHead;
@@ -37,6 +39,16 @@ Exchange::Outcome Exchange::receive_head() {
     return go(Step::kJoinFlight);
   }
   return go(Step::kLookup);
+}
+
+// How a trusted proxy's client came: the origin will be told, so the key must tell it too.
+void Exchange::take_forwarded_scheme() {
+  const auto scheme = request_.fields.first(storage::FieldName::kXForwardedProto);
+  if (scheme == "http" || scheme == "https") {
+    request_.scheme = *scheme;
+  } else {
+    request_.fields.remove(storage::FieldName::kXForwardedProto);
+  }
 }
 
 Exchange::Outcome Exchange::lookup() {

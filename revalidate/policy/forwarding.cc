@@ -100,8 +100,9 @@ bool is_forwarded(const HeaderFields::Line& line, const ForwardingContext& conte
   if (is_condition(line.id)) return context.keep_conditions;
   if (line.id == FieldName::kRange || line.id == FieldName::kIfRange) return context.keep_range;
   if (is_overriding(line.name)) return false;
-  const bool chain = line.id == FieldName::kXForwardedFor || line.id == FieldName::kForwarded;
-  if (chain) return context.client_is_trusted;
+  const bool of_a_proxy = line.id == FieldName::kXForwardedFor || line.id == FieldName::kXForwardedProto ||
+                          line.id == FieldName::kXForwardedHost || line.id == FieldName::kForwarded;
+  if (of_a_proxy) return context.client_is_trusted;
   if (reads_as(line.name, "surrogate-capability")) return false;
   return !is_forwarding_field(line.name);
 }

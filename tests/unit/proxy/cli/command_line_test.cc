@@ -138,6 +138,7 @@ TEST(CommandLine, UsageErrors) {
             "freshet: --set \"cache.memory\": is not NAME=VALUE");
   EXPECT_EQ(error_of({"run", origin, "--memory", "1G", "--set", "cache.memory=1G"}),
             "freshet: --set cache.memory: is also given by --memory");
+  EXPECT_EQ(error_of({"run", origin, origin}), "freshet: --origin: is given more than once");
   EXPECT_EQ(error_of({"run", origin, "--set", "server.max_head=1K"}),
             "freshet: server.max_request_line: 16K is more than server.max_head, 1K");
   EXPECT_EQ(error_of({"check"}), "freshet: --config is required");
