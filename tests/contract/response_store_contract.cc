@@ -27,6 +27,17 @@ void WaitingExecutor::run_until(const bool& done) {
   }
 }
 
+WaitingExecutor& executor_of_this_thread() {
+  static Mutex mutex;
+  static std::vector<std::unique_ptr<WaitingExecutor>> all;
+  thread_local WaitingExecutor* mine = nullptr;
+  if (mine == nullptr) {
+    const MutexLock lock(mutex);
+    mine = all.emplace_back(std::make_unique<WaitingExecutor>()).get();
+  }
+  return *mine;
+}
+
 std::string contract_name(const testing::TestParamInfo<ContractFactory>& info) {
   return info.param.name;
 }
@@ -67,7 +78,7 @@ bool put(ResponseStore& store, StoredHead head, const std::string& body) {
     whole.push_back(Chunk::copy_of(std::string_view(body).substr(at, kPiece)));
     writer->append(whole.back());
   }
-  WaitingExecutor executor;
+  WaitingExecutor& executor = executor_of_this_thread();
   bool told = false;
   bool stored = false;
   writer->commit(std::move(head), std::move(whole), executor, [&](bool ok) {
@@ -82,7 +93,7 @@ VariantSetPtr find(ResponseStore& store, const CacheKey& key) {
   const ResponseStore::LookupResult quick = store.try_lookup(key);
   if (quick.found == ResponseStore::Found::kYes) return quick.variants;
   if (quick.found == ResponseStore::Found::kNo) return nullptr;
-  WaitingExecutor executor;
+  WaitingExecutor& executor = executor_of_this_thread();
   bool told = false;
   VariantSetPtr found;
   store.lookup(key, executor, [&](VariantSetPtr variants) {
@@ -98,7 +109,7 @@ namespace {
 bool read_piece(const StoredBody& body, std::uint64_t offset, Chunk& chunk) {
   const StoredBody::TryRead quick = body.try_read(offset, chunk);
   if (quick != StoredBody::TryRead::kWouldBlock) return quick == StoredBody::TryRead::kData;
-  WaitingExecutor executor;
+  WaitingExecutor& executor = executor_of_this_thread();
   bool told = false;
   bool ok = false;
   body.read(offset, executor, [&](Result<Chunk> read) {

@@ -35,6 +35,10 @@ class WaitingExecutor final : public Executor {
   std::deque<Task> tasks_ GUARDED_BY(mutex_);
 };
 
+// One for each thread, which lives to the end of the process: a store may still post to it when the caller
+// has been told what it waited for.
+[[nodiscard]] WaitingExecutor& executor_of_this_thread();
+
 // A store with all that it stands on.
 class ContractSubject {
  public:
