@@ -27,15 +27,42 @@ void WaitingExecutor::run_until(const bool& done) {
   }
 }
 
+void WaitingExecutor::run_posted() {
+  std::deque<Task> tasks;
+  {
+    const MutexLock lock(mutex_);
+    tasks.swap(tasks_);
+  }
+  for (const Task& task : tasks) task();
+}
+
+namespace {
+
+struct AllExecutors {
+  Mutex mutex;
+  std::vector<std::unique_ptr<WaitingExecutor>> all GUARDED_BY(mutex);
+};
+
+AllExecutors& all_executors() {
+  static AllExecutors instance;
+  return instance;
+}
+
+}  // namespace
+
 WaitingExecutor& executor_of_this_thread() {
-  static Mutex mutex;
-  static std::vector<std::unique_ptr<WaitingExecutor>> all;
   thread_local WaitingExecutor* mine = nullptr;
   if (mine == nullptr) {
-    const MutexLock lock(mutex);
-    mine = all.emplace_back(std::make_unique<WaitingExecutor>()).get();
+    const MutexLock lock(all_executors().mutex);
+    mine = all_executors().all.emplace_back(std::make_unique<WaitingExecutor>()).get();
   }
   return *mine;
+}
+
+void ResponseStoreContract::TearDown() {
+  store_.settle();
+  const MutexLock lock(all_executors().mutex);
+  for (const auto& executor : all_executors().all) executor->run_posted();
 }
 
 std::string contract_name(const testing::TestParamInfo<ContractFactory>& info) {
