@@ -27,6 +27,44 @@ void WaitingExecutor::run_until(const bool& done) {
   }
 }
 
+void WaitingExecutor::run_posted() {
+  std::deque<Task> tasks;
+  {
+    const MutexLock lock(mutex_);
+    tasks.swap(tasks_);
+  }
+  for (const Task& task : tasks) task();
+}
+
+namespace {
+
+struct AllExecutors {
+  Mutex mutex;
+  std::vector<std::unique_ptr<WaitingExecutor>> all GUARDED_BY(mutex);
+};
+
+AllExecutors& all_executors() {
+  static AllExecutors instance;
+  return instance;
+}
+
+}  // namespace
+
+WaitingExecutor& executor_of_this_thread() {
+  thread_local WaitingExecutor* mine = nullptr;
+  if (mine == nullptr) {
+    const MutexLock lock(all_executors().mutex);
+    mine = all_executors().all.emplace_back(std::make_unique<WaitingExecutor>()).get();
+  }
+  return *mine;
+}
+
+void ResponseStoreContract::TearDown() {
+  store_.settle();
+  const MutexLock lock(all_executors().mutex);
+  for (const auto& executor : all_executors().all) executor->run_posted();
+}
+
 std::string contract_name(const testing::TestParamInfo<ContractFactory>& info) {
   return info.param.name;
 }
@@ -67,7 +105,7 @@ bool put(ResponseStore& store, StoredHead head, const std::string& body) {
     whole.push_back(Chunk::copy_of(std::string_view(body).substr(at, kPiece)));
     writer->append(whole.back());
   }
-  WaitingExecutor executor;
+  WaitingExecutor& executor = executor_of_this_thread();
   bool told = false;
   bool stored = false;
   writer->commit(std::move(head), std::move(whole), executor, [&](bool ok) {
@@ -82,7 +120,7 @@ VariantSetPtr find(ResponseStore& store, const CacheKey& key) {
   const ResponseStore::LookupResult quick = store.try_lookup(key);
   if (quick.found == ResponseStore::Found::kYes) return quick.variants;
   if (quick.found == ResponseStore::Found::kNo) return nullptr;
-  WaitingExecutor executor;
+  WaitingExecutor& executor = executor_of_this_thread();
   bool told = false;
   VariantSetPtr found;
   store.lookup(key, executor, [&](VariantSetPtr variants) {
@@ -98,7 +136,7 @@ namespace {
 bool read_piece(const StoredBody& body, std::uint64_t offset, Chunk& chunk) {
   const StoredBody::TryRead quick = body.try_read(offset, chunk);
   if (quick != StoredBody::TryRead::kWouldBlock) return quick == StoredBody::TryRead::kData;
-  WaitingExecutor executor;
+  WaitingExecutor& executor = executor_of_this_thread();
   bool told = false;
   bool ok = false;
   body.read(offset, executor, [&](Result<Chunk> read) {

@@ -28,12 +28,18 @@ class WaitingExecutor final : public Executor {
   void post(Task task) override;
   // Runs tasks until one of them has made `done` true.
   void run_until(const bool& done);
+  // Runs what was posted by now.
+  void run_posted();
 
  private:
   Mutex mutex_;
   CondVar posted_;
   std::deque<Task> tasks_ GUARDED_BY(mutex_);
 };
+
+// One for each thread, which lives to the end of the process: a store may still post to it when the caller
+// has been told what it waited for.
+[[nodiscard]] WaitingExecutor& executor_of_this_thread();
 
 // A store with all that it stands on.
 class ContractSubject {
@@ -53,6 +59,9 @@ inline std::ostream& operator<<(std::ostream& out, const ContractFactory& factor
 
 class ResponseStoreContract : public testing::TestWithParam<ContractFactory> {
  protected:
+  // What the store still has to tell is told while it is there.
+  void TearDown() override;
+
   std::unique_ptr<ContractSubject> subject_ = GetParam().make();
   ResponseStore& store_ = subject_->store();
 };

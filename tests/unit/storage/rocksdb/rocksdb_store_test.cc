@@ -141,7 +141,7 @@ TEST_F(RocksdbStoreTest, TellsTheBodyIdBeforeTheCommit) {
   const auto writer = store_->begin(key, std::nullopt);
   const std::uint64_t id = writer->body_id();
   EXPECT_NE(id, 0U);
-  WaitingExecutor executor;
+  WaitingExecutor& executor = executor_of_this_thread();
   bool told = false;
   writer->commit(test_head(key, 0, 1, 1000), std::nullopt, executor, [&](bool) { told = true; });
   executor.run_until(told);
@@ -229,7 +229,7 @@ TEST_F(RocksdbStoreTest, RefusesWhatTheBacklogCannotTake) {
   const CacheKey key = test_key("/busy");
   StoredHead first = test_head(key, 10, 1, 1000);
   first.filled_at = 77;
-  WaitingExecutor executor;
+  WaitingExecutor& executor = executor_of_this_thread();
   bool told = false;
   const auto blocker = store_->begin(key, std::nullopt);
   ASSERT_TRUE(blocker->append(Chunk::copy_of(test_body(10, 1))));
