@@ -281,7 +281,7 @@ Exchange::Outcome Exchange::take_failure(Reason reason) {
     case Reason::kOverloaded:
       return reply_error(503, reason);
     case Reason::kClientGone:
-      return reply_error(400, reason);
+      return reply_error(sink_.upload_failure_status(), reason);
     default:
       return reply_error(502, reason);
   }

@@ -10,7 +10,8 @@ import { expectBodyless } from '../support/expect.mjs';
 import { ownLab, sharedLab } from '../support/lab.mjs';
 import { eventually } from '../support/waiting.mjs';
 
-const lab = sharedLab();
+// One worker: each worker's lines come in its own order.
+const lab = sharedLab({ workers: 1 });
 const fresh = { 'Cache-Control': 'max-age=60' };
 
 const recordsOf = (pathname, n = 1, where = lab) => where.edge.accessLine((line) => line.target.endsWith(pathname), n);
