@@ -52,6 +52,23 @@ function verify(target, response) {
   assert.ok(response.body.equals(bodyOf(target)), `${target}: the body is not the origin's (${response.body.length} bytes)`);
 }
 
+const outcomeOf = (response) => (response === undefined ? 'no response' : `${response.status}, ${response.complete ? 'whole' : 'broken'}, ${response.field('cache-status')}`);
+
+async function edgeSays(lab) {
+  const counters = (await lab.edge.metrics()).text.split('\n').filter((line) => /^freshet_(disk|stored|memory)/.test(line));
+  return [...lab.edge.log.filter((line) => /warn|error/.test(line)).slice(-10), ...counters].join('\n');
+}
+
+// On a connection of its own; undefined where there is no response at all.
+async function askAlone(lab, target) {
+  try {
+    return await lab.get(target, { host });
+  } catch (error) {
+    if (error instanceof EndOfInput) return undefined;
+    throw error;
+  }
+}
+
 test(`G2, G11: ${rounds} rounds of kill -9 under load`, async (t) => {
   const lab = await ownLab(t, { accessLog: 'off', settings: { 'cache.loss_bound': `${lossBoundMs}ms` } });
   let version = 0;
@@ -62,6 +79,7 @@ test(`G2, G11: ${rounds} rounds of kill -9 under load`, async (t) => {
   const sealedAt = new Map();  // target -> when its whole response had arrived at a client
   let served = 0;
   let lost = 0;
+  let broken = 0;
   for (let round = 1; round <= rounds; ++round) {
     const state = { dying: false, answers: 0 };
     let next = 0;
@@ -84,30 +102,34 @@ test(`G2, G11: ${rounds} rounds of kill -9 under load`, async (t) => {
 
     const due = [...sealedAt].filter(([, at]) => at + lossBoundMs < killedAt).map(([target]) => target);
     assert.ok(due.length > 0, 'something is due');
-    const before = lab.origin.requests.length;
     await lab.origin.down();
-    const checker = await lab.connect();
+    const missing = [];
     for (const target of due) {
-      const response = await checker.request(target, { host }).response();
-      verify(target, response);
-      assert.equal(cacheStatus(response)?.hit, true, `round ${round}: ${target} is no hit: ${response.head}`);
-      ++served;
+      const response = await askAlone(lab, target);
+      if (response?.complete && response.status === 200) verify(target, response);
+      if (response?.complete && cacheStatus(response)?.hit === true) ++served;
+      else missing.push(`${target}, ${bodyOf(target).length} bytes, sealed ${killedAt - sealedAt.get(target)} ms before: ${outcomeOf(response)}`);
     }
     await lab.origin.listen();
-    assert.equal(lab.origin.requests.length, before);
-    // What is younger than the bound may be there or not, but never wrong.
+    if (missing.length > 0) assert.fail(`round ${round}: ${missing.length} of ${due.length} due responses are not served from disk; the edge says:\n${await edgeSays(lab)}\n${missing.slice(0, 20).join('\n')}`);
+    // What is younger than the bound may be there or not, but never wrong; where its body turns out to be lost after the head was sent, the transfer breaks
+    // visibly and the next request gets it whole.
     for (const [target, at] of sealedAt) {
       if (at + lossBoundMs < killedAt) continue;
-      const response = await checker.request(target, { host }).response();
+      let response = await lab.get(target, { host });
+      if (!response.complete) {
+        ++broken;
+        response = await lab.get(target, { host });
+      }
+      assert.ok(response.complete, `round ${round}: ${target} arrives broken again and again`);
       verify(target, response);
       if (cacheStatus(response)?.hit !== true) ++lost;
       sealedAt.set(target, Date.now());
     }
-    checker.close();
     // The directory must not grow beyond what one test may take.
     if (sealedAt.size > 2000) for (const target of [...sealedAt.keys()].slice(0, 1000)) sealedAt.delete(target);
     lab.origin.requests.length = 0;
   }
   const bad = (await lab.edge.metrics()).sum('freshet_disk_corrupt_total');
-  t.diagnostic(`${rounds} rounds: ${served} responses due and served from disk, ${lost} younger than ${lossBoundMs} ms lost, ${bad} records refused in the last round`);
+  t.diagnostic(`${rounds} rounds: ${served} responses due and served from disk, ${lost} younger than ${lossBoundMs} ms lost, ${broken} of them after the head, ${bad} records refused in the last round`);
 });
