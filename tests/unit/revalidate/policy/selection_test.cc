@@ -1,0 +1,96 @@
+// RFC 9111, section 4.1.
+#include "revalidate/policy/selection.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/revalidate/policy/policy_fixture.h"
+
+namespace freshet::revalidate {
+namespace {
+
+using namespace test;
+
+// Stored for a request with `asked`, with these response fields; does a request with `now` select it?
+bool selects(Lines response_lines, Lines asked, Lines now) {
+  StoredHead head = stored_head(response_lines);
+  const auto selecting = selecting_fields(head.response, request(asked));
+  if (!selecting) return false;
+  head.selecting = *selecting;
+  return matches(head, request(now));
+}
+
+TEST(Selection, S41WithoutVaryEverythingMatches) {
+  EXPECT_TRUE(selects({}, {{"Foo", "1"}}, {{"Foo", "2"}}));
+  EXPECT_TRUE(selects({{"Vary", " , "}}, {{"Foo", "1"}}, {}));
+}
+
+TEST(Selection, S41TheNamedFieldsMustMatch) {
+  EXPECT_TRUE(selects({{"Vary", "Foo"}}, {{"Foo", "1"}, {"Other", "2"}}, {{"foo", "1"}, {"Other", "3"}}));
+  EXPECT_FALSE(selects({{"Vary", "Foo"}}, {{"Foo", "1"}}, {{"Foo", "2"}}));
+  EXPECT_FALSE(selects({{"Vary", "Foo"}}, {{"Foo", "1"}}, {{"Foo", "1 "}, {"Foo", "2"}}));
+  EXPECT_FALSE(selects({{"Vary", "Foo"}, {"Vary", "Bar"}}, {{"Foo", "1"}, {"Bar", "a"}},
+                       {{"Foo", "1"}, {"Bar", "b"}}));
+}
+
+TEST(Selection, S41AbsentMatchesOnlyAbsent) {
+  EXPECT_TRUE(selects({{"Vary", "Foo, Bar"}}, {{"Foo", "1"}}, {{"Foo", "1"}}));
+  EXPECT_FALSE(selects({{"Vary", "Foo"}}, {}, {{"Foo", "1"}}));
+  EXPECT_FALSE(selects({{"Vary", "Foo"}}, {{"Foo", "1"}}, {}));
+  EXPECT_FALSE(selects({{"Vary", "Foo"}}, {{"Foo", ""}}, {}));
+}
+
+TEST(Selection, S41StarAndWhatCannotBeReadMatchNothing) {
+  for (const char* vary : {"*", "Foo, *", "Foo Bar", "\"Foo\"", "X-Forwarded-For", "Forwarded"}) {
+    EXPECT_FALSE(selecting_fields(response(200, {{"Vary", vary}}), request())) << vary;
+  }
+}
+
+TEST(Selection, S41LinesAndListsAndWhitespaceAreAlike) {
+  EXPECT_TRUE(selects({{"Vary", "Foo"}}, {{"Foo", "1, 2"}}, {{"Foo", "1"}, {"Foo", "2"}}));
+  EXPECT_TRUE(selects({{"Vary", "Foo"}}, {{"Foo", "1,2"}}, {{"Foo", "1 ,, 2"}}));
+  EXPECT_FALSE(selects({{"Vary", "Foo"}}, {{"Foo", "1, 2"}}, {{"Foo", "2, 1"}}));
+  EXPECT_FALSE(selects({{"Vary", "Foo"}}, {{"Foo", "a"}}, {{"Foo", "A"}}));
+}
+
+TEST(Selection, S41EncodingsAndLanguagesCompareByMeaning) {
+  EXPECT_TRUE(selects({{"Vary", "Accept-Encoding"}}, {{"Accept-Encoding", "gzip, br;q=0.5"}},
+                      {{"accept-encoding", "BR; q=0.5,GZIP;q=1.0"}}));
+  EXPECT_FALSE(selects({{"Vary", "Accept-Encoding"}}, {{"Accept-Encoding", "gzip;q=0"}},
+                       {{"Accept-Encoding", "gzip"}}));
+  EXPECT_TRUE(selects({{"Vary", "Accept-Language"}}, {{"Accept-Language", "en, de"}},
+                      {{"Accept-Language", " De ,eN"}}));
+}
+
+TEST(Selection, S41TheOneLanguageThatIsPreferredSelects) {
+  const Lines german = {{"Vary", "Accept-Language"}, {"Content-Language", "de"}};
+  EXPECT_TRUE(selects(german, {{"Accept-Language", "en, de"}}, {{"Accept-Language", "fr;q=0.5, de;q=1.0"}}));
+  EXPECT_FALSE(selects(german, {{"Accept-Language", "en, de"}}, {{"Accept-Language", "fr, de;q=0.9"}}));
+  EXPECT_FALSE(selects(german, {{"Accept-Language", "en, de"}}, {{"Accept-Language", "fr, de"}}));
+  EXPECT_FALSE(selects(german, {{"Accept-Language", "en, de"}}, {{"Accept-Language", "de;q=0"}}));
+  EXPECT_FALSE(selects({{"Vary", "Accept-Language"}, {"Content-Language", "de, en"}},
+                       {{"Accept-Language", "en, de"}}, {{"Accept-Language", "de"}}));
+}
+
+TEST(Selection, S41SelectingFieldsAreSortedAndUnique) {
+  const auto selecting = selecting_fields(response(200, {{"Vary", "B, a, b"}}), request({{"A", "1"}}));
+  ASSERT_TRUE(selecting);
+  ASSERT_EQ(selecting->size(), 2U);
+  EXPECT_EQ((*selecting)[0], (storage::SelectingField{"a", "1"}));
+  EXPECT_EQ((*selecting)[1], (storage::SelectingField{"b", std::nullopt}));
+  EXPECT_EQ(selecting_fields_like(*selecting, request({{"A", "1"}})), *selecting);
+}
+
+TEST(Selection, S41TheNewestThatMatchesIsSelected) {
+  const auto variant = [](std::string_view value) {
+    StoredHead head = stored_head({{"Vary", "Foo"}});
+    head.selecting = {{"foo", std::string(value)}};
+    return keep(std::move(head));
+  };
+  const storage::VariantSet variants{variant("2"), variant("1"), variant("1")};
+  EXPECT_EQ(select(variants, request({{"Foo", "1"}})), variants[1]);
+  EXPECT_EQ(select(variants, request({{"Foo", "2"}})), variants[0]);
+  EXPECT_EQ(select(variants, request({{"Foo", "3"}})), nullptr);
+}
+
+}  // namespace
+}  // namespace freshet::revalidate

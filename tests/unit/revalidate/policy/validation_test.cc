@@ -1,0 +1,222 @@
+// RFC 9111, sections 3.2, 4.3.1, 4.3.4 and 4.3.5; guarantee G8.
+#include "revalidate/policy/validation.h"
+
+#include <gtest/gtest.h>
+
+#include "revalidate/policy/freshness.h"
+#include "tests/unit/revalidate/policy/policy_fixture.h"
+
+namespace freshet::revalidate {
+namespace {
+
+using namespace test;
+using storage::VariantSet;
+
+StoredHead freshened(const StoredHead& old, Lines lines, const RequestHead& req = request(),
+                     const PolicyOptions& options = {}) {
+  return freshened_head(old, response(304, lines), req, at(10), at(11), 7, options);
+}
+
+TEST(Validation, S431TheSelectedResponseIsOfferedByBothValidators) {
+  const VariantSet set{stored({{"ETag", "W/\"a\""}, {"Last-Modified", "Tue, 14 Nov 2023 22:00:00 GMT"}}),
+                       stored({{"ETag", "\"b\""}})};
+  const Conditions conditions = conditions_for(set, set[0].get());
+  EXPECT_EQ(conditions.if_none_match, "W/\"a\"");
+  EXPECT_EQ(conditions.if_modified_since, "Tue, 14 Nov 2023 22:00:00 GMT");
+}
+
+TEST(Validation, S431LastModifiedAlone) {
+  const VariantSet set{stored({{"Last-Modified", date_at(-5)}})};
+  EXPECT_EQ(conditions_for(set, set[0].get()).if_none_match, "");
+  EXPECT_EQ(conditions_for(set, set[0].get()).if_modified_since, date_at(-5));
+}
+
+TEST(Validation, S431WithoutAValidatorNothingIsAsked) {
+  const VariantSet set{stored({{"ETag", "bad"}, {"Last-Modified", "yesterday"}})};
+  EXPECT_TRUE(conditions_for(set, set[0].get()).empty());
+}
+
+TEST(Validation, S431AfterAVaryMissAllEntityTagsAreOffered) {
+  VariantSet set{stored({{"ETag", "\"a\""}, {"Last-Modified", date_at(-5)}}),
+                 stored({{"Last-Modified", date_at(-5)}}), stored({{"ETag", "W/\"b\""}}),
+                 stored({{"ETag", "\"a\""}})};
+  const Conditions conditions = conditions_for(set, nullptr);
+  EXPECT_EQ(conditions.if_none_match, "\"a\", W/\"b\"");
+  EXPECT_EQ(conditions.if_modified_since, "");
+  for (int i = 0; i < 20; ++i) set.push_back(stored({{"ETag", "\"t" + std::to_string(i) + "\""}}));
+  const std::string many = conditions_for(set, nullptr).if_none_match;
+  EXPECT_EQ(std::count(many.begin(), many.end(), ','), static_cast<long>(kMaxOfferedTags) - 2);  // "a" twice
+}
+
+TEST(Validation, S431OurConditionsReplaceTheClients) {
+  HeaderFields f =
+      fields({{"If-None-Match", "\"x\""}, {"Range", "bytes=0-1"}, {"If-Range", "\"x\""}, {"A", "1"}});
+  apply_conditions({"\"a\"", ""}, f);
+  EXPECT_EQ(f.wire(), "A: 1\r\nIf-None-Match: \"a\"\r\n");
+}
+
+TEST(Validation, S434AStrongTagSelectsTheSameStrongTagOrNothing) {
+  const VariantSet set{stored({{"ETag", "W/\"a\""}}), stored({{"ETag", "\"a\""}}),
+                       stored({{"ETag", "\"b\""}})};
+  EXPECT_EQ(choose_304(set, nullptr, response(304, {{"ETag", "\"a\""}})), set[1]);
+  EXPECT_EQ(choose_304(set, nullptr, response(304, {{"ETag", "\"b\""}})), set[2]);
+  EXPECT_EQ(choose_304(set, nullptr, response(304, {{"ETag", "\"c\""}})), nullptr);
+  EXPECT_EQ(choose_304(set, set[1].get(), response(304, {{"ETag", "\"b\""}})), nullptr);
+  EXPECT_EQ(choose_304(set, set[0].get(), response(304, {{"ETag", "\"a\""}})), nullptr);
+}
+
+TEST(Validation, S434AWeakTagSelectsTheNewestThatCorresponds) {
+  const VariantSet set{stored({{"ETag", "\"b\""}}), stored({{"ETag", "\"a\""}}),
+                       stored({{"ETag", "W/\"a\""}})};
+  EXPECT_EQ(choose_304(set, nullptr, response(304, {{"ETag", "W/\"a\""}})), set[1]);
+  EXPECT_EQ(choose_304(set, nullptr, response(304, {{"ETag", "W/\"c\""}})), nullptr);
+}
+
+TEST(Validation, S434LastModifiedSelectsByTheSameDate) {
+  const VariantSet set{stored({{"Last-Modified", date_at(-5)}})};
+  EXPECT_EQ(choose_304(set, set[0].get(), response(304, {{"Last-Modified", date_at(-5)}})), set[0]);
+  EXPECT_EQ(choose_304(set, set[0].get(), response(304, {{"Last-Modified", date_at(-4)}})), nullptr);
+  // The origin has begun to send entity tags.
+  EXPECT_EQ(choose_304(set, set[0].get(), response(304, {{"Last-Modified", date_at(-5)}, {"ETag", "\"n\""}})),
+            set[0]);
+}
+
+TEST(Validation, S434TheEntityTagDecidesBeforeTheDate) {
+  const VariantSet set{stored({{"ETag", "\"a\""}, {"Last-Modified", date_at(-5)}})};
+  EXPECT_EQ(choose_304(set, set[0].get(), response(304, {{"ETag", "\"b\""}, {"Last-Modified", date_at(-5)}})),
+            nullptr);
+}
+
+TEST(Validation, S434WithoutAValidatorOnlyASingleOfferIsMeant) {
+  const VariantSet set{stored({{"ETag", "\"a\""}}), stored({{"ETag", "\"b\""}})};
+  EXPECT_EQ(choose_304(set, set[1].get(), response(304)), set[1]);
+  EXPECT_EQ(choose_304(set, nullptr, response(304)), nullptr);
+}
+
+TEST(Freshen, S32TheFieldsOfThe304ReplaceAndTheOthersStay) {
+  const StoredHead old = stored_head({{"A", "1"},
+                                      {"Cache-Control", "max-age=1"},
+                                      {"B", "1"},
+                                      {"b", "2"},
+                                      {"ETag", "\"a\""},
+                                      {"Date", date_at(0)}});
+  const StoredHead fresh =
+      freshened(old, {{"b", "3"}, {"Cache-Control", "max-age=60"}, {"X", "n"}, {"Date", date_at(11)}});
+  EXPECT_EQ(
+      fresh.response.fields.wire(),
+      "A: 1\r\nETag: \"a\"\r\nb: 3\r\nCache-Control: max-age=60\r\nX: n\r\nDate: " + date_at(11) + "\r\n");
+  EXPECT_EQ(fresh.response.status, 200);
+}
+
+TEST(Freshen, S32FramingAndWhatDescribesTheBytesStays) {
+  const StoredHead old = stored_head({{"Content-Encoding", "gzip"},
+                                      {"Content-MD5", "A"},
+                                      {"Content-Digest", "A"},
+                                      {"Content-Range", "bytes 0-1/2"},
+                                      {"Content-Type", "text/plain"},
+                                      {"ETag", "\"a\""},
+                                      {"Date", date_at(0)}});
+  const StoredHead fresh = freshened(old, {{"Content-Encoding", "br"},
+                                           {"Content-MD5", "B"},
+                                           {"Content-Digest", "B"},
+                                           {"Content-Range", "bytes 1-2/3"},
+                                           {"Content-Length", "0"},
+                                           {"Transfer-Encoding", "chunked"},
+                                           {"Content-Type", "text/html"},
+                                           {"ETag", "W/\"a\""},
+                                           {"Date", date_at(11)}});
+  const HeaderFields& f = fresh.response.fields;
+  EXPECT_EQ(f.first("Content-Encoding"), "gzip");
+  EXPECT_EQ(f.first("Content-MD5"), "A");
+  EXPECT_EQ(f.first("Content-Digest"), "A");
+  EXPECT_EQ(f.first("Content-Range"), "bytes 0-1/2");
+  EXPECT_EQ(f.first("ETag"), "\"a\"");
+  EXPECT_EQ(f.first("Content-Type"), "text/html");
+  EXPECT_FALSE(f.has("Content-Length"));
+  EXPECT_FALSE(f.has("Transfer-Encoding"));
+}
+
+TEST(Freshen, S31HopByHopAndNamedFieldsAreNotCopied) {
+  const StoredHead fresh =
+      freshened(stored_head({{"A", "1"}, {"N", "1"}}), {{"Connection", "a"},
+                                                        {"A", "2"},
+                                                        {"Keep-Alive", "x"},
+                                                        {"Proxy-Authenticate", "x"},
+                                                        {"Cache-Control", "private=\"p\", no-cache=\"n\""},
+                                                        {"P", "x"},
+                                                        {"N", "2"}});
+  EXPECT_EQ(fresh.response.fields.first("A"), "1");
+  EXPECT_EQ(fresh.response.fields.first("N"), "1");
+  for (const char* name : {"Connection", "Keep-Alive", "Proxy-Authenticate", "P"}) {
+    EXPECT_FALSE(fresh.response.fields.has(name)) << name;
+  }
+}
+
+TEST(Freshen, S73CookiesOnlyAsTheOptionAllows) {
+  PolicyOptions options;
+  const StoredHead old = stored_head({{"ETag", "\"a\""}});
+  EXPECT_FALSE(freshened(old, {{"Set-Cookie", "a=c"}}, request(), options).response.fields.has("Set-Cookie"));
+  EXPECT_TRUE(freshened(old, {{"Set-Cookie", "a=c"}, {"Cache-Control", "public"}}, request(), options)
+                  .response.fields.has("Set-Cookie"));
+  options.set_cookie = SetCookiePolicy::kRfc;
+  EXPECT_TRUE(freshened(old, {{"Set-Cookie", "a=c"}}, request(), options).response.fields.has("Set-Cookie"));
+}
+
+TEST(Freshen, S434TimesAgeAndSequenceAreThe304s) {
+  StoredHead old = stored_head({{"Cache-Control", "max-age=5"}, {"Date", date_at(-100)}});
+  old.age_received = Seconds{50};
+  old.filled_at = 3;
+  const StoredHead fresh = freshened(old, {{"Age", "2"}});
+  EXPECT_EQ(fresh.request_time, at(10));
+  EXPECT_EQ(fresh.response_time, at(11));
+  EXPECT_EQ(fresh.age_received, Seconds{2});
+  EXPECT_FALSE(fresh.response.fields.has("Age"));
+  EXPECT_EQ(fresh.filled_at, 3U);
+  EXPECT_EQ(fresh.validated_at, 7U);
+  // A 304 without Date was made now, not when the stored response was.
+  EXPECT_TRUE(is_fresh(ResponseFacts(fresh, PolicyOptions{}), at(12)));
+}
+
+TEST(Freshen, S41SelectingFieldsAreTakenAnewWhereTheyMust) {
+  StoredHead old = stored_head({{"Vary", "Foo"}});
+  old.selecting = {{"foo", "1"}};
+  EXPECT_EQ(freshened(old, {}, request({{"Foo", "1"}})).selecting, old.selecting);
+  EXPECT_EQ(freshened(old, {}, request({{"Foo", "2"}})).selecting[0].value, "2");
+  EXPECT_EQ(freshened(old, {{"Vary", "Bar"}}, request({{"Foo", "1"}, {"Bar", "b"}})).selecting[0].name,
+            "bar");
+  const StoredHead never = freshened(old, {{"Vary", "*"}}, request({{"Foo", "1"}}));
+  EXPECT_EQ(never.selecting[0].name, "*");
+}
+
+TEST(Freshen, G12CredentialsOfTheValidatingRequestAreRemembered) {
+  EXPECT_FALSE(freshened(stored_head({}), {}).request_had_credentials);
+  EXPECT_TRUE(freshened(stored_head({}), {}, request({{"Cookie", "a"}})).request_had_credentials);
+}
+
+TEST(Freshen, S3A304CanForbidToKeep) {
+  const StoredHead old = stored_head({{"Cache-Control", "max-age=5"}, {"ETag", "\"a\""}});
+  const auto kept = [&](Lines lines, const RequestHead& req) {
+    return may_store_freshened(req, freshened(old, lines, req), PolicyOptions{});
+  };
+  EXPECT_TRUE(kept({}, request()));
+  EXPECT_TRUE(kept({}, request({}, Method::kHead, "HEAD")));
+  EXPECT_FALSE(kept({{"Cache-Control", "no-store"}}, request()));
+  EXPECT_FALSE(kept({{"Cache-Control", "private"}}, request()));
+  EXPECT_FALSE(kept({}, request({{"Authorization", "x"}})));
+  EXPECT_FALSE(kept({}, request({{"Cache-Control", "no-store"}})));
+}
+
+TEST(Validation, S435HeadConfirmsByValidatorsAndLength) {
+  StoredHead head = stored_head({{"ETag", "\"a\""}, {"Last-Modified", date_at(-5)}});
+  head.body_size = 10;
+  const auto kept = keep(head);
+  EXPECT_TRUE(head_confirms(*kept, response(200, {{"ETag", "\"a\""}, {"Content-Length", "10"}})));
+  EXPECT_TRUE(head_confirms(*kept, response(200)));
+  EXPECT_FALSE(head_confirms(*kept, response(200, {{"Content-Length", "11"}})));
+  EXPECT_FALSE(head_confirms(*kept, response(200, {{"ETag", "\"b\""}})));
+  EXPECT_FALSE(head_confirms(*kept, response(200, {{"Last-Modified", date_at(-4)}})));
+  EXPECT_FALSE(head_confirms(*kept, response(410)));
+}
+
+}  // namespace
+}  // namespace freshet::revalidate

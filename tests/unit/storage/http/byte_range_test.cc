@@ -1,0 +1,76 @@
+// RFC 9110, section 14.
+#include "storage/http/byte_range.h"
+
+#include <gtest/gtest.h>
+
+namespace freshet::storage {
+namespace {
+
+using Ranges = std::vector<ByteRange>;
+
+void expect_ranges(std::string_view value, std::uint64_t size, const Ranges& expected) {
+  const ResolvedRanges resolved = resolve_ranges(value, size);
+  EXPECT_EQ(resolved.outcome, RangeOutcome::kPartial) << value;
+  EXPECT_EQ(resolved.ranges, expected) << value;
+}
+
+TEST(ByteRange, ResolvesTheFormsOfSection1412) {
+  expect_ranges("bytes=0-499", 10000, {{0, 499}});
+  expect_ranges("bytes=9500-", 10000, {{9500, 9999}});
+  expect_ranges("bytes=-500", 10000, {{9500, 9999}});
+  expect_ranges("bytes=0-0,-1", 10000, {{0, 0}, {9999, 9999}});
+  expect_ranges("Bytes=5-6", 10, {{5, 6}});
+  expect_ranges("bytes= 1-2 , 4-5", 10, {{1, 2}, {4, 5}});
+}
+
+TEST(ByteRange, CutsAtTheEndOfTheRepresentation) {
+  expect_ranges("bytes=5-99", 10, {{5, 9}});
+  expect_ranges("bytes=-99", 10, {{0, 9}});
+  expect_ranges("bytes=5-99999999999999999999999", 10, {{5, 9}});
+  expect_ranges("bytes=3-4,99-100", 10, {{3, 4}});
+}
+
+TEST(ByteRange, WhatLiesOutsideIsUnsatisfiable) {
+  for (const char* value : {"bytes=10-", "bytes=10-20", "bytes=-0", "bytes=99999999999999999999999-"}) {
+    EXPECT_EQ(resolve_ranges(value, 10).outcome, RangeOutcome::kUnsatisfiable) << value;
+  }
+  EXPECT_EQ(resolve_ranges("bytes=0-", 0).outcome, RangeOutcome::kUnsatisfiable);
+  EXPECT_EQ(resolve_ranges("bytes=-5", 0).outcome, RangeOutcome::kUnsatisfiable);
+}
+
+TEST(ByteRange, MalformedOrForeignUnitsAreIgnored) {
+  for (const char* value :
+       {"", "bytes", "bytes=", "bytes=,", "items=0-1", "bytes=5-4", "bytes=a-b", "bytes=1", "bytes=--1",
+        "bytes=1-2-3", "bytes=-", "bytes=1-2,x", "bytes 0-1", "bytes=+1-2"}) {
+    EXPECT_EQ(resolve_ranges(value, 10).outcome, RangeOutcome::kWhole) << value;
+  }
+}
+
+TEST(ByteRange, EgregiousRequestsAreIgnored) {
+  std::string many = "bytes=0-0";
+  for (int i = 0; i < 40; ++i) many.append(",0-0");
+  EXPECT_EQ(resolve_ranges(many, 10000).outcome, RangeOutcome::kWhole);
+  EXPECT_EQ(resolve_ranges("bytes=0-,0-,0-", 10000).outcome, RangeOutcome::kWhole);
+}
+
+TEST(ByteRange, WritesContentRange) {
+  std::string text;
+  append_content_range(text, {5, 9}, 20);
+  EXPECT_EQ(text, "bytes 5-9/20");
+  text.clear();
+  append_unsatisfied_content_range(text, 20);
+  EXPECT_EQ(text, "bytes */20");
+}
+
+TEST(ByteRange, ReadsContentRangeStrictly) {
+  EXPECT_EQ(parse_content_range("bytes 5-9/20")->range, (ByteRange{5, 9}));
+  EXPECT_EQ(parse_content_range("bytes 5-9/20")->size, 20U);
+  EXPECT_FALSE(parse_content_range("bytes 5-9/*")->size.has_value());
+  for (const char* bad : {"", "bytes */20", "bytes 9-5/20", "bytes 5-20/20", "bytes 5-9", "items 5-9/20",
+                          "bytes 5-9/x", "bytes=5-9/20", "bytes 5/9-20"}) {
+    EXPECT_FALSE(parse_content_range(bad)) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace freshet::storage
