@@ -46,7 +46,7 @@ def build_variant(runner: Runner, variant: Variant) -> Counts:
     compiler = {"CXX": variant.compiler}
     if runner.execute(f"configure-{variant.name}", variant.configure(), 600, compiler)[0] != 0:
         return failed
-    command = ["ninja", "-C", str(variant.folder), *variant.existing_targets()]
+    command = ["ninja", "-k", "0", "-C", str(variant.folder), *variant.existing_targets()]
     return Counts() if runner.execute(f"build-{variant.name}", command, 3600, compiler)[0] == 0 else failed
 
 

@@ -40,10 +40,10 @@ def within(path: str, places: set[str]) -> bool:
     return any(path == place or path.startswith(place + "/") for place in places)
 
 
-def check_ours(table: Table, file: str, header: str, exists: bool) -> str | None:
+def check_ours(table: Table, file: str, header: str, found: bool) -> str | None:
     if not header.startswith(tuple(top + "/" for top in TOPS)):
         return f'"{header}" does not begin at the root of the tree'
-    if not exists:
+    if not found:
         return f'"{header}" does not exist'
     if file.startswith("tests/"):
         return None
@@ -65,6 +65,13 @@ def check_theirs(table: Table, file: str, header: str) -> str | None:
     return f"<{header}> has no row in include_table.txt"
 
 
+def exists(root: pathlib.Path, header: str) -> bool:
+    """In the tree, or made by its folder's meson.build."""
+    path = root / header
+    recipe = path.parent / "meson.build"
+    return path.is_file() or (recipe.is_file() and f"output: '{path.name}'" in recipe.read_text())
+
+
 def problems(table: Table, root: pathlib.Path, file: str, text: str) -> list[str]:
     """`FILE:LINE: what is wrong`, one for each include that the table does not allow."""
     found = []
@@ -74,7 +81,7 @@ def problems(table: Table, root: pathlib.Path, file: str, text: str) -> list[str
             continue
         ours, theirs = match.groups()
         if ours is not None:
-            problem = check_ours(table, file, ours, (root / ours).is_file())
+            problem = check_ours(table, file, ours, exists(root, ours))
         else:
             problem = check_theirs(table, file, theirs)
         if problem:

@@ -60,6 +60,11 @@ class Includes(unittest.TestCase):
         self.assert_refused("storage/cache_key.cc", '#include "../storage/cache_key.h"')
         self.assert_refused("storage/cache_key.cc", '#include "storage/nowhere.h"')
 
+    def test_a_header_that_the_build_makes_exists(self):
+        (self.root / "tests/support/meson.build").write_text("configure_file(output: 'made.h')\n")
+        self.assert_allowed("tests/unit/storage/cache_key_test.cc", '#include "tests/support/made.h"')
+        self.assert_refused("tests/unit/storage/cache_key_test.cc", '#include "tests/support/lost.h"')
+
     def test_each_library_has_its_place(self):
         homes = {
             "event2/event.h": "proxy/net/event_loop.cc",
