@@ -6,6 +6,22 @@
 
 namespace freshet::storage {
 
+namespace {
+
+// Where the answer goes that nobody waits for: memory has the response, so the caller is told at once and its
+// executor may be gone before the disk is done.
+class Nowhere final : public Executor {
+ public:
+  void post(Task /*task*/) override {}
+};
+
+Executor& nowhere() {
+  static Nowhere executor;
+  return executor;
+}
+
+}  // namespace
+
 class TieredStore::Writer final : public StoreWriter {
  public:
   Writer(TieredStore& store, std::unique_ptr<StoreWriter> disk) : store_(store), disk_(std::move(disk)) {}
@@ -27,13 +43,16 @@ class TieredStore::Writer final : public StoreWriter {
     head.body_id = body_id();
     const bool in_memory = whole && put_in_memory(head, *whole);
     if (!disk_) return visible(in_memory);
-    auto on_disk = [&store = store_, key = head.key, filled_at = head.filled_at, in_memory,
-                    visible = in_memory ? nullptr : visible](bool stored) {
-      stored = stored && store.settle_commit(key, filled_at, in_memory);
-      if (visible) visible(stored);
+    if (in_memory) {
+      disk_->commit(std::move(head), std::move(whole), nowhere(), [](bool /*stored*/) {});
+      return visible(true);
+    }
+    // What memory still has is older than what only the disk took: it must not hide it.
+    auto on_disk = [&memory = store_.memory_, key = head.key, visible = std::move(visible)](bool stored) {
+      if (stored) memory.remove(key);
+      visible(stored);
     };
     disk_->commit(std::move(head), std::move(whole), executor, std::move(on_disk));
-    if (in_memory) visible(true);
   }
 
  private:
@@ -55,15 +74,6 @@ class TieredStore::Writer final : public StoreWriter {
 TieredStore::TieredStore(MemoryStore& memory, ResponseStore* disk, Generations& generations,
                          Counters& counters)
     : memory_(memory), disk_(disk), generations_(generations), counters_(counters) {}
-
-// An invalidation may have removed the key from the disk before this response came there. And what memory
-// still has of a response that only the disk took is older: it must not hide it.
-bool TieredStore::settle_commit(const CacheKey& key, Sequence filled_at, bool in_memory) {
-  if (!in_memory) memory_.remove(key);
-  if (generations_.is_current(key, filled_at)) return true;
-  disk_->remove(key);
-  return false;
-}
 
 VariantSetPtr TieredStore::in_memory(const CacheKey& key, bool& complete) {
   VariantSetPtr variants = memory_.find(key, complete);

@@ -3,7 +3,8 @@
 // memory gets the whole response when it is complete, the disk its chunks as they come.
 //
 // The disk tier may be absent (null): then this is the memory tier with invalidation. Any thread; owned by
-// main, outlives the workers, does not own the tiers.
+// main, outlives the workers, does not own the tiers. The disk tier has to ask about invalidation itself when
+// a commit reaches it: by then the removal may have gone by.
 #pragma once
 
 #include <memory>
@@ -46,9 +47,6 @@ class TieredStore final : public ResponseStore {
   [[nodiscard]] VariantSetPtr only_current(const VariantSetPtr& variants) const;
   // `removals`: memory's count from before the disk was asked.
   VariantSetPtr promote(const CacheKey& key, const VariantSetPtr& from_disk, std::uint64_t removals);
-
-  // After the disk has committed: false if an invalidation came between.
-  bool settle_commit(const CacheKey& key, Sequence filled_at, bool in_memory);
 
   MemoryStore& memory_;
   ResponseStore* const disk_;

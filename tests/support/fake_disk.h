@@ -80,6 +80,7 @@ class FakeDisk final : public storage::ResponseStore {
   bool takes_writes = true;             // begin() gives a writer
   std::size_t limit = ~std::size_t{0};  // a writer refuses what goes beyond
   std::function<void()> before_commit;  // runs inside commit(), before the response is visible
+  std::function<bool(const storage::StoredHead&)> is_current;  // asked at the commit; empty: always
 
   // What happened.
   std::vector<std::shared_ptr<WrittenBody>> written;  // one for each writer
@@ -150,12 +151,13 @@ class FakeDisk final : public storage::ResponseStore {
     void commit(storage::StoredHead head, std::optional<storage::ChunkList> /*whole*/,
                 storage::Executor& executor, std::function<void(bool)> visible) override {
       if (disk_.before_commit) disk_.before_commit();
-      if (!refused()) {
+      const bool stored = !refused() && (!disk_.is_current || disk_.is_current(head));
+      if (stored) {
         body()->readable = body()->bytes.size();
         disk_.put(
             std::make_shared<const storage::StoredResponse>(std::move(head), body(), storage::Describe{}));
       }
-      executor.post([stored = !refused(), visible = std::move(visible)] { visible(stored); });
+      executor.post([stored, visible = std::move(visible)] { visible(stored); });
     }
 
    private:

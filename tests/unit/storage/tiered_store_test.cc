@@ -19,6 +19,10 @@ constexpr std::size_t kBudget = std::size_t{1} << 20U;
 
 class TieredStoreTest : public ::testing::Test {
  protected:
+  TieredStoreTest() {
+    disk_.is_current = [this](const StoredHead& head) { return generations_.is_current(head); };
+  }
+
   // What a look-up gives that may do I/O; the disk answers at once.
   VariantSetPtr look_up(TieredStore& store, const CacheKey& key) {
     auto result = store.try_lookup(key);
@@ -235,6 +239,19 @@ TEST_F(TieredStoreTest, ACommitThatRacesWithAnInvalidationLeavesNothingOnDisk) {
     EXPECT_FALSE(in_memory(key_of("/a")));
     EXPECT_EQ(disk_.variants_of(key_of("/a")), nullptr);
   }
+}
+
+// Memory has it, so the caller is told from inside commit() and may be gone when the disk is done.
+TEST_F(TieredStoreTest, WhereMemoryTakesItTheExecutorIsNotNeededAfterwards) {
+  EXPECT_EQ(store_body(store_, head_of({key_of("/a")}), "body"), true);
+  const auto writer = store_.begin(key_of("/b"), 4);
+  (void)writer->append(Chunk::adopt("body"));
+  bool told = false;
+  writer->commit(head_of({key_of("/b")}), ChunkList{Chunk::adopt("body")}, executor_,
+                 [&](bool stored) { told = stored; });
+  EXPECT_TRUE(told);
+  EXPECT_EQ(executor_.queued(), 0U);
+  EXPECT_NE(disk_.variants_of(key_of("/b")), nullptr);
 }
 
 TEST_F(TieredStoreTest, FresheningReachesTheDiskWhereTheBodyIsThere) {
