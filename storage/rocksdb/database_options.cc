@@ -103,6 +103,7 @@ rocksdb::ColumnFamilyOptions make_head_options(const DiskBudget& budget,
   family.memtable_prefix_bloom_size_ratio = 0.1;
   family.compression = head_compression();
   family.write_buffer_size = budget.head_buffer;
+  family.max_write_buffer_number = 4;
   family.target_file_size_base = std::max<std::uint64_t>(budget.head_buffer, 4 * kMiB);
   family.max_bytes_for_level_base = 4 * family.target_file_size_base;
   family.level_compaction_dynamic_level_bytes = true;
