@@ -160,7 +160,7 @@ Status Server::open_store() {
   const revalidate::DescribeResponse describe(policy_);
   generations_ = std::make_unique<storage::Generations>();
   storage::RocksdbOptions options;
-  options.directory = settings_.cache.dir;
+  options.directory = settings_.cache.dir + "/responses";
   options.byte_limit = settings_.cache.disk;
   options.loss_bound = settings_.cache.loss_bound;
   options.is_current = [this](const storage::StoredHead& head) { return generations_->is_current(head); };

@@ -323,7 +323,6 @@ void Flight::commit(Fill::Sealed sealed) {
 }
 
 void Flight::on_failure(OriginError error) {
-  context_.counters.add(Counter::kOriginErrors);
   static storage::LogLimiter limiter;
   limiter.log(storage::LogLevel::kWarning, "origin: " + request_.key.text + ": " + error.detail);
   if (const auto fill = current_fill()) fill->fail();

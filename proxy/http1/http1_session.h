@@ -31,10 +31,10 @@ namespace freshet::proxy {
 class Http1Session;
 
 struct Http1Timeouts {
-  storage::Milliseconds head{10'000};   // from the first byte of a head to its last
-  storage::Milliseconds idle{60'000};   // between requests
-  storage::Milliseconds body{30'000};   // without progress of the request's content
-  storage::Milliseconds send{60'000};   // without progress of the response
+  storage::Milliseconds head{10'000};  // from the first byte of a head to its last
+  storage::Milliseconds idle{60'000};  // between requests
+  storage::Milliseconds body{30'000};  // without progress of the request's content
+  storage::Milliseconds send{60'000};  // without progress of the response
   // For a client that is still sending when we are done, and for an answer to make progress once the client
   // has closed its side.
   storage::Milliseconds linger{2'000};

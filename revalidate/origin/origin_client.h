@@ -20,15 +20,15 @@
 namespace freshet::revalidate {
 
 enum class OriginFailure {
-  kConnect,         // refused, unreachable, name not found
-  kTls,             // handshake or certificate
-  kTimeout,         // connect, first byte or progress took too long
-  kReset,           // closed or reset before a whole head came
-  kTruncated,       // the head came, the body was cut
-  kMalformed,       // not a message that RFC 9112 allows
-  kTooLarge,        // head over the limit
-  kUploadFailed,    // our request body broke off (the client's fault)
-  kLocal,           // out of descriptors or memory here
+  kConnect,       // refused, unreachable, name not found
+  kTls,           // handshake or certificate
+  kTimeout,       // connect, first byte or progress took too long
+  kReset,         // closed or reset before a whole head came
+  kTruncated,     // the head came, the body was cut
+  kMalformed,     // not a message that RFC 9112 allows
+  kTooLarge,      // head over the limit
+  kUploadFailed,  // our request body broke off (the client's fault)
+  kLocal,         // out of descriptors or memory here
 };
 
 struct OriginError {

@@ -2,7 +2,6 @@
 // compared wherever a collision would matter.
 #pragma once
 
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -14,7 +13,7 @@ namespace freshet::storage {
 struct Digest128 {
   std::uint64_t high = 0;
   std::uint64_t low = 0;
-  friend auto operator<=>(const Digest128&, const Digest128&) = default;
+  friend bool operator==(const Digest128&, const Digest128&) = default;
   // 32 lower-case hex digits.
   [[nodiscard]] std::string hex() const;
 };
