@@ -1,5 +1,7 @@
 #include "storage/http/byte_range.h"
 
+#include <algorithm>
+
 #include "storage/http/field_syntax.h"
 
 namespace freshet::storage {
@@ -46,16 +48,18 @@ ResolvedRanges resolve_ranges(std::string_view range_value, std::uint64_t size) 
   ListReader reader(range_value.substr(kUnit.size()));
   std::string_view spec;
   std::size_t specs = 0;
-  std::uint64_t total = 0;
+  std::uint64_t left = size;  // bytes of the whole that the ranges together have not asked for yet
+  bool excessive = false;
   while (reader.next(spec)) {
     ByteRange range;
     const SpecResult result = resolve_spec(spec, size, range);
     if (result == SpecResult::kMalformed || ++specs > kMaxRanges) return {};
     if (result == SpecResult::kUnsatisfiable) continue;
-    total += range.size();
+    excessive |= range.size() > left;
+    left -= std::min(left, range.size());
     resolved.ranges.push_back(range);
   }
-  if (specs == 0 || (resolved.ranges.size() > 1 && total > size)) return {};
+  if (specs == 0 || (resolved.ranges.size() > 1 && excessive)) return {};
   resolved.outcome = resolved.ranges.empty() ? RangeOutcome::kUnsatisfiable : RangeOutcome::kPartial;
   return resolved;
 }

@@ -1,5 +1,6 @@
 #include "storage/http/http_date.h"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 
@@ -97,7 +98,7 @@ std::optional<WallTime> to_time(const Civil& c) {
   if (c.day < 1 || c.day > days_in_month(c.year, c.month)) return std::nullopt;
   if (c.hour > 23 || c.minute > 59 || c.second > 60) return std::nullopt;
   const long long days = days_from_civil(c.year, c.month, c.day);
-  return wall_from_seconds(((days * 24 + c.hour) * 60 + c.minute) * 60 + c.second);
+  return wall_from_seconds(((days * 24 + c.hour) * 60 + c.minute) * 60 + std::min(c.second, 59));
 }
 
 // "Sun, 06 Nov 1994 08:49:37 GMT"

@@ -11,7 +11,7 @@
 namespace freshet::storage {
 
 // `now` resolves the two-digit year of the obsolete RFC 850 form: a date more than 50 years ahead is in the
-// past. A leap second (:60) is read as the second after :59.
+// past. A leap second (:60) is read as :59.
 [[nodiscard]] std::optional<WallTime> parse_http_date(std::string_view text, WallTime now);
 
 // "Sun, 06 Nov 1994 08:49:37 GMT"; milliseconds are cut off.

@@ -12,7 +12,7 @@ using namespace test;
 using Source = ResponseDirectives::Source;
 using Names = std::vector<std::string>;
 
-ResponseDirectives of(Lines lines) {
+ResponseDirectives of(const Lines& lines) {
   return parse_response_directives(fields(lines), PolicyOptions{});
 }
 

@@ -10,7 +10,7 @@ namespace {
 
 using namespace test;
 
-ErrorReuse decide(std::string_view cache_control, long long now, Lines asked = {}) {
+ErrorReuse decide(const std::string& cache_control, long long now, const Lines& asked = {}) {
   return decide_error_reuse(request_facts(request(asked)), facts({{"Cache-Control", cache_control}}), at(now),
                             PolicyOptions{});
 }

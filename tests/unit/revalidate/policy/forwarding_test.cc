@@ -17,7 +17,7 @@ ForwardingContext from(std::string_view address, bool trusted = false) {
   return context;
 }
 
-HeaderFields forwarded(Lines lines, const ForwardingContext& context = from("192.0.2.1")) {
+HeaderFields forwarded(const Lines& lines, const ForwardingContext& context = from("192.0.2.1")) {
   return origin_request_fields(request(lines), context);
 }
 

@@ -10,7 +10,7 @@ namespace {
 
 using namespace test;
 
-Lifetime lifetime(Lines lines, int status = 200, const PolicyOptions& options = {}) {
+Lifetime lifetime(const Lines& lines, int status = 200, const PolicyOptions& options = {}) {
   const ResponseHead head = response(status, lines);
   return freshness_lifetime(head, parse_response_directives(head.fields, options), at(0), options);
 }

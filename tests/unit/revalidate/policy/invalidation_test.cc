@@ -11,7 +11,7 @@ namespace {
 using namespace test;
 using Texts = std::vector<std::string>;
 
-Texts invalidated(Lines lines, int status = 200, Method method = Method::kPost) {
+Texts invalidated(const Lines& lines, int status = 200, Method method = Method::kPost) {
   Texts texts;
   for (const auto& key : invalidated_keys(request({}, method, "X"), response(status, lines)))
     texts.push_back(key.text);

@@ -2,11 +2,11 @@
 // seconds after kStart; a stored response has been requested and received at kStart unless said otherwise.
 #pragma once
 
-#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "revalidate/policy/request_facts.h"
 #include "revalidate/policy/response_facts.h"
@@ -26,7 +26,7 @@ using storage::StoredResponse;
 using storage::StoredResponsePtr;
 using storage::WallTime;
 
-using Lines = std::initializer_list<std::pair<std::string_view, std::string_view>>;
+using Lines = std::vector<std::pair<std::string, std::string>>;
 
 inline constexpr long long kStartSeconds = 1700000000;
 
@@ -37,13 +37,14 @@ inline std::string date_at(long long seconds) {
   return storage::format_http_date(at(seconds));
 }
 
-inline HeaderFields fields(Lines lines) {
+inline HeaderFields fields(const Lines& lines) {
   HeaderFields out;
   for (const auto& [name, value] : lines) out.add(name, value);
   return out;
 }
 
-inline RequestHead request(Lines lines = {}, Method method = Method::kGet, std::string_view text = "GET") {
+inline RequestHead request(const Lines& lines = {}, Method method = Method::kGet,
+                           std::string_view text = "GET") {
   RequestHead head;
   head.method = method;
   head.method_text = text;
@@ -54,14 +55,14 @@ inline RequestHead request(Lines lines = {}, Method method = Method::kGet, std::
   return head;
 }
 
-inline ResponseHead response(int status, Lines lines = {}) {
+inline ResponseHead response(int status, const Lines& lines = {}) {
   ResponseHead head;
   head.status = status;
   head.fields = fields(lines);
   return head;
 }
 
-inline StoredHead stored_head(Lines lines, int status = 200, bool request_had_credentials = false) {
+inline StoredHead stored_head(const Lines& lines, int status = 200, bool request_had_credentials = false) {
   StoredHead head;
   head.key = storage::make_cache_key("http", "example.com", "/a/b?c=d");
   head.response = response(status, lines);
@@ -76,11 +77,11 @@ inline StoredResponsePtr keep(StoredHead head, const PolicyOptions& options = {}
                                                 DescribeResponse(options));
 }
 
-inline StoredResponsePtr stored(Lines lines, int status = 200, bool request_had_credentials = false) {
+inline StoredResponsePtr stored(const Lines& lines, int status = 200, bool request_had_credentials = false) {
   return keep(stored_head(lines, status, request_had_credentials));
 }
 
-inline ResponseFacts facts(Lines lines, int status = 200, bool request_had_credentials = false) {
+inline ResponseFacts facts(const Lines& lines, int status = 200, bool request_had_credentials = false) {
   return ResponseFacts(stored_head(lines, status, request_had_credentials), PolicyOptions{});
 }
 

@@ -10,11 +10,12 @@ namespace {
 
 using namespace test;
 
-PreconditionResult evaluate(Lines asked, Lines lines, int status = 200, Method method = Method::kGet) {
+PreconditionResult evaluate(const Lines& asked, const Lines& lines, int status = 200,
+                            Method method = Method::kGet) {
   const RequestHead req = request(asked, method);
   return evaluate_preconditions(request_facts(req), req, validators_of(facts(lines, status)), 100);
 }
-Precondition outcome(Lines asked, Lines lines, int status = 200, Method method = Method::kGet) {
+Precondition outcome(const Lines& asked, const Lines& lines, int status = 200, Method method = Method::kGet) {
   return evaluate(asked, lines, status, method).outcome;
 }
 
@@ -99,7 +100,7 @@ TEST(Preconditions, S1322ConditionsComeBeforeRange) {
 }
 
 TEST(Preconditions, S1315IfRangeComparesStrongly) {
-  const auto ranged = [](std::string_view if_range, Lines lines) {
+  const auto ranged = [](const std::string& if_range, const Lines& lines) {
     return evaluate({{"Range", "bytes=5-9"}, {"If-Range", if_range}}, lines).range.has_value();
   };
   EXPECT_TRUE(ranged("\"a\"", kTagged));

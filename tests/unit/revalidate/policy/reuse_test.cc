@@ -11,7 +11,7 @@ namespace {
 using namespace test;
 using Kind = ReuseDecision::Kind;
 
-ReuseDecision decide(Lines asked, const StoredResponsePtr& selected, long long now,
+ReuseDecision decide(const Lines& asked, const StoredResponsePtr& selected, long long now,
                      bool marked_stale = false) {
   return decide_reuse(request_facts(request(asked)), selected.get(), true, at(now), PolicyOptions{},
                       marked_stale);

@@ -11,7 +11,7 @@ namespace {
 using namespace test;
 
 // Stored for a request with `asked`, with these response fields; does a request with `now` select it?
-bool selects(Lines response_lines, Lines asked, Lines now) {
+bool selects(const Lines& response_lines, const Lines& asked, const Lines& now) {
   StoredHead head = stored_head(response_lines);
   const auto selecting = selecting_fields(head.response, request(asked));
   if (!selecting) return false;

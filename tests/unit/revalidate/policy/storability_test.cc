@@ -14,7 +14,7 @@ StoreDecision decide(const RequestHead& req, const ResponseHead& resp, const Pol
   return decide_storable(req, resp, at(0), options);
 }
 
-Reason reason(Lines lines, int status = 200, const RequestHead& req = request()) {
+Reason reason(const Lines& lines, int status = 200, const RequestHead& req = request()) {
   const StoreDecision decision = decide(req, response(status, lines));
   EXPECT_EQ(decision.store,
             decision.reason == Reason::kStored || decision.reason == Reason::kStoredForValidation);

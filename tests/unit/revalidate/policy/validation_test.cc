@@ -12,7 +12,7 @@ namespace {
 using namespace test;
 using storage::VariantSet;
 
-StoredHead freshened(const StoredHead& old, Lines lines, const RequestHead& req = request(),
+StoredHead freshened(const StoredHead& old, const Lines& lines, const RequestHead& req = request(),
                      const PolicyOptions& options = {}) {
   return freshened_head(old, response(304, lines), req, at(10), at(11), 7, options);
 }
@@ -195,7 +195,7 @@ TEST(Freshen, G12CredentialsOfTheValidatingRequestAreRemembered) {
 
 TEST(Freshen, S3A304CanForbidToKeep) {
   const StoredHead old = stored_head({{"Cache-Control", "max-age=5"}, {"ETag", "\"a\""}});
-  const auto kept = [&](Lines lines, const RequestHead& req) {
+  const auto kept = [&](const Lines& lines, const RequestHead& req) {
     return may_store_freshened(req, freshened(old, lines, req), PolicyOptions{});
   };
   EXPECT_TRUE(kept({}, request()));

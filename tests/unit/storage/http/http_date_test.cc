@@ -57,6 +57,11 @@ TEST(HttpDate, RefusesEverythingElse) {
   }
 }
 
+TEST(HttpDate, ALeapSecondStaysInItsYear) {
+  EXPECT_EQ(format_http_date(*parse_http_date("Fri, 31 Dec 9999 23:59:60 GMT", kNow)),
+            "Fri, 31 Dec 9999 23:59:59 GMT");
+}
+
 TEST(HttpDate, WritesTheFixedForm) {
   EXPECT_EQ(format_http_date(wall_from_seconds(kExample)), "Sun, 06 Nov 1994 08:49:37 GMT");
   EXPECT_EQ(format_http_date(wall_from_seconds(0)), "Thu, 01 Jan 1970 00:00:00 GMT");
