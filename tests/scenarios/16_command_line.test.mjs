@@ -165,8 +165,6 @@ test('a cache directory that may not be read: exit status 2 and a line that name
   assert.ok(stderr.includes('unreadable'), stderr);
 });
 
-test('a flag given twice: exit status 2 and a line that names it', () => refused([...runWith(), '--workers', '1', '--workers', '2'], /workers/));
-
 test('--admin opens the admin plane on TCP as well', async (t) => {
   const edge = await Edge.start({ origin: origin.url, flags: ['--admin', '127.0.0.1:0'] });
   t.after(() => edge.stop());
