@@ -202,9 +202,14 @@ void Flight::take_304(const storage::ResponseHead& head) {
   auto fresh = std::make_shared<const storage::StoredResponse>(
       freshened_head(old->head(), head, request_.request, request_time_, now, filled_at_, context_.policy),
       old->body(), context_.store.describe());
-  context_.store.freshen(old, fresh);
+  const bool for_all = may_store_freshened(request_.request, fresh->head(), context_.policy);
+  if (for_all) context_.store.freshen(old, fresh);
   for (const Waiting& each : take_waiting(Phase::kEnded)) {
-    post_answer(each.waiter, make_answer(FlightOutcome::kFreshened, Reason::kRevalidated, fresh));
+    const bool theirs = for_all || each.starter;
+    auto answer = theirs ? make_answer(FlightOutcome::kFreshened, Reason::kRevalidated, fresh)
+                         : make_answer(FlightOutcome::kAskAgain, Reason::kPrivate, nullptr);
+    answer->must_ask_alone = !theirs;
+    post_answer(each.waiter, std::move(answer));
   }
 }
 

@@ -28,6 +28,7 @@ Exchange::Outcome Exchange::receive_head() {
   facts_ = revalidate::make_request_facts(request_, body_.source != nullptr, context_.policy);
   if (request_.method == storage::Method::kConnect) return reply_error(501, Reason::kMethod);
   if (revalidate::is_final_recipient(request_)) return reply_error(501, Reason::kMethod);
+  revalidate::remove_connection_fields(request_);
   if (request_.authority.empty()) request_.authority = context_.default_authority;
   if (client_.trusted) take_forwarded_scheme();
   storage::make_cache_key(request_.scheme, request_.authority, request_.target, key_);
