@@ -14,6 +14,9 @@ struct Digest128 {
   std::uint64_t high = 0;
   std::uint64_t low = 0;
   friend bool operator==(const Digest128&, const Digest128&) = default;
+  friend bool operator<(const Digest128& a, const Digest128& b) {
+    return a.high != b.high ? a.high < b.high : a.low < b.low;
+  }
   // 32 lower-case hex digits.
   [[nodiscard]] std::string hex() const;
 };
