@@ -1,5 +1,7 @@
 #include "proxy/server.h"
 
+#include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
@@ -89,6 +91,7 @@ class Server {
   Status open_store();
   Status open_admin();
   void start_workers();
+  [[nodiscard]] std::int64_t longest_turn_us() const;
   void drain();
 
   const Settings& settings_;
@@ -175,7 +178,7 @@ Status Server::open_store() {
   memory.budget = settings_.cache.memory;
   memory_ = std::make_unique<storage::MemoryStore>(memory, describe, counters_.make());
   store_ = std::make_unique<storage::TieredStore>(*memory_, disk_.get(), *generations_, counters_.make());
-  fill_budget_ = std::make_unique<storage::FillBudget>(settings_.cache.memory / 2);
+  fill_budget_ = std::make_unique<storage::FillBudget>(settings_.cache.memory / 4);
   revalidate::FlightTableOptions flights;
   flights.max_fills = settings_.cache.max_fills;
   flights.max_waiters = settings_.cache.max_waiters;
@@ -194,6 +197,10 @@ Status Server::open_admin() {
        [this] { return static_cast<std::int64_t>(access_log_->lines_written()); }},
       {"access_log_dropped_total", "counter", "Lines that the access log lost: no room, or the write failed.",
        [this] { return static_cast<std::int64_t>(access_log_->lines_dropped()); }},
+      {"waiters_open", "gauge", "Requests that wait for a flight now.",
+       [this] { return static_cast<std::int64_t>(flights_->waiters()); }},
+      {"longest_turn_microseconds", "gauge", "The longest turn of any worker's event loop so far.",
+       [this] { return longest_turn_us(); }},
       {"fill_bytes", "gauge", "Bytes held by responses being received.",
        [this] { return static_cast<std::int64_t>(fill_budget_->used()); }},
   };
@@ -225,6 +232,12 @@ void Server::start_workers() {
         std::make_unique<ServerWorker>("worker-" + std::to_string(i), *shared_, std::move(listening_[i])));
   }
   for (const auto& worker : workers_) worker->start();
+}
+
+std::int64_t Server::longest_turn_us() const {
+  std::chrono::nanoseconds longest{0};
+  for (const auto& worker : workers_) longest = std::max(longest, worker->loop().longest_turn());
+  return std::chrono::duration_cast<std::chrono::microseconds>(longest).count();
 }
 
 void Server::serve() {

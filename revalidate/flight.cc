@@ -14,6 +14,7 @@
 #include "revalidate/policy/validation.h"
 #include "storage/base/check.h"
 #include "storage/base/log.h"
+#include "storage/http/http_date.h"
 
 namespace freshet::revalidate {
 
@@ -265,6 +266,10 @@ void Flight::take_unstorable(const storage::ResponseHead& head, std::optional<st
   passed.response = {head.status, head.reason, end_to_end_fields(head.fields)};
   passed.request_time = request_time_;
   passed.response_time = storage::wall_now();
+  // RFC 9110, 6.6.1: a recipient with a clock adds what the origin left out.
+  if (!head.fields.has(storage::FieldName::kDate)) {
+    passed.response.fields.add(storage::FieldName::kDate, storage::format_http_date(passed.response_time));
+  }
   const auto response = std::make_shared<const storage::StoredResponse>(
       std::move(passed), storage::make_memory_body({}), context_.store.describe());
   // Nobody is to wait for this key's answers for a while; an error says nothing about the next answer.

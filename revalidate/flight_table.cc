@@ -21,6 +21,10 @@ bool take_place(std::atomic<std::size_t>& taken, std::size_t most) {
 
 FlightTable::FlightTable(FlightTableOptions options) : options_(options) {}
 
+bool FlightTable::take_fill(const FlightContext& context) {
+  return !context.fill_budget.overdrawn() && take_place(fills_, options_.max_fills);
+}
+
 KeyMemory FlightTable::recall(const storage::CacheKey& key, storage::MonoTime now) const {
   const Shard& shard = shard_of(key);
   const MutexLock lock(shard.mutex);
@@ -81,7 +85,7 @@ FlightTable::Joined FlightTable::join_or_start(FlightRequest request, FlightCont
       joined.ticket = place->second->join(waiter);
       if (joined.ticket) return joined;
     }
-    if (take_place(fills_, options_.max_fills)) {
+    if (take_fill(context)) {
       joined.started = std::make_shared<Flight>(std::move(request), context, slot);
       joined.ticket = joined.started->join_as_starter(std::move(waiter));
       overtaken = std::exchange(shard.flights[slot], joined.started);
@@ -98,7 +102,7 @@ FlightTable::Joined FlightTable::join_or_start(FlightRequest request, FlightCont
 FlightTable::Joined FlightTable::start_alone(FlightRequest request, FlightContext& context,
                                              FlightWaiter waiter) {
   if (!take_place(waiters_, options_.max_waiters)) return refused(context, Counter::kWaitersRefused);
-  if (!take_place(fills_, options_.max_fills)) {
+  if (!take_fill(context)) {
     give_waiter();
     return refused(context, Counter::kFillsRefused);
   }
@@ -116,7 +120,7 @@ void FlightTable::start_background(FlightRequest request, FlightContext& context
   std::shared_ptr<Flight> started;
   {
     const MutexLock lock(shard.mutex);
-    if (shard.flights.count(slot) > 0 || !take_place(fills_, options_.max_fills)) return;
+    if (shard.flights.count(slot) > 0 || !take_fill(context)) return;
     started = std::make_shared<Flight>(std::move(request), context, slot);
     shard.flights[slot] = started;
   }

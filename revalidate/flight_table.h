@@ -57,6 +57,7 @@ class FlightTable {
   void forget(const Flight& flight);
 
   // Bounds: a ticket holds the place of a waiter, a flight in progress that of a fill.
+  [[nodiscard]] std::size_t waiters() const { return waiters_.load(std::memory_order_relaxed); }
   void give_waiter() { waiters_.fetch_sub(1, std::memory_order_relaxed); }
   void give_fill() { fills_.fetch_sub(1, std::memory_order_relaxed); }
 
@@ -78,6 +79,8 @@ class FlightTable {
     return shards_[key.digest.high % kShards];
   }
   [[nodiscard]] storage::Digest128 slot_of(const FlightRequest& request) const;
+  // A place for one more flight, as their number and the memory of all fills allow.
+  [[nodiscard]] bool take_fill(const FlightContext& context);
   [[nodiscard]] static Joined refused(FlightContext& context, storage::Counter counter);
   void update(const storage::CacheKey& key, const std::function<void(Remembered&)>& change);
 

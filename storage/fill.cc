@@ -12,6 +12,9 @@ namespace {
 
 constexpr std::size_t kSmallestPiece = 16 * 1024;
 constexpr std::size_t kLargestPiece = 256 * 1024;
+// While the budget is exhausted.
+constexpr std::size_t kLargestPieceThen = 64 * 1024;
+constexpr std::size_t kWindowThen = 128 * 1024;
 
 }  // namespace
 
@@ -41,11 +44,12 @@ void Fill::copy_in_locked(std::string_view bytes) {
   while (!bytes.empty()) {
     if (pieces_.empty() || pieces_.back().size == pieces_.back().capacity) {
       // A known rest is allocated exactly; an unknown one in pieces that double.
+      const std::size_t largest = budget_.exhausted() ? kLargestPieceThen : kLargestPiece;
       std::size_t capacity =
-          pieces_.empty() ? kSmallestPiece : std::min(kLargestPiece, pieces_.back().capacity * 2);
+          pieces_.empty() ? kSmallestPiece : std::min(largest, pieces_.back().capacity * 2);
       if (options_.expected_size && *options_.expected_size > size_) {
         capacity =
-            static_cast<std::size_t>(std::min<std::uint64_t>(*options_.expected_size - size_, kLargestPiece));
+            static_cast<std::size_t>(std::min<std::uint64_t>(*options_.expected_size - size_, largest));
       }
       budget_.take(capacity);
       pieces_.push_back({std::shared_ptr<char[]>(new char[capacity]), 0, capacity, size_});
@@ -67,8 +71,12 @@ std::uint64_t Fill::slowest_locked() const {
   return slowest;
 }
 
+std::size_t Fill::window() const {
+  return budget_.exhausted() ? std::min(options_.window, kWindowThen) : options_.window;
+}
+
 bool Fill::over_window_locked() const {
-  return !keep_whole_ && size_ - slowest_locked() > options_.window;
+  return !keep_whole_ && size_ - slowest_locked() > window();
 }
 
 void Fill::drop_passed_locked() {
@@ -77,7 +85,7 @@ void Fill::drop_passed_locked() {
   // What the disk tier has written can be read back from it, and nothing else may go: a reader that comes
   // later begins at 0. Without it, what all readers have passed goes. The last window stays in any case.
   std::uint64_t passed = disk_follows_locked() ? writer_->readable() : slowest_locked();
-  const std::uint64_t window_start = size_ > options_.window ? size_ - options_.window : 0;
+  const std::uint64_t window_start = size_ > window() ? size_ - window() : 0;
   passed = std::min(passed, window_start);
   while (pieces_.size() > 1 && pieces_.front().start + pieces_.front().size <= passed) {
     budget_.give(pieces_.front().capacity);

@@ -32,13 +32,15 @@
 
 namespace freshet::storage {
 
-// The bytes that all fills together may hold; shared by all workers. Over it, fills keep windows only.
+// The bytes that all fills together may hold; shared by all workers. Over the limit fills keep small windows
+// only; over twice the limit no new one is begun.
 class FillBudget {
  public:
   explicit FillBudget(std::size_t limit) : limit_(limit) {}
   void take(std::size_t bytes) { used_.fetch_add(bytes, std::memory_order_relaxed); }
   void give(std::size_t bytes) { used_.fetch_sub(bytes, std::memory_order_relaxed); }
   [[nodiscard]] bool exhausted() const { return used_.load(std::memory_order_relaxed) > limit_; }
+  [[nodiscard]] bool overdrawn() const { return used_.load(std::memory_order_relaxed) > 2 * limit_; }
   [[nodiscard]] std::size_t used() const { return used_.load(std::memory_order_relaxed); }
 
  private:
@@ -131,6 +133,7 @@ class Fill : public std::enable_shared_from_this<Fill> {
   // Whether what is dropped from memory can be read back from the disk tier.
   [[nodiscard]] bool disk_follows_locked() const REQUIRES(mutex_) { return writer_ && written_ && !refused_; }
   [[nodiscard]] std::uint64_t slowest_locked() const REQUIRES(mutex_);
+  [[nodiscard]] std::size_t window() const;
   [[nodiscard]] bool over_window_locked() const REQUIRES(mutex_);
   [[nodiscard]] Woken take_waiting_locked() REQUIRES(mutex_);
   [[nodiscard]] std::size_t held_locked() const REQUIRES(mutex_);

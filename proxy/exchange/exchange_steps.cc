@@ -167,6 +167,7 @@ revalidate::FlightWaiter Exchange::make_waiter() {
   waiter.wake = [this] { advance(); };
   waiter.informational = [this](storage::ResponseHead head) {
     if (step_ != Step::kAwaitFlight || head.status == 100) return;
+    head.fields = revalidate::end_to_end_fields(head.fields);
     sink_.send_informational(head);
     sink_.flush();
   };

@@ -23,7 +23,9 @@ constexpr std::size_t kMostQueued = 512 * 1024;
 // Written for one connection before the worker's others have their turn.
 constexpr std::size_t kTurnBudget = 2 * 1024 * 1024;
 
+// RFC 9110, 6.5.1 and 10.1.4.
 bool accepts_trailers(const storage::RequestHead& request) {
+  if (!request.fields.has(storage::FieldName::kTe)) return false;
   const auto te = request.fields.combined(storage::FieldName::kTe);
   return te && te->find("trailers") != std::string::npos;
 }
@@ -209,6 +211,7 @@ void Http1Session::begin_exchange() {
   responding_ = true;
   response_done_ = head_sent_ = upload_waits_ = continue_sent_ = content_failed_ = room_wanted_ = false;
   head_bytes_ = 0;
+  client_takes_trailers_ = accepts_trailers(exchange_.request());
   content_.begin(framing_);
   RequestBody body;
   if (!content_.complete()) body.source = this;
@@ -287,7 +290,7 @@ void Http1Session::send_head(const ReplyHead& head) {
     reply_framing_.keep_alive = keep;
   }
   if (!reply_framing_.keep_alive) after_ = After::kClose;
-  send_trailers_ = reply_framing_.chunked && accepts_trailers(request);
+  send_trailers_ = reply_framing_.chunked && client_takes_trailers_;
   std::string& text = output_.text();
   const std::size_t before = text.size();
   append_status_line(text, head.status, head.reason);

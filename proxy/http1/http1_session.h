@@ -149,6 +149,7 @@ class Http1Session final : public ResponseSink, private revalidate::UploadSource
   mutable bool room_wanted_ = false;  // the exchange waits for room
   bool progressed_ = false;           // since the deadline was set
   ResponseFraming reply_framing_;
+  bool client_takes_trailers_ = false;
   bool send_trailers_ = false;
   std::uint64_t head_bytes_ = 0;
 };

@@ -47,9 +47,7 @@ namespace freshet::storage {
   X(kOriginBodyBytes, "origin_body_bytes_total", "counter", "Body bytes received from the origin.")       \
   X(kFillsOpen, "fills_open", "gauge", "Responses being received now.")                                   \
   X(kFillsRefused, "fills_refused_total", "counter", "Requests refused because too many fills are open.") \
-  X(kWaitersOpen, "waiters_open", "gauge", "Requests that wait for a flight now.")                        \
   X(kWaitersRefused, "waiters_refused_total", "counter", "Requests refused because too many wait.")       \
-  X(kFillBytes, "fill_bytes", "gauge", "Bytes held by responses being received.")                         \
   X(kStored, "stored_total", "counter", "Responses stored.")                                              \
   X(kFreshened, "freshened_total", "counter", "Stored heads freshened by a 304.")                         \
   X(kInvalidated, "invalidated_total", "counter", "URLs invalidated.")                                    \

@@ -118,3 +118,18 @@ test('a client that leaves while it waits for the head: the origin is told, or f
   open();
   expectWhole(await lab.get(path), 200, 'x');
 });
+
+test('trailers go on to a client that takes them, and are left out for one that does not', async () => {
+  const path = lab.path();
+  lab.origin.on(path, (_, reply) => {
+    reply.head(200, { 'Transfer-Encoding': 'chunked', 'Cache-Control': 'no-store', Trailer: 'X-Sum' });
+    reply.chunk('body');
+    reply.write('0\r\nX-Sum: 42\r\n\r\n');
+  });
+  const taking = await lab.get(path, { fields: { TE: 'trailers', Connection: 'TE' } });
+  assert.equal(taking.text, 'body');
+  assert.deepEqual(taking.trailers, [['X-Sum', '42']]);
+  const other = await lab.get(path);
+  assert.equal(other.text, 'body');
+  assert.deepEqual(other.trailers, []);
+});
