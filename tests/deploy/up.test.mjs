@@ -11,12 +11,18 @@ import { after, test } from 'node:test';
 import { Program, startDemo } from './programs.mjs';
 
 const caches = [];
-after(() => caches.forEach((folder) => fs.rmSync(folder, { recursive: true, force: true })));
+const started = [];
+after(async () => {
+  // After a failed test: it must not keep what it started.
+  await Promise.all(started.map((program) => program.over ?? program.signal('SIGTERM')));
+  caches.forEach((folder) => fs.rmSync(folder, { recursive: true, force: true }));
+});
 
 function up(...more) {
   const cache = fs.mkdtempSync(path.join(os.tmpdir(), 'freshet-up-'));
   caches.push(cache);
-  return new Program('deploy/up', ['--cache-dir', cache, '--admin', '127.0.0.1:0', ...more]);
+  started.push(new Program('deploy/up', ['--cache-dir', cache, '--admin', '127.0.0.1:0', ...more]));
+  return started.at(-1);
 }
 
 // Runs the curl lines as printed: the answers' heads.
@@ -44,7 +50,7 @@ test('--origin stands before any origin and starts no demo; SIGTERM stops it', a
   const origin = await startDemo();
   try {
     const edge = up('--listen', '127.0.0.1:0', '--origin', origin.url);
-    const [, url] = await edge.prints(/listening on (http:\/\/[^\s"]+)/);
+    const [, url] = await edge.prints(/listening on (http:\/\/[^\s",]+)/);
     assert.doesNotMatch(edge.output, /demo origin/);
     const answer = await fetch(`${url}/news`);
     assert.equal(answer.status, 200);
