@@ -216,6 +216,8 @@ ReadStatus Database::read_chunk(const ChunkLabel& label, bool cache_only, Chunk&
   const ReadStatus status =
       read_status(rocks_->db->Get(read_options(cache_only), rocks_->bodies, key, &pinned->slice));
   if (status != ReadStatus::kFound) return status;
+  // Where the file's table is not open, a look at the cache alone says "may exist": OK, and no value.
+  if (cache_only && pinned->slice.empty()) return ReadStatus::kWouldBlock;
   if (!is_chunk(view(pinned->slice), label)) return ReadStatus::kDamaged;
   const char* data = pinned->slice.data() + kChunkHeaderSize;
   bytes = Chunk(std::move(pinned), data, label.size);
