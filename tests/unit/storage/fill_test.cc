@@ -226,9 +226,21 @@ TEST_F(FillTest, OverTheBudgetNothingIsKeptWhole) {
   FillBudget small(kPiece);
   const auto fill = std::make_shared<Fill>(FillOptions{std::nullopt, kUnlimited, 2 * kPiece}, small);
   (void)append(*fill, patterned(8 * kPiece));
-  EXPECT_TRUE(small.exhausted());
   EXPECT_LE(small.used(), 4 * kPiece);
   EXPECT_FALSE(fill->seal({}).whole);
+}
+
+TEST(FillBudgetTest, IsExhaustedOverItsLimitAndOverdrawnOverTwiceOfIt) {
+  FillBudget budget(100);
+  budget.take(100);
+  EXPECT_FALSE(budget.exhausted());
+  budget.take(100);
+  EXPECT_TRUE(budget.exhausted());
+  EXPECT_FALSE(budget.overdrawn());
+  budget.take(1);
+  EXPECT_TRUE(budget.overdrawn());
+  budget.give(201);
+  EXPECT_FALSE(budget.exhausted());
 }
 
 TEST_F(FillTest, ABodyOverTheLimitIsNotKeptWhole) {
