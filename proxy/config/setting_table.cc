@@ -82,8 +82,8 @@ std::vector<SettingRow> make_table() {
       {"cache.max_object", "", Type::kBytes, BYTES(cache.max_object), "SIZE", kKiB, 1ULL << 50, "",
        "Responses with a larger body are passed on and not stored."},
       {"cache.set_cookie", "", Type::kChoice, MEMBER(SetCookiePolicy, cache.set_cookie), "WORD", 0, 0, "",
-       "Responses with Set-Cookie: safe stores them only where the origin said `public`, rfc wherever RFC 9111 "
-       "allows it, strip stores them without the field.", {"safe", "rfc", "strip"}},
+       "Responses with Set-Cookie: safe stores them only where the origin speaks to shared caches (`public`, "
+       "s-maxage, CDN-Cache-Control), rfc wherever RFC 9111 allows it, strip stores them without the field.", {"safe", "rfc", "strip"}},
       {"cache.heuristic_fraction", "", Type::kRatio, MEMBER(double, cache.heuristic_fraction), "RATIO", 0, 1000,
        "", "Freshness of a response that states none, as a share of the time since Last-Modified. 0: stale at once."},
       {"cache.heuristic_max", "", Type::kDuration, DURATION(cache.heuristic_max), "TIME", 0, 365 * kDay, "",

@@ -33,7 +33,7 @@ struct HostPort {
 
 // What to do with a response that carries Set-Cookie.
 enum class SetCookiePolicy {
-  kSafe,   // store it only where the origin said `public`
+  kSafe,   // store it only where the origin speaks to shared caches
   kRfc,    // RFC 9111 alone decides
   kStrip,  // store it without the field
 };

@@ -128,6 +128,7 @@ class Exchange {
   void invalidate_by_use(const storage::ResponseHead& response);
   void read_from_disk();
   void take_forwarded_scheme();
+  void add_forwarded_host();
   void prepare_reply();
   void send_prepared_head();
   void send_error_head();

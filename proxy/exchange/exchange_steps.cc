@@ -32,6 +32,7 @@ Exchange::Outcome Exchange::receive_head() {
   if (request_.authority.empty()) request_.authority = context_.default_authority;
   if (client_.trusted) take_forwarded_scheme();
   storage::make_cache_key(request_.scheme, request_.authority, request_.target, key_);
+  if (client_.trusted) add_forwarded_host();
   if (!facts_.may_use_store()) {
     const bool get = request_.method == storage::Method::kGet || request_.method == storage::Method::kHead;
     why_ = !get ? Reason::kMethod : facts_.has_content ? Reason::kRequestBody : Reason::kUnsafeCondition;
@@ -50,6 +51,14 @@ void Exchange::take_forwarded_scheme() {
   } else {
     request_.fields.remove(storage::FieldName::kXForwardedProto);
   }
+}
+
+// The host that a trusted proxy was asked for goes to the origin too, beside ours. No target has a '#'.
+void Exchange::add_forwarded_host() {
+  const auto host = request_.fields.combined(storage::FieldName::kXForwardedHost);
+  if (!host || *host == request_.authority) return;
+  key_.text.append("#").append(*host);
+  key_.digest = storage::digest128(key_.text);
 }
 
 Exchange::Outcome Exchange::lookup() {
@@ -120,7 +129,7 @@ Exchange::Outcome Exchange::join_flight() {
   revalidate::FlightTable::Joined joined =
       alone ? table.start_alone(std::move(request), context_.flights, make_waiter())
             : table.join_or_start(std::move(request), context_.flights, make_waiter());
-  if (!joined.ticket) return reply_error(503, Reason::kOverloaded);
+  if (!joined.ticket) return take_failure(Reason::kOverloaded);
   joined_ = joined.started == nullptr;
   ticket_ = std::move(joined.ticket);
   if (joined_) context_.counters.add(Counter::kCollapsed);
@@ -251,8 +260,9 @@ Exchange::Outcome Exchange::take_unstorable_answer(FlightAnswer& answer) {
 
 // RFC 9111, 4.4: before the client has its answer, so that its next request sees what it has changed.
 void Exchange::invalidate_by_use(const storage::ResponseHead& response) {
+  context_.store.invalidate(key_);
   for (const storage::CacheKey& key : revalidate::invalidated_keys(request_, response)) {
-    context_.store.invalidate(key);
+    if (key != key_) context_.store.invalidate(key);
   }
 }
 

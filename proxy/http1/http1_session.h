@@ -7,8 +7,8 @@
 // notices (G2): without the last chunk, short of its length, or with a reset where the connection's end is
 // the only framing.
 //
-// Owned by the worker's SessionSet; lives and dies on its thread; retire() destroys it in a later turn, never
-// under its own feet.
+// Owned by its ServerWorker; lives and dies on its thread; Http1Context::retire destroys it in a later turn,
+// never under its own feet.
 #pragma once
 
 #include <cstddef>

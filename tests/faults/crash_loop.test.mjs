@@ -2,7 +2,7 @@
 // origin sent, and no half response ever counts as whole.
 //
 // Bodies describe themselves: the body for /o/ID/VERSION is made from ID, version and size by a generator whose seed is their hash, so that any byte out of
-// place shows. Sizes go over several chunks. FRESHET_CRASH_ROUNDS (20) sets the number of rounds.
+// place shows. Sizes go over several chunks. FRESHET_CRASH_ROUNDS sets the number of rounds (20; 200 with `tests/run --full`).
 
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
@@ -12,7 +12,7 @@ import { cacheStatus } from '../support/message.mjs';
 import { ownLab } from '../support/lab.mjs';
 import { EndOfInput } from '../support/byte_reader.mjs';
 
-const rounds = Number(process.env.FRESHET_CRASH_ROUNDS || 20);
+const rounds = Number(process.env.FRESHET_CRASH_ROUNDS || (process.env.FRESHET_FULL ? 200 : 20));
 const lossBoundMs = 1000;
 const host = 'crash.example';
 const sizes = [0, 1, 100, 4096, 65_536, 262_144, 262_145, 700_000];

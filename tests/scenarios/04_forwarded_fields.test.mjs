@@ -91,6 +91,20 @@ test('a trusted proxy\'s X-Forwarded-For is kept and continued', async (t) => {
   assert.equal(request.field('x-forwarded-host'), 'shop.example');
 });
 
+test("what a trusted proxy says of its client's scheme and host is in the key", async (t) => {
+  const trusting = await ownLab(t, { settings: { 'server.trusted_proxies': '127.0.0.1/32' } });
+  trusting.origin.on('/', (request, reply) => {
+    reply.send(200, { 'Cache-Control': 'max-age=60' }, `${request.field('x-forwarded-proto')} ${request.field('x-forwarded-host')}`);
+  });
+  for (let round = 0; round < 2; ++round) {
+    for (const [scheme, host] of [['http', 'a.example'], ['https', 'a.example'], ['https', 'b.example']]) {
+      const fields = { 'X-Forwarded-Proto': scheme, 'X-Forwarded-Host': host };
+      assert.equal((await trusting.get('/', { fields })).text, `${scheme} ${host}`);
+    }
+  }
+  assert.equal(trusting.origin.requestsFor('/').length, 3);
+});
+
 test('fields that could change the target behind the key are removed', async () => {
   const request = await seenByOrigin({
     'X-Original-URL': '/admin', 'X-Rewrite-URL': '/admin', 'X-HTTP-Method-Override': 'DELETE', 'X-Kept': 'yes',

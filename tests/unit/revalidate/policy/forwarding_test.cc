@@ -25,7 +25,7 @@ TEST(Forwarding, WritesHostViaAndWhoAsked) {
   EXPECT_EQ(forwarded({{"Host", "EXAMPLE.com:80"}, {"Accept", "a"}}).wire(),
             "Host: example.com\r\nAccept: a\r\nX-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: http\r\n"
             "X-Forwarded-Host: example.com\r\nForwarded: for=192.0.2.1;host=example.com;proto=http\r\n"
-            "Via: 1.1 freshet\r\nSurrogate-Capability: freshet=\"Surrogate/1.0\"\r\n");
+            "Via: 1.1 freshet\r\n");
 }
 
 TEST(Forwarding, S722HostIsTheTargetsOrTheGivenOne) {
@@ -95,8 +95,8 @@ TEST(Forwarding, TrustedChainsGoOn) {
                 from("192.0.2.1", true));
   EXPECT_EQ(f.combined("X-Forwarded-For"), "10.0.0.1, 192.0.2.1");
   EXPECT_EQ(f.combined("Forwarded"), "for=10.0.0.1, for=192.0.2.1;host=example.com;proto=http");
-  // The key is made of the authority, so the origin is told that one.
-  EXPECT_EQ(f.combined("X-Forwarded-Host"), "example.com");
+  // The exchange puts it into the key.
+  EXPECT_EQ(f.combined("X-Forwarded-Host"), "h");
 }
 
 TEST(Forwarding, Rfc7239S6AddressesOfVersion6AreQuoted) {
