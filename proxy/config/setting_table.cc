@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "proxy/config/setting_values.h"
+#include "revalidate/origin/origin_url.h"
 
 namespace freshet::proxy {
 
@@ -189,8 +190,8 @@ struct Setter {
     if (text.find('\0') != std::string_view::npos)
       return with_key(row, in_quotes(text) + " holds a NUL byte");
     if (row.type == Type::kOrigin) {
-      const Result<OriginUrl> url = parse_origin_url(text);
-      if (!url.ok()) return with_key(row, url.error());
+      const auto url = revalidate::parse_origin_url(text);
+      if (!url.ok()) return with_key(row, url.error() + " (try http://127.0.0.1:3000)");
     } else if (text.empty() && row.computed_default.empty()) {
       return with_key(row, "is empty");
     }

@@ -106,12 +106,6 @@ bool split_host(std::string_view text, HostAndRest& parts) {
   return is_host(parts.host);
 }
 
-bool starts_with_no_case(std::string_view text, std::string_view prefix) {
-  return text.size() >= prefix.size() &&
-         std::equal(prefix.begin(), prefix.end(), text.begin(),
-                    [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? b + ('a' - 'A') : b); });
-}
-
 }  // namespace
 
 std::string in_quotes(std::string_view text) {
@@ -214,38 +208,6 @@ Status check_network(std::string_view text) {
     return Error{in_quotes(text) + " is not an address or network (try 10.0.0.0/8)"};
   }
   return {};
-}
-
-Result<OriginUrl> parse_origin_url(std::string_view text) {
-  const Error not_an_origin{in_quotes(text) + " is not an origin (try http://127.0.0.1:3000)"};
-  OriginUrl url;
-  std::string_view rest;
-  if (starts_with_no_case(text, "http://")) {
-    rest = text.substr(7);
-  } else if (starts_with_no_case(text, "https://")) {
-    rest = text.substr(8);
-    url.tls = true;
-  } else {
-    return not_an_origin;
-  }
-  if (!rest.empty() && rest.back() == '/') rest.remove_suffix(1);
-  if (rest.find_first_of("/?#") != std::string_view::npos) {
-    return Error{in_quotes(text) + " has a path; an origin is http://HOST:PORT alone"};
-  }
-  if (rest.find('@') != std::string_view::npos) {
-    return Error{in_quotes(text) + " has a user name; an origin is http://HOST:PORT alone"};
-  }
-  HostAndRest parts;
-  if (!split_host(rest, parts)) return not_an_origin;
-  url.port = url.tls ? 443 : 80;
-  if (!parts.rest.empty() &&
-      (parts.rest.front() != ':' || !parse_port(parts.rest.substr(1), url.port) || url.port == 0)) {
-    return Error{in_quotes(text) + " has no port from 1 to 65535 behind the host"};
-  }
-  url.host = std::move(parts.host);
-  std::transform(url.host.begin(), url.host.end(), url.host.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; });
-  return url;
 }
 
 }  // namespace freshet::proxy

@@ -37,14 +37,6 @@ std::string format_host_port(const HostPort& address);
 // ADDRESS or ADDRESS/BITS, of IPv4 or IPv6.
 Status check_network(std::string_view text);
 
-// What `origin.url` says: a scheme, a host and a port, and nothing behind them but at most one slash.
-struct OriginUrl {
-  bool tls = false;
-  std::string host;  // lower case; IPv6 without brackets
-  std::uint16_t port = 0;
-};
-Result<OriginUrl> parse_origin_url(std::string_view text);
-
 // The text between quotation marks, control bytes made visible, at most 60 characters: for messages.
 std::string in_quotes(std::string_view text);
 

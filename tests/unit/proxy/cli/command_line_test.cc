@@ -127,7 +127,8 @@ TEST(CommandLine, UsageErrors) {
   EXPECT_EQ(error_of({"run", origin, "extra"}), "freshet: \"extra\" is not expected here");
   EXPECT_EQ(error_of({"-x"}), "freshet: \"-x\" is not expected here");
   EXPECT_EQ(error_of({"run", "--origin", "x"}),
-            "freshet: --origin: \"x\" is not an origin (try http://127.0.0.1:3000)");
+            "freshet: --origin: \"x\" is no origin: it must begin with http:// or https:// (try "
+            "http://127.0.0.1:3000)");
   EXPECT_EQ(error_of({"run", origin, "--memory", "12 parsecs"}),
             "freshet: --memory: \"12 parsecs\" is not a size (try 256M)");
   EXPECT_EQ(error_of({"run", origin, "--workers", "0"}),

@@ -91,25 +91,6 @@ TEST(SettingValues, Networks) {
   }
 }
 
-TEST(SettingValues, Origins) {
-  const OriginUrl plain = parse_origin_url("http://Example.ORG/").take();
-  EXPECT_FALSE(plain.tls);
-  EXPECT_EQ(plain.host, "example.org");
-  EXPECT_EQ(plain.port, 80);
-  const OriginUrl tls = parse_origin_url("HTTPS://[::1]:8443").take();
-  EXPECT_TRUE(tls.tls);
-  EXPECT_EQ(tls.host, "::1");
-  EXPECT_EQ(tls.port, 8443);
-  EXPECT_EQ(parse_origin_url("https://a").value().port, 443);
-  for (const char* bad : {"", "example.org", "example.org:80", "ftp://a", "http://", "http:///", "http://a/b",
-                          "http://a?x", "http://a#x", "http://u@a", "http://a:0", "http://a:65536",
-                          "http://a:x", "http://a b", "http://[::1", "http://a//"}) {
-    EXPECT_FALSE(parse_origin_url(bad).ok()) << bad;
-  }
-  EXPECT_EQ(parse_origin_url("example.org").error(),
-            "\"example.org\" is not an origin (try http://127.0.0.1:3000)");
-}
-
 TEST(SettingValues, MessagesShowHostileTextOnOneLine) {
   EXPECT_EQ(in_quotes("a\nb\x1b[2J"), "\"a?b?[2J\"");
   EXPECT_EQ(in_quotes(std::string(100, 'x')), "\"" + std::string(60, 'x') + "...\"");
