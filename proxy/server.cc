@@ -90,6 +90,7 @@ class Server {
   Status open_origin();
   Status open_store();
   Status open_admin();
+  Status admin_listen(const std::string& setting, const std::string& text);
   void start_workers();
   [[nodiscard]] std::int64_t longest_turn_us() const;
   void drain();
@@ -205,16 +206,17 @@ Status Server::open_admin() {
        [this] { return static_cast<std::int64_t>(fill_budget_->used()); }},
   };
   add_standard_endpoints(*admin_, std::move(endpoints));
-  if (Status status = admin_->listen_unix(settings_.admin.socket); !status) {
-    return Error{"admin.socket: " + status.error()};
-  }
-  if (!settings_.admin.listen.empty()) {
-    auto port = admin_->listen_tcp(settings_.admin.listen.host, settings_.admin.listen.port);
-    if (!port) return Error{"admin.listen: " + port.error()};
-    HostPort where = settings_.admin.listen;
-    where.port = *port;
-    storage::log_event(LogLevel::kInfo, "admin plane on http://" + address_text(where));
-  }
+  if (Status status = admin_listen("admin.socket", "unix:" + settings_.admin.socket); !status) return status;
+  if (settings_.admin.listen.empty()) return {};
+  return admin_listen("admin.listen", address_text(settings_.admin.listen));
+}
+
+Status Server::admin_listen(const std::string& setting, const std::string& text) {
+  auto address = SocketAddress::parse(text);
+  if (!address) return Error{setting + ": " + address.error()};
+  auto bound = admin_->listen(*address);
+  if (!bound) return Error{setting + ": " + bound.error()};
+  if (!bound->is_unix()) storage::log_event(LogLevel::kInfo, "admin plane on http://" + bound->text());
   return {};
 }
 

@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <fcntl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 #include <utility>
 
 namespace freshet::proxy {
@@ -18,7 +16,6 @@ using storage::IoReady;
 constexpr std::size_t kLongestHead = 8 * 1024;
 constexpr std::size_t kMostConnections = 64;
 constexpr storage::Milliseconds kTimeLimit{10'000};
-constexpr storage::Milliseconds kAcceptPause{1'000};
 // What a client may still send after its reply, before the connection is cut.
 constexpr std::size_t kMostIgnored = 64 * 1024;
 
@@ -32,19 +29,14 @@ AdminReply plain_reply(int status, const std::string& text) {
 // the connection where bytes of the request are unread, and the reply with it.
 class AdminConnection {
  public:
-  AdminConnection(AdminServer& server, std::uint64_t id, int descriptor)
-      : server_(server), id_(id), descriptor_(descriptor) {
+  AdminConnection(AdminServer& server, std::uint64_t id, Descriptor socket)
+      : server_(server), id_(id), socket_(std::move(socket)) {
     timer_ = server.loop_.timer([this] { finish(); });
     timer_->arm(kTimeLimit);
-    watch_ = server.loop_.watch(descriptor, IoInterest::kRead, [this](IoReady ready) { on_ready(ready); });
+    watch_ = server.loop_.watch(socket_.get(), IoInterest::kRead, [this](IoReady ready) { on_ready(ready); });
   }
   AdminConnection(const AdminConnection&) = delete;
   AdminConnection& operator=(const AdminConnection&) = delete;
-  ~AdminConnection() {
-    watch_.reset();
-    timer_.reset();
-    ::close(descriptor_);
-  }
 
  private:
   enum class Phase { kReceive, kSend, kAwaitClose, kDone };
@@ -58,7 +50,7 @@ class AdminConnection {
   // False: nothing to read now, or the connection is finished.
   bool read_some(std::string& into) {
     std::array<char, 4096> piece{};
-    const ssize_t got = ::recv(descriptor_, piece.data(), piece.size(), 0);
+    const ssize_t got = ::recv(socket_.get(), piece.data(), piece.size(), 0);
     if (got > 0) {
       into.append(piece.data(), static_cast<std::size_t>(got));
       return true;
@@ -99,13 +91,14 @@ class AdminConnection {
 
   void send() {
     while (sent_ < output_.size()) {
-      const ssize_t wrote = ::send(descriptor_, output_.data() + sent_, output_.size() - sent_, MSG_NOSIGNAL);
+      const ssize_t wrote =
+          ::send(socket_.get(), output_.data() + sent_, output_.size() - sent_, MSG_NOSIGNAL);
       if (wrote < 0 && errno == EINTR) continue;
       if (wrote < 0 && errno != EAGAIN) finish();
       if (wrote < 0) return;
       sent_ += static_cast<std::size_t>(wrote);
     }
-    ::shutdown(descriptor_, SHUT_WR);
+    ::shutdown(socket_.get(), SHUT_WR);
     phase_ = Phase::kAwaitClose;
     watch_->set_interest(IoInterest::kRead);
   }
@@ -129,7 +122,7 @@ class AdminConnection {
 
   AdminServer& server_;
   const std::uint64_t id_;
-  const int descriptor_;
+  const Descriptor socket_;
   Phase phase_ = Phase::kReceive;
   std::string input_;
   std::string output_;
@@ -137,12 +130,6 @@ class AdminConnection {
   std::size_t ignored_ = 0;
   std::unique_ptr<storage::IoTimer> timer_;
   std::unique_ptr<storage::IoWatch> watch_;
-};
-
-struct AdminServer::Listener {
-  AdminSocket socket;
-  std::unique_ptr<storage::IoWatch> watch;  // after the socket: destroyed first
-  std::unique_ptr<storage::IoTimer> pause;
 };
 
 AdminServer::AdminServer(storage::IoLoop& loop) : loop_(loop), self_(std::make_shared<AdminServer*>(this)) {}
@@ -153,56 +140,19 @@ void AdminServer::route(const std::string& path, AdminEndpoint endpoint) {
   routes_[path] = std::move(endpoint);
 }
 
-storage::Status AdminServer::listen_unix(const std::string& path) {
-  storage::Result<AdminSocket> socket = AdminSocket::listen_unix(path);
-  if (!socket.ok()) return storage::Error{socket.error()};
-  listen_on(socket.take());
-  return {};
+storage::Result<SocketAddress> AdminServer::listen(const SocketAddress& address) {
+  auto sockets = open_listening_sockets(address, 1);
+  if (!sockets.ok()) return storage::Error{sockets.error()};
+  listeners_.push_back(std::make_unique<Listener>(
+      loop_, std::move(sockets->front()),
+      [this](Descriptor socket, const SocketAddress& /*peer*/) { serve(std::move(socket)); }));
+  return listeners_.back()->address();
 }
 
-storage::Result<std::uint16_t> AdminServer::listen_tcp(const std::string& host, std::uint16_t port) {
-  storage::Result<AdminSocket> socket = AdminSocket::listen_tcp(host, port);
-  if (!socket.ok()) return storage::Error{socket.error()};
-  const std::uint16_t bound = socket->port();
-  listen_on(socket.take());
-  return bound;
-}
-
-void AdminServer::listen_on(AdminSocket socket) {
-  auto owned = std::make_unique<Listener>(Listener{std::move(socket), nullptr, nullptr});
-  Listener* const listener = owned.get();
-  listener->watch = loop_.watch(listener->socket.descriptor(), IoInterest::kRead,
-                                [this, listener](IoReady) { accept_from(*listener); });
-  listener->pause = loop_.timer([listener] { listener->watch->set_interest(IoInterest::kRead); });
-  listeners_.push_back(std::move(owned));
-}
-
-void AdminServer::accept_from(Listener& listener) {
-  for (;;) {
-    const int descriptor =
-        ::accept4(listener.socket.descriptor(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (descriptor >= 0) {
-      serve(descriptor);
-    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-      // The connection stays in the queue and the descriptor readable: without a pause the loop would spin.
-      listener.watch->set_interest(IoInterest::kNone);
-      listener.pause->arm(kAcceptPause);
-      return;
-    } else if (errno != EINTR && errno != ECONNABORTED) {
-      return;
-    }
-  }
-}
-
-void AdminServer::serve(int descriptor) {
-  const int flags = ::fcntl(descriptor, F_GETFL);
-  if (connections_.size() >= kMostConnections || flags < 0 ||
-      ::fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) < 0) {
-    ::close(descriptor);
-    return;
-  }
+void AdminServer::serve(Descriptor socket) {
+  if (connections_.size() >= kMostConnections) return;
   const std::uint64_t id = next_id_++;
-  connections_[id] = std::make_unique<AdminConnection>(*this, id, descriptor);
+  connections_[id] = std::make_unique<AdminConnection>(*this, id, std::move(socket));
 }
 
 AdminReply AdminServer::answer(const AdminRequest& request) const {

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "proxy/admin/admin_request.h"
-#include "proxy/admin/admin_socket.h"
+#include "proxy/net/listener.h"
 #include "storage/base/io_loop.h"
 #include "storage/base/result.h"
 
@@ -32,21 +32,17 @@ class AdminServer {
   // `endpoint` answers requests for `path`. Before the first request.
   void route(const std::string& path, AdminEndpoint endpoint);
 
-  storage::Status listen_unix(const std::string& path);
-  // Returns the port, which is chosen where `port` is 0.
-  storage::Result<std::uint16_t> listen_tcp(const std::string& host, std::uint16_t port);
+  // Returns where it listens, with the port that was chosen where `address` has 0. A unix socket is for the
+  // process's owner and group.
+  storage::Result<SocketAddress> listen(const SocketAddress& address);
 
-  // Takes over a connected descriptor.
-  void serve(int descriptor);
+  // Takes over a connected, non-blocking descriptor.
+  void serve(Descriptor socket);
 
   [[nodiscard]] std::size_t connections() const { return connections_.size(); }
 
  private:
   friend class AdminConnection;
-  struct Listener;
-
-  void listen_on(AdminSocket socket);
-  void accept_from(Listener& listener);
   [[nodiscard]] AdminReply answer(const AdminRequest& request) const;
   // A connection is done; it is destroyed in the loop's next turn, not under its own callback.
   void finished(std::uint64_t id);
