@@ -111,6 +111,7 @@ class Server {
   std::unique_ptr<storage::FillBudget> fill_budget_;
   std::unique_ptr<revalidate::FlightTable> flights_;
   std::unique_ptr<revalidate::OriginPool> pool_;
+  std::unique_ptr<revalidate::OriginHealth> health_;
   std::unique_ptr<AdminServer> admin_;
   std::unique_ptr<ServerShared> shared_;
   std::unique_ptr<storage::IoTimer> drain_deadline_;
@@ -157,6 +158,7 @@ Status Server::open_origin() {
   pool.queue_size = settings_.origin.queue_size;
   pool.queue_timeout = settings_.origin.queue_timeout;
   pool_ = std::make_unique<revalidate::OriginPool>(pool, counters_.make());
+  health_ = std::make_unique<revalidate::OriginHealth>(origin_.origin.base());
   return {};
 }
 
@@ -200,6 +202,8 @@ Status Server::open_admin() {
        [this] { return static_cast<std::int64_t>(access_log_->lines_dropped()); }},
       {"waiters_open", "gauge", "Requests that wait for a flight now.",
        [this] { return static_cast<std::int64_t>(flights_->waiters()); }},
+      {"origin_failures_in_a_row", "gauge", "Failed origin requests since one was answered last.",
+       [this] { return static_cast<std::int64_t>(health_->failures_in_a_row()); }},
       {"longest_turn_microseconds", "gauge", "The longest turn of any worker's event loop so far.",
        [this] { return longest_turn_us(); }},
       {"fill_bytes", "gauge", "Bytes held by responses being received.",
@@ -225,10 +229,10 @@ void Server::start_workers() {
   for (const std::string& text : settings_.server.trusted_proxies) {
     if (const auto network = IpNetwork::parse(text)) trusted.push_back(*network);
   }
-  shared_.reset(new ServerShared{*store_, *fill_budget_, *flights_, *pool_, policy_, counters_, *access_log_,
-                                 origin_, parser_from(settings_.server), timeouts_from(settings_.server),
-                                 std::move(trusted), settings_.cache.max_object,
-                                 settings_.server.max_connections});
+  shared_.reset(new ServerShared{*store_, *fill_budget_, *flights_, *pool_, *health_, policy_, counters_,
+                                 *access_log_, origin_, parser_from(settings_.server),
+                                 timeouts_from(settings_.server), std::move(trusted),
+                                 settings_.cache.max_object, settings_.server.max_connections});
   for (std::size_t i = 0; i < listening_.size(); ++i) {
     workers_.push_back(
         std::make_unique<ServerWorker>("worker-" + std::to_string(i), *shared_, std::move(listening_[i])));

@@ -21,6 +21,7 @@ class ServerWorker::Parts {
         flights_{loop,
                  client_,
                  shared.pool,
+                 shared.health,
                  shared.store,
                  shared.flights,
                  shared.fill_budget,

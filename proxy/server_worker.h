@@ -18,6 +18,7 @@
 #include "proxy/observe/access_log.h"
 #include "revalidate/flight_table.h"
 #include "revalidate/origin/curl_client.h"
+#include "revalidate/origin/origin_health.h"
 #include "revalidate/origin/origin_pool.h"
 #include "revalidate/policy/policy_options.h"
 #include "storage/base/counters.h"
@@ -32,6 +33,7 @@ struct ServerShared {
   storage::FillBudget& fill_budget;
   revalidate::FlightTable& flights;
   revalidate::OriginPool& pool;
+  revalidate::OriginHealth& health;
   const revalidate::PolicyOptions& policy;
   storage::CounterSet& counters;
   AccessLog& access_log;

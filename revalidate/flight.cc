@@ -13,7 +13,6 @@
 #include "revalidate/policy/storability.h"
 #include "revalidate/policy/validation.h"
 #include "storage/base/check.h"
-#include "storage/base/log.h"
 #include "storage/http/http_date.h"
 
 namespace freshet::revalidate {
@@ -177,6 +176,7 @@ void Flight::on_informational(storage::ResponseHead head) {
 void Flight::on_head(storage::ResponseHead head, std::optional<std::uint64_t> body_size) {
   // What a GET would get; the content itself is known to be empty.
   if (request_.request.method == storage::Method::kHead) body_size = stated_length(head.fields);
+  context_.health.answered();
   origin_time_ = std::chrono::duration_cast<storage::Milliseconds>(storage::mono_now() - sent_at_);
   if (head.status == 304) context_.counters.add(Counter::kOriginNotModified);
   if (head.status == 304 && conditional_) return take_304(head);
@@ -333,8 +333,7 @@ void Flight::commit(Fill::Sealed sealed) {
 }
 
 void Flight::on_failure(OriginError error) {
-  static storage::LogLimiter limiter;
-  limiter.log(storage::LogLevel::kWarning, "origin: " + request_.key.text + ": " + error.detail);
+  context_.health.failed(error);
   if (const auto fill = current_fill()) fill->fail();
   fail_all(reason_of(error.failure), error.detail);
 }

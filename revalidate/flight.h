@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "revalidate/origin/origin_client.h"
+#include "revalidate/origin/origin_health.h"
 #include "revalidate/origin/origin_pool.h"
 #include "revalidate/policy/policy_options.h"
 #include "revalidate/policy/reason.h"
@@ -87,6 +88,7 @@ struct FlightContext {
   storage::IoLoop& loop;
   OriginClient& client;
   OriginPool& pool;
+  OriginHealth& health;
   storage::TieredStore& store;
   FlightTable& table;
   storage::FillBudget& fill_budget;
