@@ -62,7 +62,7 @@ Flight::Ticket::Ticket(std::shared_ptr<Flight> flight, std::shared_ptr<FlightWai
 
 Flight::Ticket::~Ticket() {
   waiter_->gone = true;
-  flight_->context_.table.give_waiter();
+  flight_->table_.give_waiter();
   flight_->leave(waiter_);
 }
 
@@ -73,6 +73,8 @@ void Flight::Ticket::upload_ready() {
 Flight::Flight(FlightRequest request, FlightContext& context, storage::Digest128 slot)
     : request_(std::move(request)),
       context_(context),
+      table_(context.table),
+      loop_(context.loop),
       slot_(slot),
       filled_at_(context.store.generations().current()) {}
 
@@ -392,7 +394,7 @@ void Flight::leave(const std::shared_ptr<FlightWaiter>& waiter) {
   }
   // An upload's source goes with its ticket, on this same worker.
   if (request_.upload != nullptr) return end_if_unwanted();
-  context_.loop.post([self = shared_from_this()] { self->end_if_unwanted(); });
+  loop_.post([self = shared_from_this()] { self->end_if_unwanted(); });
 }
 
 void Flight::end_if_unwanted() {

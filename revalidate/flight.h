@@ -83,7 +83,7 @@ struct FlightRequest {
   UploadSource* upload = nullptr;  // borrowed; the ticket's destructor ends its use
 };
 
-// What flights of one worker share. Owned by the worker's server part; outlives its flights.
+// What flights of one worker share. Owned by the worker's server part; outlives its flights in progress.
 struct FlightContext {
   storage::IoLoop& loop;
   OriginClient& client;
@@ -174,6 +174,9 @@ class Flight final : public OriginHandler, public std::enable_shared_from_this<F
 
   FlightRequest request_;
   FlightContext& context_;
+  // For tickets: one of another worker's may outlive the context, not these two.
+  FlightTable& table_;
+  storage::IoLoop& loop_;
   const storage::Digest128 slot_;
   std::atomic<storage::Sequence> filled_at_;
 
