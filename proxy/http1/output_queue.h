@@ -41,6 +41,7 @@ class OutputQueue {
   };
 
   void consume(std::size_t written);
+  void forget_sent();
 
   std::string text_;
   std::vector<Piece> pieces_;
