@@ -113,12 +113,9 @@ void OutputQueue::clear() {
   text_.clear();
   pieces_.clear();
   text_noted_ = first_ = first_offset_ = size_ = 0;
-}
-
-void OutputQueue::shrink() {
-  if (size_ > 0) return;
-  text_ = {};
-  pieces_ = {};
+  // What many answers at once have made large is given back.
+  if (text_.capacity() > kMostSentText) text_.shrink_to_fit();
+  if (pieces_.capacity() > 16 * kPiecesAtOnce) pieces_.shrink_to_fit();
 }
 
 }  // namespace freshet::proxy

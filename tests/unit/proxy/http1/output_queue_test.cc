@@ -81,5 +81,11 @@ TEST_F(OutputQueueTest, TextThatIsSentIsForgottenThoughMoreAlwaysWaits) {
   EXPECT_EQ(arrived_, expected_);
 }
 
+TEST_F(OutputQueueTest, ABufferThatHasBecomeLargeIsGivenBack) {
+  for (int i = 0; i < 1000; ++i) add_text(std::string(1000, 'h'));
+  read_all();
+  EXPECT_LT(queue_.text().capacity(), 128U * 1024);
+}
+
 }  // namespace
 }  // namespace freshet::proxy
