@@ -69,12 +69,12 @@ void Http1Session::start() {
 }
 
 void Http1Session::drain() {
-  if (phase_ != Phase::kRequests) return;
+  if (phase_ != Phase::kRequests || responding_ || head_begun_) return;
   // What has arrived is a request that we have accepted; only silence is closed.
-  if (idle() && !head_begun_) {
-    read_input();
-    if (phase_ == Phase::kRequests && idle() && !head_begun_) close_now(false);
-  }
+  read_input();
+  if (phase_ != Phase::kRequests || responding_ || head_begun_ || !input().empty()) return;
+  if (output_.size() == 0) return close_now(false);
+  after_ = After::kClose;  // when the last answer is out
 }
 
 void Http1Session::on_ready(storage::IoReady ready) {

@@ -73,7 +73,6 @@ class Http1Session final : public ResponseSink, private revalidate::UploadSource
   void start();
   // Closes at once if it is between requests, else after the response in progress.
   void drain();
-  [[nodiscard]] bool idle() const { return exchange_.done() && output_.size() == 0; }
 
   // ResponseSink.
   void send_informational(const storage::ResponseHead& head) override;

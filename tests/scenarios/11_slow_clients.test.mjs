@@ -167,26 +167,45 @@ async function quiet(edge) {
   }
 }
 
-test('G2: a client that half-closes while its answer waits to be sent gets all of it', async (t) => {
-  const lab = await ownLab(t, { workers: 1 });
-  const sizes = Array.from({ length: 24 }, (_, i) => (i + 1) * 256 * 1024);
-  for (const size of sizes) lab.origin.on(`/${size}`, { fields: { 'Cache-Control': 'max-age=60' }, body: Buffer.alloc(size, 'h') });
-  // Of some size around the kernel's buffers, the answer's rest is all queued in the edge and its exchange is over.
+// Clients that have asked for stored bodies of many sizes and read nothing yet: [[size, client], ...]. Of some size around the kernel's buffers, the
+// answer's rest is all queued in the edge and its exchange is over.
+async function clientsThatWait(lab) {
   const clients = [];
-  for (const size of sizes) {
+  for (let size = 256 * 1024; size <= 6 * mib; size += 256 * 1024) {
+    lab.origin.on(`/${size}`, { fields: { 'Cache-Control': 'max-age=60' }, body: Buffer.alloc(size, 'h') });
     await lab.store(`/${size}`);
     const client = await lab.connect();
     client.pause().request(`/${size}`);
     clients.push([size, client]);
   }
   await quiet(lab.edge);
-  for (const [, client] of clients) client.end();
-  for (let i = 0; i < 3; ++i) await lab.get('/262144');
+  return clients;
+}
+
+async function expectAllServed(clients) {
   for (const [size, client] of clients) {
     const response = await client.resume().response();
     assert.equal(response.body.length, size);
     assert.equal(response.complete, true);
   }
+}
+
+test('G2: a client that half-closes while its answer waits to be sent gets all of it', async (t) => {
+  const lab = await ownLab(t, { workers: 1 });
+  const clients = await clientsThatWait(lab);
+  for (const [, client] of clients) client.end();
+  for (let i = 0; i < 3; ++i) await lab.get('/262144');
+  await expectAllServed(clients);
+});
+
+test('G10: a stop while answers wait to be sent: all of them arrive, then the edge ends without waiting for its idle clients', async (t) => {
+  const lab = await ownLab(t, { workers: 1, settings: { 'server.drain_timeout': '1h', 'server.idle_timeout': '1h' } });
+  const clients = await clientsThatWait(lab);
+  const stopped = lab.edge.stopForRestart();
+  await lab.edge.logLine(/stopping/);
+  await expectAllServed(clients);
+  await stopped;
+  await lab.edge.spawn();
 });
 
 test('G6: a client that goes on asking and reads no answer is held back, memory stays bounded, then all answers arrive', async (t) => {
