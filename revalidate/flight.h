@@ -157,6 +157,7 @@ class Flight final : public OriginHandler, public std::enable_shared_from_this<F
   void take_storable(const storage::ResponseHead& head, std::optional<std::uint64_t> body_size);
   void take_unstorable(const storage::ResponseHead& head, std::optional<std::uint64_t> body_size,
                        Reason reason);
+  void give_up_storing();
   void commit(storage::Fill::Sealed sealed);
   void end();
   void leave(const std::shared_ptr<FlightWaiter>& waiter);
@@ -171,6 +172,8 @@ class Flight final : public OriginHandler, public std::enable_shared_from_this<F
   [[nodiscard]] std::unique_ptr<storage::FillReader> open_reader_locked(
       const std::shared_ptr<FlightWaiter>& waiter) REQUIRES(mutex_);
   [[nodiscard]] std::vector<Waiting> take_waiting(Phase next);
+  // Nobody joins from now on.
+  [[nodiscard]] std::vector<std::shared_ptr<FlightWaiter>> take_latecomers();
 
   FlightRequest request_;
   FlightContext& context_;

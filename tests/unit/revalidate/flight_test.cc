@@ -48,6 +48,7 @@ class FlightTest : public testing::Test {
     ManualExecutor executor;
     std::vector<std::shared_ptr<FlightAnswer>> answers;
     std::unique_ptr<Flight::Ticket> ticket;
+    std::uint64_t offset = 0;
   };
 
   void SetUp() override {
@@ -80,6 +81,27 @@ class FlightTest : public testing::Test {
     ASSERT_NE(client.ticket, nullptr);
   }
 
+  // A head arrives: 200 with this Cache-Control, of unknown length.
+  void head(std::string_view cache_control) {
+    storage::ResponseHead arrived;
+    arrived.status = 200;
+    arrived.fields.add("Cache-Control", cache_control);
+    arrived.fields.add("ETag", "\"1\"");
+    origin_.handler->on_head(std::move(arrived), std::nullopt);
+  }
+  // Body bytes, which the client reads at once.
+  void body(std::size_t size, Client& client) {
+    constexpr std::size_t kPiece = 64 * 1024;
+    for (; size > 0; size -= kPiece) {
+      ASSERT_EQ(origin_.handler->on_body(std::string(kPiece, 'b')), OriginHandler::Body::kTaken);
+      storage::Chunk chunk;
+      while (client.answers.front()->reader->read(client.offset, kPiece, chunk) ==
+             storage::Fill::Read::kData) {
+        client.offset += chunk.size();
+      }
+    }
+  }
+
   storage::CacheKey key_;
   PolicyOptions policy_;
   storage::Counters counters_;
@@ -88,7 +110,7 @@ class FlightTest : public testing::Test {
   OriginPool pool_{OriginPool::Options{}, counters_};
   OriginHealth health_{"origin"};
   storage::Generations generations_;
-  storage::MemoryStore memory_{{}, DescribeResponse(policy_), counters_};
+  storage::MemoryStore memory_{{std::size_t{8} << 20, 0, 64}, DescribeResponse(policy_), counters_};
   storage::TieredStore store_{memory_, nullptr, generations_, counters_};
   FlightTable table_{FlightTableOptions{}};
   storage::FillBudget budget_{std::size_t{64} << 20};
@@ -110,6 +132,34 @@ TEST_F(FlightTest, ATicketMayOutliveTheWorkerOfItsFlight) {
   EXPECT_EQ(other.answers.front()->outcome, FlightOutcome::kFailed);
   other.ticket.reset();
   EXPECT_EQ(table_.waiters(), 0U);
+}
+
+// The store does not take it after all: whoever waited for that would wait for the slowest client (G5).
+TEST_F(FlightTest, NobodyWaitsForAResponseThatHasBecomeTooLargeToBeStored) {
+  for (const char* cache_control : {"max-age=60", "no-cache"}) {
+    Client starter;
+    Client before;
+    Client after;
+    const int started = origin_.started;
+    join(starter);
+    head(cache_control);
+    starter.executor.run();
+    ASSERT_EQ(starter.answers.size(), 1U);
+    body(512 * 1024, starter);
+    const bool open = std::string_view(cache_control) == "max-age=60";
+    if (!open) join(before);
+    body(2 << 20, starter);
+    before.executor.run();
+    if (!open) {
+      ASSERT_EQ(before.answers.size(), 1U);
+      EXPECT_EQ(before.answers.front()->outcome, FlightOutcome::kAskAgain);
+    }
+    EXPECT_EQ(origin_.started, started + 1);
+    join(after);
+    EXPECT_EQ(origin_.started, started + 2);
+    starter.answers.clear();
+    while (!context_->active.empty()) (*context_->active.begin())->abandon();
+  }
 }
 
 }  // namespace
