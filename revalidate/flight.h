@@ -44,7 +44,7 @@ enum class FlightOutcome {
   kFreshened,    // a 304 that fits: `response` is the freshened stored response
   kNotStorable,  // for the starter alone: `response` and `reader`
   kFailed,       // no response; `reason` says why
-  kAskAgain,  // this answer is not for you: look up again. `response` is set where the origin gave an error
+  kAskAgain,     // this answer is not for you: look up again. `response`: where it is unstorable, its head
 };
 
 // What a waiter is told, once.
