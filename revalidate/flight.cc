@@ -62,7 +62,7 @@ Flight::Ticket::Ticket(std::shared_ptr<Flight> flight, std::shared_ptr<FlightWai
 
 Flight::Ticket::~Ticket() {
   waiter_->gone = true;
-  flight_->context_.table.give_waiter();
+  flight_->table_.give_waiter();
   flight_->leave(waiter_);
 }
 
@@ -73,6 +73,8 @@ void Flight::Ticket::upload_ready() {
 Flight::Flight(FlightRequest request, FlightContext& context, storage::Digest128 slot)
     : request_(std::move(request)),
       context_(context),
+      table_(context.table),
+      loop_(context.loop),
       slot_(slot),
       filled_at_(context.store.generations().current()) {}
 
@@ -311,8 +313,19 @@ OriginHandler::Body Flight::on_body(std::string_view bytes) {
     if (std::exchange(self->curl_waits_, false) && self->call_) self->call_->resume();
   });
   if (appetite == Fill::Appetite::kPause) body_paused_ = true;
+  if (stored_to_be_ && !fill->can_be_stored()) give_up_storing();
   end_if_unwanted();
   return Body::kTaken;
+}
+
+// The tiers have had enough of it. Those who have it read on; nobody waits for it any more, who comes now
+// asks for himself (G5).
+void Flight::give_up_storing() {
+  stored_to_be_ = false;
+  context_.table.forget(*this);
+  for (const auto& waiter : take_latecomers()) {
+    post_answer(waiter, make_answer(FlightOutcome::kAskAgain, Reason::kStoreFull, nullptr));
+  }
 }
 
 void Flight::on_complete(storage::HeaderFields trailers) {
@@ -350,12 +363,7 @@ void Flight::fail_all(Reason reason, const std::string& detail) {
 // The answer is given or nobody wants it: whoever came too late for it asks again.
 void Flight::end() {
   const std::shared_ptr<Flight> self = shared_from_this();
-  std::vector<std::shared_ptr<FlightWaiter>> latecomers;
-  {
-    const MutexLock lock(mutex_);
-    phase_ = Phase::kEnded;
-    latecomers = std::exchange(latecomers_, {});
-  }
+  const auto latecomers = take_latecomers();
   context_.table.forget(*this);
   if (context_.active.erase(this) > 0) {
     context_.counters.add(Counter::kFillsOpen, -1);
@@ -392,7 +400,7 @@ void Flight::leave(const std::shared_ptr<FlightWaiter>& waiter) {
   }
   // An upload's source goes with its ticket, on this same worker.
   if (request_.upload != nullptr) return end_if_unwanted();
-  context_.loop.post([self = shared_from_this()] { self->end_if_unwanted(); });
+  loop_.post([self = shared_from_this()] { self->end_if_unwanted(); });
 }
 
 void Flight::end_if_unwanted() {
@@ -407,6 +415,12 @@ void Flight::end_if_unwanted() {
   if (stored) return;
   if (fill) fill->fail();
   end();
+}
+
+std::vector<std::shared_ptr<FlightWaiter>> Flight::take_latecomers() {
+  const MutexLock lock(mutex_);
+  phase_ = Phase::kEnded;
+  return std::exchange(latecomers_, {});
 }
 
 std::vector<Flight::Waiting> Flight::take_waiting(Phase next) {

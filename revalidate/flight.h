@@ -44,7 +44,7 @@ enum class FlightOutcome {
   kFreshened,    // a 304 that fits: `response` is the freshened stored response
   kNotStorable,  // for the starter alone: `response` and `reader`
   kFailed,       // no response; `reason` says why
-  kAskAgain,  // this answer is not for you: look up again. `response` is set where the origin gave an error
+  kAskAgain,     // this answer is not for you: look up again. `response`: where it is unstorable, its head
 };
 
 // What a waiter is told, once.
@@ -83,7 +83,7 @@ struct FlightRequest {
   UploadSource* upload = nullptr;  // borrowed; the ticket's destructor ends its use
 };
 
-// What flights of one worker share. Owned by the worker's server part; outlives its flights.
+// What flights of one worker share. Owned by the worker's server part; outlives its flights in progress.
 struct FlightContext {
   storage::IoLoop& loop;
   OriginClient& client;
@@ -157,6 +157,7 @@ class Flight final : public OriginHandler, public std::enable_shared_from_this<F
   void take_storable(const storage::ResponseHead& head, std::optional<std::uint64_t> body_size);
   void take_unstorable(const storage::ResponseHead& head, std::optional<std::uint64_t> body_size,
                        Reason reason);
+  void give_up_storing();
   void commit(storage::Fill::Sealed sealed);
   void end();
   void leave(const std::shared_ptr<FlightWaiter>& waiter);
@@ -171,9 +172,14 @@ class Flight final : public OriginHandler, public std::enable_shared_from_this<F
   [[nodiscard]] std::unique_ptr<storage::FillReader> open_reader_locked(
       const std::shared_ptr<FlightWaiter>& waiter) REQUIRES(mutex_);
   [[nodiscard]] std::vector<Waiting> take_waiting(Phase next);
+  // Nobody joins from now on.
+  [[nodiscard]] std::vector<std::shared_ptr<FlightWaiter>> take_latecomers();
 
   FlightRequest request_;
   FlightContext& context_;
+  // For tickets: one of another worker's may outlive the context, not these two.
+  FlightTable& table_;
+  storage::IoLoop& loop_;
   const storage::Digest128 slot_;
   std::atomic<storage::Sequence> filled_at_;
 

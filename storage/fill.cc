@@ -101,7 +101,8 @@ Fill::Appetite Fill::append(std::string_view bytes, Executor& executor, const st
     const MutexLock lock(mutex_);
     FRESHET_CHECK(state_ == State::kGrowing);
     copy_in_locked(bytes);
-    if (size_ > options_.keep_whole_limit || budget_.exhausted()) keep_whole_ = false;
+    // Over the budget too, what fits the window is kept anyway.
+    if (size_ > options_.keep_whole_limit || (budget_.exhausted() && size_ > window())) keep_whole_ = false;
     // Refused by the store: the response may still be kept in memory, if it is kept whole.
     if (refused_ && !keep_whole_) dropped = std::move(writer_);
     drop_passed_locked();

@@ -206,7 +206,11 @@ Exchange::Outcome Exchange::take_answer() {
     case FlightOutcome::kFailed:
       return take_failure(answer->reason);
     case FlightOutcome::kAskAgain:
-      if (answer->response && serve_stale_instead()) return Outcome::kGoOn;
+      // Of an answer that was another's, an error says something to all; what else it was does not.
+      if (answer->response && revalidate::is_replaceable_error(answer->response->head().response.status) &&
+          serve_stale_instead()) {
+        return Outcome::kGoOn;
+      }
       return ask_again(answer->must_ask_alone);
   }
   return Outcome::kWait;

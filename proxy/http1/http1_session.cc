@@ -69,17 +69,17 @@ void Http1Session::start() {
 }
 
 void Http1Session::drain() {
-  if (phase_ != Phase::kRequests) return;
+  if (phase_ != Phase::kRequests || responding_ || head_begun_) return;
   // What has arrived is a request that we have accepted; only silence is closed.
-  if (idle() && !head_begun_) {
-    read_input();
-    if (phase_ == Phase::kRequests && idle() && !head_begun_) close_now(false);
-  }
+  read_input();
+  if (phase_ != Phase::kRequests || responding_ || head_begun_ || !input().empty()) return;
+  if (output_.size() == 0) return close_now(false);
+  after_ = After::kClose;  // when the last answer is out
 }
 
 void Http1Session::on_ready(storage::IoReady ready) {
   if (phase_ == Phase::kClosed) return;
-  if (ready.writable) progressed_ = true;
+  if (ready.writable) progressed_ = sent_some_ = true;
   if (ready.readable) {
     read_input();
   } else {
@@ -99,7 +99,8 @@ void Http1Session::read_input() {
   if (got == 0) {
     // It sends no more, but may still read: what it has asked for is answered.
     read_closed_ = true;
-    if (phase_ == Phase::kLingering || (!responding_ && input().empty())) return close_now(false);
+    const bool owes_nothing = !responding_ && input().empty() && output_.size() == 0;
+    if (phase_ == Phase::kLingering || owes_nothing) return close_now(false);
     return drive();
   }
   if (phase_ == Phase::kLingering) return;
@@ -149,10 +150,12 @@ void Http1Session::drive() {
   if (driving_ || phase_ == Phase::kClosed) return;
   driving_ = true;
   bool more = true;
-  int refills = 4;  // of the output, before it is another connection's turn
+  bool held_back = false;  // a request waits until there is room for its answer
+  int refills = 4;         // of the output, before it is another connection's turn
   while (more && phase_ == Phase::kRequests) {
-    more = false;
-    if (responding_ && upload_waits_ && !input().empty()) {
+    more = held_back = false;
+    // Also where no more will come: the source says that it has failed.
+    if (responding_ && upload_waits_ && (!input().empty() || read_closed_)) {
       upload_waits_ = false;
       exchange_.on_upload();
     }
@@ -160,7 +163,8 @@ void Http1Session::drive() {
       after_response();
       more = true;
     } else if (!responding_ && after_ == After::kContinue) {
-      more = take_request();
+      held_back = output_.size() >= kMostQueued;
+      more = !held_back && take_request();
     }
     if (more) continue;
     if (!write_output()) break;
@@ -168,6 +172,8 @@ void Http1Session::drive() {
       room_wanted_ = false;
       exchange_.on_room();
       more = true;
+    } else if (held_back) {
+      more = refills-- > 0;
     }
   }
   driving_ = false;
@@ -176,9 +182,7 @@ void Http1Session::drive() {
   if (phase_ == Phase::kRequests && after_ != After::kContinue && !responding_ && output_.size() == 0) {
     return after_ == After::kReset ? close_now(true) : close_gracefully();
   }
-  if (room_wanted_ && has_room()) {
-    drive_later();
-  }
+  if ((room_wanted_ && has_room()) || (held_back && output_.size() < kMostQueued)) drive_later();
   set_interest();
   set_deadline();
 }
@@ -358,7 +362,7 @@ bool Http1Session::write_output() {
   std::uint64_t written = 0;
   const auto outcome = output_.write_to(descriptor_, kTurnBudget, written);
   if (written > 0) {
-    progressed_ = true;
+    progressed_ = sent_some_ = true;
     context_.exchanges.counters.add(Counter::kBytesSent, static_cast<std::int64_t>(written));
   }
   switch (outcome) {
@@ -400,7 +404,8 @@ void Http1Session::close_now(bool reset) {
 
 void Http1Session::set_interest() {
   if (!watch_) return;
-  const bool room_for_input = input().size() < kMostKept;
+  const std::size_t most_kept = kMostKept + (head_begun_ ? context_.parser.max_head : 0);
+  const bool room_for_input = input().size() < most_kept;
   // During a response only its request's content is wanted, and a little of what is pipelined behind it.
   const bool read = !read_closed_ && (phase_ == Phase::kLingering || room_for_input);
   const bool write = output_.size() > 0;
@@ -422,9 +427,11 @@ void Http1Session::set_deadline() {
   } else {
     list = head_begun_ ? &context_.head_deadlines : &context_.idle_deadlines;
   }
-  // A head has so long altogether, however often a byte of it comes.
-  const bool moves = progressed_ && list != &context_.head_deadlines;
-  progressed_ = false;
+  // A head has so long altogether, however often a byte of it comes; and who takes nothing is not helped by
+  // what it sends.
+  const bool progress = list == &context_.send_deadlines ? sent_some_ : progressed_;
+  const bool moves = progress && list != &context_.head_deadlines;
+  progressed_ = sent_some_ = false;
   if (list == nullptr) {
     deadline_.disarm();
     armed_in_ = nullptr;

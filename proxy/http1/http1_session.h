@@ -73,7 +73,6 @@ class Http1Session final : public ResponseSink, private revalidate::UploadSource
   void start();
   // Closes at once if it is between requests, else after the response in progress.
   void drain();
-  [[nodiscard]] bool idle() const { return exchange_.done() && output_.size() == 0; }
 
   // ResponseSink.
   void send_informational(const storage::ResponseHead& head) override;
@@ -148,6 +147,7 @@ class Http1Session final : public ResponseSink, private revalidate::UploadSource
   bool content_failed_ = false;       // it took too long
   mutable bool room_wanted_ = false;  // the exchange waits for room
   bool progressed_ = false;           // since the deadline was set
+  bool sent_some_ = false;            // the same, of the output alone
   ResponseFraming reply_framing_;
   bool client_takes_trailers_ = false;
   bool send_trailers_ = false;

@@ -11,6 +11,8 @@ namespace freshet::proxy {
 namespace {
 
 constexpr std::size_t kPiecesAtOnce = 64;
+// Sent text that may stand in the buffer.
+constexpr std::size_t kMostSentText = 64 * 1024;
 
 }  // namespace
 
@@ -72,7 +74,7 @@ void OutputQueue::consume(std::size_t written) {
     const std::size_t left = piece.size - first_offset_;
     if (written < left) {
       first_offset_ += written;
-      return;
+      return forget_sent();
     }
     written -= left;
     piece.chunk = {};  // what is sent is let go at once
@@ -80,10 +82,30 @@ void OutputQueue::consume(std::size_t written) {
     first_offset_ = 0;
   }
   if (size_ == 0) return clear();
+  forget_sent();
+}
+
+// For a client that is never quite served: a long response, or answer after answer.
+void OutputQueue::forget_sent() {
   if (first_ >= 4 * kPiecesAtOnce) {
-    // A long response to a client that is never quite served: what is sent is forgotten now and then.
     pieces_.erase(pieces_.begin(), pieces_.begin() + static_cast<std::ptrdiff_t>(first_));
     first_ = 0;
+  }
+  const auto is_text = [](const Piece& piece) { return piece.chunk.empty(); };
+  const auto begin = pieces_.begin() + static_cast<std::ptrdiff_t>(first_);
+  const auto text = std::find_if(begin, pieces_.end(), is_text);
+  if (text != pieces_.end() && text == begin) {
+    text->text_offset += first_offset_;
+    text->size -= first_offset_;
+    first_offset_ = 0;
+  }
+  const std::size_t sent = text == pieces_.end() ? text_noted_ : text->text_offset;
+  // At least as much is dropped as is moved.
+  if (sent < kMostSentText || sent < text_.size() - sent) return;
+  text_.erase(0, sent);
+  text_noted_ -= sent;
+  for (auto piece = text; piece != pieces_.end(); ++piece) {
+    if (is_text(*piece)) piece->text_offset -= sent;
   }
 }
 
@@ -91,12 +113,9 @@ void OutputQueue::clear() {
   text_.clear();
   pieces_.clear();
   text_noted_ = first_ = first_offset_ = size_ = 0;
-}
-
-void OutputQueue::shrink() {
-  if (size_ > 0) return;
-  text_ = {};
-  pieces_ = {};
+  // What many answers at once have made large is given back.
+  if (text_.capacity() > kMostSentText) text_.shrink_to_fit();
+  if (pieces_.capacity() > 16 * kPiecesAtOnce) pieces_.shrink_to_fit();
 }
 
 }  // namespace freshet::proxy

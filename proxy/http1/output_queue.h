@@ -1,6 +1,6 @@
 // OutputQueue: what a connection still has to send: heads and framing in one buffer, bodies by reference, in
 // order, written with as few writev calls as the socket takes. Owned by a session; on its worker's thread.
-// After everything is written its buffers are kept for the next response (and given back by shrink()).
+// After everything is written its buffers are kept for the next response, unless they have become large.
 #pragma once
 
 #include <cstddef>
@@ -30,7 +30,6 @@ class OutputQueue {
   [[nodiscard]] Written write_to(int descriptor, std::size_t budget, std::uint64_t& total);
 
   void clear();
-  void shrink();
 
  private:
   // A run of text_ (then `chunk` is empty) or a chunk.
@@ -41,6 +40,7 @@ class OutputQueue {
   };
 
   void consume(std::size_t written);
+  void forget_sent();
 
   std::string text_;
   std::vector<Piece> pieces_;

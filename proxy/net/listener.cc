@@ -27,6 +27,8 @@ namespace {
 constexpr int kAcceptBatch = 64;
 // How long a worker without descriptors to spare leaves the queue alone.
 constexpr Milliseconds kRest{100};
+// Silence after which the kernel asks whether the peer is still there.
+constexpr int kKeepAliveSeconds = 60;
 
 std::string error_text(int error) {
   std::string text = std::system_category().message(error);
@@ -57,6 +59,10 @@ int bind_tcp(const SocketAddress& address, bool share_port, Descriptor& made) {
   if (share_port && !set_option(made, SOL_SOCKET, SO_REUSEPORT, 1)) return errno;
   // Inherited by what is accepted, which spares a system call for each connection.
   if (!set_option(made, IPPROTO_TCP, TCP_NODELAY, 1)) return errno;
+  // Likewise: a client that is gone without a word while it waits for an answer.
+  if (!set_option(made, SOL_SOCKET, SO_KEEPALIVE, 1)) return errno;
+  if (!set_option(made, IPPROTO_TCP, TCP_KEEPIDLE, kKeepAliveSeconds)) return errno;
+  if (!set_option(made, IPPROTO_TCP, TCP_KEEPINTVL, kKeepAliveSeconds / 4)) return errno;
   const bool any_v6 = address.family() == AF_INET6 && address.ip() == IpAddress{};
   if (any_v6 && !set_option(made, IPPROTO_IPV6, IPV6_V6ONLY, 0)) return errno;
   return bind(made.get(), address.raw(), address.raw_size()) == 0 ? 0 : errno;

@@ -14,6 +14,7 @@ namespace {
 
 using storage::Counter;
 
+constexpr long kKeepAliveSeconds = 20;
 constexpr long kReceiveBuffer = 256L << 10;
 constexpr std::size_t kLargestHead = std::size_t{256} << 10;  // curl has a limit of its own a little above
 
@@ -102,6 +103,10 @@ void CurlTransfer::set_constants(const CurlClient::Options& options) {
     set(CURLOPT_CAINFO, options.ca_file.c_str());
     set(CURLOPT_CAPATH, static_cast<char*>(nullptr));  // that file alone
   }
+  // An origin that is gone without a word in the middle of a body; a silent stream has no other bound.
+  set(CURLOPT_TCP_KEEPALIVE, 1L);
+  set(CURLOPT_TCP_KEEPIDLE, kKeepAliveSeconds);
+  set(CURLOPT_TCP_KEEPINTVL, kKeepAliveSeconds / 4);
   if (options.idle_timeout.count() == 0) set(CURLOPT_FORBID_REUSE, 1L);
   set(CURLOPT_MAXAGE_CONN, std::max(1L, static_cast<long>(options.idle_timeout.count() / 1000)));
   set(CURLOPT_HEADERFUNCTION, &CurlTransfer::on_header);

@@ -112,6 +112,16 @@ for (const [title, bytes] of Object.entries({
   });
 }
 
+test('a client that half-closes in the middle of its body is told so at once', async () => {
+  const path = lab.path();
+  lab.origin.on(path, async (request, reply) => { await request.whole(); reply.send(200, {}, 'x'); });
+  const client = await lab.connect();
+  client.request(path, { method: 'POST', fields: { 'Content-Length': '100' } }).send('only this').end();
+  const response = await client.response();
+  assert.equal(response.status, 400, response.head);
+  for (const request of lab.origin.requestsFor(path)) assert.equal(await request.whole(), false);
+});
+
 test('the origin answers before the body is there: the client gets the answer', async () => {
   const path = lab.path();
   lab.origin.on(path, (_, reply) => { reply.send(413, { Connection: 'close', 'Cache-Control': 'no-store' }, 'too much').end(); });

@@ -332,3 +332,37 @@ test('waiters get their own preconditions evaluated: 304 for who has it, 200 for
   expectWhole(await three.response(), 200, 'body');
   assert.equal(lab.origin.requestsFor(path).length, 2);
 });
+
+test('a stop that is cut short while clients of both workers wait for one flight ends in order', async (t) => {
+  const own = await ownLab(t, { workers: 2, settings: { 'server.drain_timeout': '1h' } });
+  const { opened, open } = gate();
+  own.origin.on('/', async (_, reply) => { await opened; reply.send(200, {}, 'late'); });
+  const clients = await Promise.all(Array.from({ length: 40 }, () => own.connect()));
+  for (const client of clients) client.request('/');
+  await own.edge.metricsWhen((m) => m.sum('freshet_waiters_open') === 40, '40 waiters');
+  own.edge.child.kill('SIGTERM');
+  await own.edge.logLine(/stopping/);
+  await own.edge.stopForRestart();
+  open();
+  await own.edge.spawn();
+});
+
+for (const [what, status] of [['a new answer that may not be stored', 200], ['an answer that it is gone', 410]]) {
+  test(`waiters with a stale response get ${what}, not the stale one`, async () => {
+    const path = lab.path();
+    const { opened, open } = gate();
+    lab.origin.on(path, async (_, reply) => {
+      if (lab.origin.requestsFor(path).length === 1) return reply.send(200, { 'Cache-Control': 'max-age=60, stale-if-error=600', Age: '100', ETag: '"v1"' }, 'old');
+      await opened;
+      return reply.send(status, { 'Cache-Control': 'no-store' }, 'new');
+    });
+    await lab.store(path);
+    const clients = await connectMany(5);
+    for (const client of clients) client.request(path);
+    await lab.origin.received(path, 2);
+    await arrived();
+    open();
+    for (const response of await Promise.all(clients.map((c) => c.response()))) expectWhole(response, status, 'new');
+    await closeAll(clients);
+  });
+}

@@ -156,3 +156,95 @@ test('a client that resets in the middle of its response disturbs nobody', async
     expectWhole(await lab.get('/small'), 200, 'small');
   }
 });
+
+// Resolves when the edge has stopped writing.
+async function quiet(edge) {
+  for (let last = -1; ;) {
+    const now = (await edge.metrics()).sum('freshet_sent_bytes_total');
+    if (now === last) return;
+    last = now;
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+}
+
+// Clients that have asked for stored bodies of many sizes and read nothing yet: [[size, client], ...]. Of some size around the kernel's buffers, the
+// answer's rest is all queued in the edge and its exchange is over.
+async function clientsThatWait(lab) {
+  const clients = [];
+  for (let size = 256 * 1024; size <= 6 * mib; size += 256 * 1024) {
+    lab.origin.on(`/${size}`, { fields: { 'Cache-Control': 'max-age=60' }, body: Buffer.alloc(size, 'h') });
+    await lab.store(`/${size}`);
+    const client = await lab.connect();
+    client.pause().request(`/${size}`);
+    clients.push([size, client]);
+  }
+  await quiet(lab.edge);
+  return clients;
+}
+
+async function expectAllServed(clients) {
+  for (const [size, client] of clients) {
+    const response = await client.resume().response();
+    assert.equal(response.body.length, size);
+    assert.equal(response.complete, true);
+  }
+}
+
+test('G2: a client that half-closes while its answer waits to be sent gets all of it', async (t) => {
+  const lab = await ownLab(t, { workers: 1 });
+  const clients = await clientsThatWait(lab);
+  for (const [, client] of clients) client.end();
+  for (let i = 0; i < 3; ++i) await lab.get('/262144');
+  await expectAllServed(clients);
+});
+
+test('G10: a stop while answers wait to be sent: all of them arrive, then the edge ends without waiting for its idle clients', async (t) => {
+  const lab = await ownLab(t, { workers: 1, settings: { 'server.drain_timeout': '1h', 'server.idle_timeout': '1h' } });
+  const clients = await clientsThatWait(lab);
+  const stopped = lab.edge.stopForRestart();
+  await lab.edge.logLine(/stopping/);
+  await expectAllServed(clients);
+  await stopped;
+  await lab.edge.spawn();
+});
+
+test('G6: a client that goes on asking and reads no answer is held back, memory stays bounded, then all answers arrive', async (t) => {
+  const lab = await ownLab(t, { workers: 1 });
+  lab.origin.on('/', { fields: { 'Cache-Control': 'max-age=60' }, body: 'x' });
+  await lab.store('/', { host: 'a' });
+  const before = lab.edge.memory();
+  const client = await lab.connect();
+  client.pause();
+  const burst = 'HEAD / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(2000);
+  let asked = 0;
+  let last = Promise.resolve();
+  for (let held = false; !held && asked < 400_000; ) {
+    last = client.sent(burst);
+    asked += 2000;
+    held = await Promise.race([last.then(() => false), new Promise((resolve) => setTimeout(resolve, 2000, true))]);
+  }
+  lab.edge.expectGrownBy(before, 48 * mib);
+  client.resume();
+  await last;
+  const end = Buffer.from('\r\n\r\n');
+  for (let answered = 0; answered < asked; ) {
+    await client.in.until(() => client.in.available > 0 || client.in.ended, 'more answers');
+    assert.equal(client.in.ended, false, `closed after ${answered} of ${asked} answers`);
+    if (client.in.available < 4) { await client.in.until(() => client.in.available >= 4, 'an end'); }
+    const text = await client.in.takeThrough('\r\n\r\n', 'an answer');
+    assert.ok(text.subarray(0, 12).equals(Buffer.from('HTTP/1.1 200')));
+    assert.ok(text.subarray(-4).equals(end));
+    answered += 1;
+  }
+});
+
+test('send timeout: a client that takes nothing cannot prolong it by sending', async (t) => {
+  const lab = await ownLab(t, { settings: { 'server.send_timeout': '500ms' } });
+  large(lab, '/large', 64, { 'Cache-Control': 'no-store' });
+  const client = await lab.connect();
+  await client.request('/large').responseHead();
+  client.pause();
+  client.socket.on('error', () => {});
+  const trickle = setInterval(() => client.send('y'), 50);
+  await lab.edge.accessLine((line) => line.target.endsWith('/large') && line.broken === true).finally(() => clearInterval(trickle));
+});

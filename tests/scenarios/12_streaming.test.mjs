@@ -1,11 +1,12 @@
 // Server-sent events and long polls pass through unbuffered: what the origin has sent is at the client before the origin sends more.
 
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import { test } from 'node:test';
 
 import { expectWhole } from '../support/expect.mjs';
 import { sharedLab } from '../support/lab.mjs';
-import { gate } from '../support/waiting.mjs';
+import { eventually, gate } from '../support/waiting.mjs';
 
 const lab = sharedLab();
 const events = { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-cache' };
@@ -132,4 +133,28 @@ test('trailers go on to a client that takes them, and are left out for one that 
   const other = await lab.get(path);
   assert.equal(other.text, 'body');
   assert.deepEqual(other.trailers, []);
+});
+
+// The kernel's timer on the edge's end of each established connection from or to `port`; '02' is that of keep-alive probes.
+function timersOf({ local, remote }) {
+  const port = (address) => parseInt(address.split(':')[1], 16);
+  return fs.readFileSync('/proc/net/tcp', 'latin1').split('\n').slice(1).map((line) => line.trim().split(/\s+/))
+    .filter((row) => row[3] === '01' && (local === undefined || port(row[1]) === local) && (remote === undefined || port(row[2]) === remote))
+    .map((row) => row[5].slice(0, 2));
+}
+
+test('during a silent stream both connections are probed, so that a peer which has died is noticed', async () => {
+  const path = lab.path();
+  const { opened, open } = gate();
+  lab.origin.on(path, async (_, reply) => {
+    reply.head(200, { 'Cache-Control': 'max-age=60' });
+    await opened;
+    reply.end();
+  });
+  const client = await lab.connect();
+  const response = await client.request(path).responseHead();
+  await eventually(() => timersOf({ local: lab.edge.port }).includes('02'), 'a probing timer towards the client');
+  await eventually(() => timersOf({ remote: Number(new URL(lab.origin.url).port) }).includes('02'), 'one towards the origin');
+  open();
+  await client.finishBody(response);
 });

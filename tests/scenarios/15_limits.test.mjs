@@ -119,3 +119,10 @@ test('server.max_connections: further connections are refused, and there is room
   await lab.edge.metricsWhen((m) => m.sum('freshet_connections_open') < 5, 'a connection less');
   expectWhole(await lab.get('/'), 200, 'x');
 });
+
+test('a head that is large, but within server.max_head, is taken', async (t) => {
+  const lab = await ownLab(t, { settings: { 'server.max_head': '512KiB' } });
+  lab.origin.on('/', { fields: noStore, body: 'x' });
+  const fields = Array.from({ length: 40 }, (_, i) => [`X-${i}`, 'v'.repeat(8000)]);
+  expectWhole(await lab.get('/', { fields }), 200, 'x');
+});

@@ -230,6 +230,15 @@ TEST_F(FillTest, OverTheBudgetNothingIsKeptWhole) {
   EXPECT_FALSE(fill->seal({}).whole);
 }
 
+// Else a few slow readers of large bodies would keep every small one out of the memory tier.
+TEST_F(FillTest, OverTheBudgetWhatFitsTheWindowIsKeptWhole) {
+  FillBudget small(kPiece);
+  small.take(2 * kPiece);
+  const auto fill = std::make_shared<Fill>(FillOptions{std::nullopt, 64 * kPiece, 2 * kPiece}, small);
+  EXPECT_EQ(append(*fill, patterned(64 * kKiB)), Fill::Appetite::kMore);
+  EXPECT_TRUE(fill->seal({}).whole);
+}
+
 TEST(FillBudgetTest, IsExhaustedOverItsLimitAndOverdrawnOverTwiceOfIt) {
   FillBudget budget(100);
   budget.take(100);
