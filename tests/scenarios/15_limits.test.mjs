@@ -119,3 +119,17 @@ test('server.max_connections: further connections are refused, and there is room
   await lab.edge.metricsWhen((m) => m.sum('freshet_connections_open') < 5, 'a connection less');
   expectWhole(await lab.get('/'), 200, 'x');
 });
+
+test('a disk tier that cannot be written costs hits, and nothing else: the edge goes on and ends in order', async (t) => {
+  // No file over 1 MiB: the log of the store reaches that first, and fails as on a full disk.
+  const wrap = ['bash', '-c', 'trap "" XFSZ; ulimit -f 1024; exec "$@"', 'limited'];
+  const lab = await ownLab(t, { wrap, settings: { 'cache.loss_bound': '10m' } });
+  const bodies = Array.from({ length: 6 }, (_, i) => Buffer.alloc(500_000, `${i}`));
+  for (const [i, body] of bodies.entries()) {
+    lab.origin.on(`/large/${i}`, { fields: { 'Cache-Control': 'max-age=600' }, body });
+    expectWhole(await lab.get(`/large/${i}`), 200, body);
+  }
+  await lab.edge.metricsWhen((m) => m.sum('freshet_disk_errors_total') > 0, 'a failed write');
+  for (const [i, body] of bodies.entries()) expectWhole(await lab.get(`/large/${i}`), 200, body);
+  await lab.edge.stopForRestart();
+});
