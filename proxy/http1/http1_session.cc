@@ -211,6 +211,7 @@ void Http1Session::begin_exchange() {
   responding_ = true;
   response_done_ = head_sent_ = upload_waits_ = continue_sent_ = content_failed_ = room_wanted_ = false;
   head_bytes_ = 0;
+  armed_in_ = nullptr;  // the next head has a time of its own, also where a part of it is here already
   client_takes_trailers_ = accepts_trailers(exchange_.request());
   content_.begin(framing_);
   RequestBody body;
