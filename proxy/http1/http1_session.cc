@@ -282,8 +282,9 @@ void Http1Session::send_informational(const storage::ResponseHead& head) {
 void Http1Session::send_head(const ReplyHead& head) {
   const storage::RequestHead& request = exchange_.request();
   // What is left of an upload that nobody wants any more would be taken for the next request.
-  const bool keep = framing_.keep_alive && after_ == After::kContinue && !context_.draining &&
-                    content_.complete() && !read_closed_;
+  const bool last = read_closed_ && input().empty();
+  const bool keep =
+      framing_.keep_alive && after_ == After::kContinue && !context_.draining && content_.complete() && !last;
   reply_framing_ =
       frame_response(head.status, request.method, head.content_length, request.minor_version, keep);
   if (!head.has_body) {
