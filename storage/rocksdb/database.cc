@@ -276,8 +276,10 @@ Status Database::write(const Batch& batch) {
     const std::string prefix = head_key_prefix(key);
     out.DeleteRange(rocks_->heads, prefix, prefix + std::string(kHeadKeySize / 2 + 1, '\xff'));
   }
+  const rocksdb::Status written = rocks_->db->Write({}, &out);
+  // Not before: a sync in between would take the mark away and miss the write.
   unsynced_ = true;
-  return to_status(rocks_->db->Write({}, &out));
+  return to_status(written);
 }
 
 Status Database::sync() {
