@@ -1,4 +1,5 @@
 // The steps of an exchange, in the order in which a request meets them.
+#include <string>
 #include <utility>
 
 #include "proxy/exchange/exchange.h"
@@ -8,6 +9,7 @@
 #include "revalidate/policy/invalidation.h"
 #include "revalidate/policy/response_facts.h"
 #include "revalidate/policy/selection.h"
+#include "storage/http/field_syntax.h"
 
 namespace freshet::proxy {
 
@@ -21,6 +23,14 @@ namespace {
 
 // After so many answers that were meant for others, a request asks for itself.
 constexpr int kMostAttempts = 3;
+
+// A parameter of Forwarded (RFC 7239, 5) that says who the client is, or what the key tells already.
+bool is_known_of_forwarded(std::string_view parameter, const storage::RequestHead& request) {
+  const storage::NameValue pair = storage::split_name_value(parameter);
+  const auto is = [&](std::string_view name) { return storage::equals_ignoring_case(pair.name, name); };
+  if (is("for") || is("by")) return true;
+  return (is("host") && pair.value == request.authority) || (is("proto") && pair.value == request.scheme);
+}
 
 }  // namespace
 
@@ -53,12 +63,23 @@ void Exchange::take_forwarded_scheme() {
   }
 }
 
-// The host that a trusted proxy was asked for goes to the origin too, beside ours. No target has a '#'.
+// The host that a trusted proxy was asked for goes to the origin too, beside ours, and so does what it says
+// in Forwarded. No target has a '#', and what follows one tells its size: no two requests make one key.
 void Exchange::add_forwarded_host() {
+  const std::size_t plain = key_.text.size();
+  const auto add = [this](std::string_view kind, std::string_view text) {
+    key_.text.append("#").append(kind).append(std::to_string(text.size())).append(":").append(text);
+  };
   const auto host = request_.fields.combined(storage::FieldName::kXForwardedHost);
-  if (!host || *host == request_.authority) return;
-  key_.text.append("#").append(*host);
-  key_.digest = storage::digest128(key_.text);
+  if (host && *host != request_.authority) add("h", *host);
+  storage::for_each_element(request_.fields, storage::FieldName::kForwarded, [&](std::string_view element) {
+    storage::ListReader parts(element, ';');
+    std::string_view part;
+    while (parts.next(part)) {
+      if (parts.unbalanced() || !is_known_of_forwarded(part, request_)) add("f", part);
+    }
+  });
+  if (key_.text.size() != plain) key_.digest = storage::digest128(key_.text);
 }
 
 Exchange::Outcome Exchange::lookup() {

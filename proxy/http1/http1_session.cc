@@ -215,6 +215,7 @@ void Http1Session::begin_exchange() {
   responding_ = true;
   response_done_ = head_sent_ = upload_waits_ = continue_sent_ = content_failed_ = room_wanted_ = false;
   head_bytes_ = 0;
+  armed_in_ = nullptr;  // the next head has a time of its own, also where a part of it is here already
   client_takes_trailers_ = accepts_trailers(exchange_.request());
   content_.begin(framing_);
   RequestBody body;
@@ -285,8 +286,9 @@ void Http1Session::send_informational(const storage::ResponseHead& head) {
 void Http1Session::send_head(const ReplyHead& head) {
   const storage::RequestHead& request = exchange_.request();
   // What is left of an upload that nobody wants any more would be taken for the next request.
-  const bool keep = framing_.keep_alive && after_ == After::kContinue && !context_.draining &&
-                    content_.complete() && !read_closed_;
+  const bool last = read_closed_ && input().empty();
+  const bool keep =
+      framing_.keep_alive && after_ == After::kContinue && !context_.draining && content_.complete() && !last;
   reply_framing_ =
       frame_response(head.status, request.method, head.content_length, request.minor_version, keep);
   if (!head.has_body) {

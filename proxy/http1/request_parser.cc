@@ -308,6 +308,8 @@ RequestParser::Step RequestParser::finish(RequestHead& head, RequestFraming& fra
   const bool http_1_1 = head.minor_version == 1;
   if (state_.transfer_encoding && !http_1_1) return bad(400, "Transfer-Encoding in HTTP/1.0");
   framing.keep_alive = !state_.close && (http_1_1 || state_.keep_alive);
+  // What follows is meant for the tunnel's other end, and must not be taken for a request to us.
+  if (head.method == Method::kConnect) framing.keep_alive = false;
   framing.expect_continue = state_.expect && http_1_1 && framing.has_body();
   framing.upgrade = state_.connection_upgrade && state_.upgrade_field && http_1_1;
   return authority(head);

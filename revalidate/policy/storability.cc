@@ -91,6 +91,8 @@ Reason prohibition(const storage::RequestHead& request, const ResponseHead& resp
   }
   if (response.status == 206) return Reason::kPartialNotStored;
   if (response.status < 200 || response.status == 304) return Reason::kStatusNotStored;
+  // These answer the conditions or the range of one request; whoever asks without would get them too.
+  if (response.status == 412 || response.status == 416) return Reason::kStatusNotStored;
   if (d.must_understand && !is_understood(response.status)) return Reason::kStatusNotUnderstood;
   // RFC 9111, 5.2.2.3: with must-understand, no-store is for caches that do not understand.
   if (d.no_store && !d.must_understand) return Reason::kNoStore;

@@ -181,3 +181,11 @@ test('bytes above 0x7f in a field value pass', async () => {
   expectWhole(await client.response(), 200, 'x');
   assert.equal(lab.origin.requestsFor(path)[0].field('x-name'), 'Andr\xe9');
 });
+
+test('what follows a CONNECT on the connection is not taken for a request', async () => {
+  const client = await lab.connect();
+  client.send('CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\nGET /tunnelled HTTP/1.1\r\nHost: a\r\n\r\n');
+  assert.equal((await client.response()).status, 501);
+  await expectClosed(client);
+  assert.equal(lab.origin.requestsFor('/tunnelled').length, 0);
+});

@@ -163,3 +163,16 @@ test('a POST on a stale origin connection is not sent twice', async () => {
   assert.equal(response.status, 502);
   assert.equal(lab.origin.requestsFor(path).length, 2);
 });
+
+test('a client that half-closes after several requests gets all its responses', async () => {
+  const paths = [lab.path(), lab.path(), lab.path()];
+  const { opened, open } = gate();
+  for (const path of paths) lab.origin.on(path, async (_, reply) => { await opened; reply.send(200, noStore, path); });
+  const client = await lab.connect();
+  for (const path of paths) client.request(path);
+  client.end();
+  await lab.origin.received(paths[0]);
+  open();
+  for (const path of paths) expectWhole(await client.response(), 200, path);
+  await expectClosed(client);
+});

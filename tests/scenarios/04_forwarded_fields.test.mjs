@@ -176,3 +176,16 @@ test('path and query are part of the key byte for byte', async () => {
     expectWhole(again, 200, target);
   }
 });
+
+test('what a trusted proxy says in Forwarded of the target is in the key, who the client is is not', async (t) => {
+  const trusting = await ownLab(t, { settings: { 'server.trusted_proxies': '127.0.0.1/32' } });
+  trusting.origin.on('/', (request, reply) => reply.send(200, { 'Cache-Control': 'max-age=60' }, request.field('forwarded')));
+  const ask = (forwarded) => trusting.get('/', { host: 'a.example', fields: forwarded === undefined ? {} : { Forwarded: forwarded } });
+  for (const forwarded of [undefined, 'for=192.0.2.1;host=evil.example', 'for=192.0.2.1;proto=https', 'for="192.0.2.1;host=evil.example', 'host="evil.example"']) {
+    const first = await ask(forwarded);
+    expectForwarded(first);
+    assert.ok(forwarded === undefined || first.text.startsWith(forwarded), first.text);
+  }
+  expectHit(await ask('for=192.0.2.9;host=evil.example'));
+  expectHit(await ask('for=192.0.2.9;host=a.example;proto=http'));
+});

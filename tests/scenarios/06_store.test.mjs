@@ -250,3 +250,13 @@ test('a body larger than cache.max_object passes whole and is not stored', async
     }
   }
 });
+
+test('a 416 to one client\'s Range is not served to a client without Range, whatever freshness it states', async () => {
+  const path = lab.path();
+  lab.origin.on(path, (request, reply) => {
+    if (request.has('range')) reply.send(416, { 'Cache-Control': 'public, max-age=60', 'Content-Range': 'bytes */10' });
+    else reply.send(200, { 'Cache-Control': 'public, max-age=60' }, '0123456789');
+  });
+  assert.equal((await lab.get(path, { fields: { Range: 'bytes=100-', Authorization: 'x' } })).status, 416);
+  expectWhole(await lab.get(path), 200, '0123456789');
+});

@@ -248,3 +248,18 @@ test('send timeout: a client that takes nothing cannot prolong it by sending', a
   const trickle = setInterval(() => client.send('y'), 50);
   await lab.edge.accessLine((line) => line.target.endsWith('/large') && line.broken === true).finally(() => clearInterval(trickle));
 });
+
+test('server.head_timeout is the time of one head: a client that sends without a pause, in pieces that end inside heads, is not cut', async (t) => {
+  const lab = await ownLab(t, { workers: 1, settings: { 'server.head_timeout': '500ms' } });
+  lab.origin.on('/a', { fields: { 'Cache-Control': 'max-age=600' }, body: 'x' });
+  await lab.store('/a', { host: 'a' });
+  const request = 'GET /a HTTP/1.1\r\nHost: a\r\n\r\n';
+  const client = await lab.connect();
+  client.send(request.slice(0, 10));
+  // The bound is one of time, so time has to pass.
+  for (let i = 0; i < 20; ++i) {
+    client.send(request.slice(10) + request.slice(0, 10));
+    expectWhole(await client.response('GET'), 200, 'x');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+});

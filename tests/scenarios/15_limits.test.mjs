@@ -125,4 +125,17 @@ test('a head that is large, but within server.max_head, is taken', async (t) => 
   lab.origin.on('/', { fields: noStore, body: 'x' });
   const fields = Array.from({ length: 40 }, (_, i) => [`X-${i}`, 'v'.repeat(8000)]);
   expectWhole(await lab.get('/', { fields }), 200, 'x');
+
+test('a disk tier that cannot be written costs hits, and nothing else: the edge goes on and ends in order', async (t) => {
+  // No file over 1 MiB: the log of the store reaches that first, and fails as on a full disk.
+  const wrap = ['bash', '-c', 'trap "" XFSZ; ulimit -f 1024; exec "$@"', 'limited'];
+  const lab = await ownLab(t, { wrap, settings: { 'cache.loss_bound': '10m' } });
+  const bodies = Array.from({ length: 6 }, (_, i) => Buffer.alloc(500_000, `${i}`));
+  for (const [i, body] of bodies.entries()) {
+    lab.origin.on(`/large/${i}`, { fields: { 'Cache-Control': 'max-age=600' }, body });
+    expectWhole(await lab.get(`/large/${i}`), 200, body);
+  }
+  await lab.edge.metricsWhen((m) => m.sum('freshet_disk_errors_total') > 0, 'a failed write');
+  for (const [i, body] of bodies.entries()) expectWhole(await lab.get(`/large/${i}`), 200, body);
+  await lab.edge.stopForRestart();
 });

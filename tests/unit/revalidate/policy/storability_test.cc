@@ -53,6 +53,12 @@ TEST(Storability, S33PartialAnd304AreNotStored) {
   EXPECT_EQ(reason({{"Cache-Control", "max-age=60"}}, 304), Reason::kStatusNotStored);
 }
 
+TEST(Storability, AnswersToConditionsAndRangesAreNotStored) {
+  for (const int status : {412, 416}) {
+    EXPECT_EQ(reason({{"Cache-Control", "public, max-age=60"}}, status), Reason::kStatusNotStored) << status;
+  }
+}
+
 TEST(Storability, WhateverHasAValidatorIsStored) {
   for (const char* value : {"no-cache", "max-age=0", "no-cache, max-age=60"}) {
     EXPECT_EQ(reason({{"Cache-Control", value}, {"ETag", "\"a\""}}), Reason::kStoredForValidation) << value;
