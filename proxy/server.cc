@@ -24,7 +24,6 @@ namespace freshet::proxy {
 
 using storage::Error;
 using storage::LogLevel;
-using storage::Result;
 using storage::Status;
 
 namespace {
@@ -229,7 +228,9 @@ void Server::start_workers() {
   for (const std::string& text : settings_.server.trusted_proxies) {
     if (const auto network = IpNetwork::parse(text)) trusted.push_back(*network);
   }
-  shared_.reset(new ServerShared{*store_, *fill_budget_, *flights_, *pool_, *health_, policy_, counters_,
+  // An aggregate: make_unique cannot make it.
+  shared_.reset(new ServerShared{// NOLINT(modernize-make-unique)
+                                 *store_, *fill_budget_, *flights_, *pool_, *health_, policy_, counters_,
                                  *access_log_, origin_, parser_from(settings_.server),
                                  timeouts_from(settings_.server), std::move(trusted),
                                  settings_.cache.max_object, settings_.server.max_connections});

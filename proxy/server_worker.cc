@@ -116,8 +116,8 @@ class ServerWorker::Parts {
   std::function<void()> drained_;
 };
 
-ServerWorker::ServerWorker(std::string name, ServerShared& shared, Descriptor listening)
-    : shared_(shared), listening_(std::move(listening)), worker_(std::move(name)) {}
+ServerWorker::ServerWorker(const std::string& name, ServerShared& shared, Descriptor listening)
+    : shared_(shared), listening_(std::move(listening)), worker_(name) {}
 
 ServerWorker::~ServerWorker() {
   stop();

@@ -48,7 +48,7 @@ struct ServerShared {
 
 class ServerWorker {
  public:
-  ServerWorker(std::string name, ServerShared& shared, Descriptor listening);
+  ServerWorker(const std::string& name, ServerShared& shared, Descriptor listening);
   ~ServerWorker();
 
   void start();

@@ -46,6 +46,10 @@ Reason reason_of(OriginFailure failure) {
   return Reason::kOriginUnreachable;
 }
 
+bool has_conditions(const storage::HeaderFields& fields) {
+  return fields.has(storage::FieldName::kIfNoneMatch) || fields.has(storage::FieldName::kIfModifiedSince);
+}
+
 std::optional<std::uint64_t> stated_length(const storage::HeaderFields& fields) {
   const auto text = fields.first(storage::FieldName::kContentLength);
   std::uint64_t length = 0;
@@ -182,6 +186,9 @@ void Flight::on_head(storage::ResponseHead head, std::optional<std::uint64_t> bo
   origin_time_ = std::chrono::duration_cast<storage::Milliseconds>(storage::mono_now() - sent_at_);
   if (head.status == 304) context_.counters.add(Counter::kOriginNotModified);
   if (head.status == 304 && conditional_) return take_304(head);
+  if (head.status == 304 && !has_conditions(request_.origin.fields)) {
+    return fail_all(Reason::kOriginMalformed, "a 304 to a request without conditions");
+  }
   // The answer to the client's own conditions.
   if (head.status == 304) return take_unstorable(head, body_size, Reason::kNone);
   if (!request_.may_store || body_size.value_or(0) > context_.max_object) {

@@ -211,7 +211,7 @@ std::string commented(std::string_view prose) {
 }
 
 std::string example_value(const SettingRow& row) {
-  const std::string text = setting_text(Settings{}, row);
+  std::string text = setting_text(Settings{}, row);
   if (row.key == "origin.url") return "\"http://127.0.0.1:3000\"";
   if (row.key == "server.workers") return "2";
   if (row.key == "admin.listen") return "\"127.0.0.1:9180\"";

@@ -2,7 +2,8 @@
 
 namespace freshet::storage {
 
-std::string_view reason_phrase(int status) {
+// One row a code.
+std::string_view reason_phrase(int status) {  // NOLINT(readability-function-size)
   switch (status) {
     case 100:
       return "Continue";

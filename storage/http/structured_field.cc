@@ -20,18 +20,18 @@ bool is_alpha(char c) {
   return is_lower(c) || (c >= 'A' && c <= 'Z');
 }
 
-std::array<signed char, 256> make_base64_values() {
-  std::array<signed char, 256> values{};
+std::array<int, 256> make_base64_values() {
+  std::array<int, 256> values{};
   values.fill(-1);
   constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   for (std::size_t i = 0; i < kAlphabet.size(); ++i) {
-    values[static_cast<unsigned char>(kAlphabet[i])] = static_cast<signed char>(i);
+    values[static_cast<unsigned char>(kAlphabet[i])] = static_cast<int>(i);
   }
   return values;
 }
 
 std::optional<std::string> decode_base64(std::string_view text) {
-  static const std::array<signed char, 256> kValues = make_base64_values();
+  static const std::array<int, 256> kValues = make_base64_values();
   while (text.ends_with('=')) text.remove_suffix(1);
   std::string bytes;
   unsigned buffer = 0;

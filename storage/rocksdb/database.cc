@@ -162,8 +162,7 @@ rocksdb::Status Database::Rocks::open() {
       {kState, make_state_options()}};
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* opened = nullptr;
-  const rocksdb::Status status =
-      rocksdb::DB::Open(db_options, options.directory, families, &handles, &opened);
+  rocksdb::Status status = rocksdb::DB::Open(db_options, options.directory, families, &handles, &opened);
   if (!status.ok()) return status;
   db.reset(opened);
   default_family = handles[0];

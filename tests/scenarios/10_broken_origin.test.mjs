@@ -201,3 +201,11 @@ test('an origin that says nothing: 504', async (t) => {
   assert.equal(response.status, 504);
   assert.equal(response.complete, true);
 });
+
+test('a 304 that nobody asked for is 502, and the next answer is taken', async () => {
+  const path = lab.path();
+  lab.origin.on(path, (_, reply) => reply.send(304, { ETag: '"x"' }));
+  assert.equal((await lab.get(path)).status, 502);
+  lab.origin.on(path, { fields: { 'Cache-Control': 'max-age=60' }, body: 'whole' });
+  expectWhole(await lab.get(path), 200, 'whole');
+});

@@ -125,6 +125,7 @@ test('a head that is large, but within server.max_head, is taken', async (t) => 
   lab.origin.on('/', { fields: noStore, body: 'x' });
   const fields = Array.from({ length: 40 }, (_, i) => [`X-${i}`, 'v'.repeat(8000)]);
   expectWhole(await lab.get('/', { fields }), 200, 'x');
+});
 
 test('a disk tier that cannot be written costs hits, and nothing else: the edge goes on and ends in order', async (t) => {
   // No file over 1 MiB: the log of the store reaches that first, and fails as on a full disk.

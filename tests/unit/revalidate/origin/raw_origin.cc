@@ -68,7 +68,7 @@ void RawConnection::send(const std::string& bytes) const {
 void RawConnection::reset() {
   sockaddr none{};
   none.sa_family = AF_UNSPEC;
-  ::connect(descriptor_, &none, sizeof(none));
+  static_cast<void>(::connect(descriptor_, &none, sizeof(none)));
   close();
 }
 
