@@ -54,6 +54,8 @@ class ServerWorker::Parts {
 
   void drain(std::function<void()> drained) {
     drained_ = std::move(drained);
+    // What waits in the kernel's queue is accepted too: closing the socket would reset it (G10).
+    listener_->accept_all();
     listener_.reset();
     sessions_context_.draining = true;
     std::vector<Http1Session*> all;

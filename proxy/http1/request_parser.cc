@@ -143,8 +143,9 @@ RequestParser::Step RequestParser::version(std::string_view text, RequestHead& h
       !digit(text[7])) {
     return bad(400, "malformed HTTP version");
   }
-  if (text[5] != '1' || text[7] > '1') return bad(505, "HTTP version not supported");
-  head.minor_version = text[7] - '0';
+  if (text[5] != '1') return bad(505, "HTTP version not supported");
+  // A minor version above ours is read as ours (RFC 9110, 2.5).
+  head.minor_version = text[7] == '0' ? 0 : 1;
   return Step::kNext;
 }
 

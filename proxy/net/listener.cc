@@ -147,12 +147,13 @@ SocketAddress local_address(const Descriptor& socket) {
 Listener::Listener(storage::IoLoop& loop, Descriptor socket, Accepted accepted)
     : socket_(std::move(socket)),
       accepted_(std::move(accepted)),
-      watch_(loop.watch(socket_.get(), IoInterest::kRead, [this](IoReady) { accept_batch(); })),
+      watch_(loop.watch(socket_.get(), IoInterest::kRead,
+                        [this](IoReady) { static_cast<void>(accept_batch()); })),
       rested_(loop.timer([this] { watch_->set_interest(IoInterest::kRead); })) {}
 
 Listener::~Listener() = default;
 
-void Listener::accept_batch() {
+bool Listener::accept_batch() {
   for (int i = 0; i < kAcceptBatch; ++i) {
     sockaddr_storage peer{};
     socklen_t size = sizeof peer;
@@ -164,7 +165,7 @@ void Listener::accept_batch() {
     }
     switch (errno) {
       case EAGAIN:
-        return;
+        return false;
       // This one went before we took it (accept(2), "Error handling"); the next may be well.
       case EINTR:
       case ECONNABORTED:
@@ -176,8 +177,15 @@ void Listener::accept_batch() {
       case EHOSTUNREACH:
         break;
       default:
-        return rest(errno);  // no descriptors, no memory
+        rest(errno);  // no descriptors, no memory
+        return false;
     }
+  }
+  return true;
+}
+
+void Listener::accept_all() {
+  while (accept_batch()) {
   }
 }
 

@@ -46,8 +46,12 @@ class Listener {
 
   [[nodiscard]] SocketAddress address() const { return local_address(socket_); }
 
+  // Accepts whatever waits in the queue now. Before the destructor, which would reset it (G10).
+  void accept_all();
+
  private:
-  void accept_batch();
+  // True: there may be more.
+  bool accept_batch();
   void rest(int error);
 
   const Descriptor socket_;

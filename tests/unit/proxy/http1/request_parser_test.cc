@@ -106,8 +106,8 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"CONNECT /a HTTP/1.1\r\nHost: a\r\n\r\n", 400},
         Refused{"GET / http/1.1\r\nHost: a\r\n\r\n", 400},
         Refused{"GET / HTTP/1.1.1\r\nHost: a\r\n\r\n", 400}, Refused{"GET / HTTP/11\r\nHost: a\r\n\r\n", 400},
-        Refused{"GET / HTTP/1.x\r\nHost: a\r\n\r\n", 400}, Refused{"GET / HTTP/1.2\r\nHost: a\r\n\r\n", 505},
-        Refused{"GET / HTTP/0.9\r\nHost: a\r\n\r\n", 505}, Refused{"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505},
+        Refused{"GET / HTTP/1.x\r\nHost: a\r\n\r\n", 400}, Refused{"GET / HTTP/0.9\r\nHost: a\r\n\r\n", 505},
+        Refused{"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505},
         Refused{std::string(65, 'A') + " / HTTP/1.1\r\nHost: a\r\n\r\n", 501}));
 
 INSTANTIATE_TEST_SUITE_P(
@@ -270,6 +270,15 @@ TEST(RequestParser, AllowsHttp10WithoutHost) {
   EXPECT_EQ(parsed.head.authority, "");
   EXPECT_EQ(parsed.head.minor_version, 0);
   EXPECT_FALSE(parsed.framing.keep_alive);
+}
+
+// RFC 9110, 2.5.
+TEST(RequestParser, ReadsAMinorVersionAboveOursAsOurs) {
+  const Parsed parsed = parse("GET / HTTP/1.2\r\nHost: a\r\n\r\n");
+  ASSERT_EQ(parsed.outcome, Outcome::kDone);
+  EXPECT_EQ(parsed.head.minor_version, 1);
+  EXPECT_TRUE(parsed.framing.keep_alive);
+  EXPECT_EQ(parse("GET / HTTP/1.9\r\n\r\n").outcome, Outcome::kBad);  // Host is needed as in 1.1
 }
 
 TEST(RequestParser, DecidesAboutTheConnection) {

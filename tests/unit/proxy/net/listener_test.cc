@@ -114,6 +114,18 @@ TEST(Listener, AcceptsAndTellsWhoCame) {
   EXPECT_EQ(option(socket, IPPROTO_TCP, TCP_NODELAY), 1);
 }
 
+TEST(Listener, AcceptsAllThatWaitsBeforeItIsClosed) {
+  HandLoop loop;
+  auto sockets = open_listening_sockets(address("127.0.0.1:0"), 1).take();
+  const SocketAddress bound = local_address(sockets[0]);
+  int accepted = 0;
+  Listener listener(loop, std::move(sockets[0]), [&](Descriptor, const SocketAddress&) { ++accepted; });
+  std::vector<Descriptor> clients(200);
+  for (Descriptor& client : clients) client = connect_to(bound);
+  listener.accept_all();
+  EXPECT_EQ(accepted, 200);
+}
+
 TEST(Listener, WorkersShareOnePort) {
   const auto sockets = open_listening_sockets(address("127.0.0.1:0"), 3).take();
   ASSERT_EQ(sockets.size(), 3U);
