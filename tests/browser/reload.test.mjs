@@ -26,7 +26,8 @@ let page;
 before(async () => {
   fs.mkdirSync(screenshots, { recursive: true });
   demo = await Demo.start();
-  edge = await Edge.start({ origin: demo.url });
+  // One worker: each worker's lines of the access log come in its own order.
+  edge = await Edge.start({ origin: demo.url, workers: 1 });
   browser = await chromium.launch({ executablePath, args: flags, timeout: deadlineMs });
 });
 after(async () => {

@@ -39,7 +39,7 @@ test('the admin socket is for its owner alone', () => {
 });
 
 test('requests, hits, misses and origin requests are counted', async (t) => {
-  const own = await ownLab(t);
+  const own = await ownLab(t, { workers: 1 });
   own.origin.on('/', { fields: fresh, body: 'x' });
   for (let i = 0; i < 5; ++i) await own.get('/');
   const metrics = await own.edge.metricsWhen((m) => m.sum('freshet_requests_total') === 5, '5 requests counted');
@@ -51,7 +51,7 @@ test('requests, hits, misses and origin requests are counted', async (t) => {
 });
 
 test('304s are counted apart, with the body bytes they saved', async (t) => {
-  const own = await ownLab(t);
+  const own = await ownLab(t, { workers: 1 });
   const body = 'b'.repeat(1000);
   own.origin.on('/', { fields: { ...fresh, ETag: '"v1"' }, body });
   await own.store('/');
@@ -66,7 +66,7 @@ test('304s are counted apart, with the body bytes they saved', async (t) => {
 });
 
 test('revalidations are counted on both sides', async (t) => {
-  const own = await ownLab(t);
+  const own = await ownLab(t, { workers: 1 });
   own.origin.on('/', (request, reply) => {
     if (request.has('if-none-match')) reply.send(304, { 'Cache-Control': 'no-cache', ETag: '"v1"' });
     else reply.send(200, { 'Cache-Control': 'no-cache', ETag: '"v1"' }, 'body');
@@ -80,7 +80,7 @@ test('revalidations are counted on both sides', async (t) => {
 });
 
 test('a refused request is counted and logged', async (t) => {
-  const own = await ownLab(t);
+  const own = await ownLab(t, { workers: 1 });
   const client = await own.connect();
   client.send('GET / HTTP/1.1\r\nHost : x\r\n\r\n');
   assert.equal((await client.response()).status, 400);
@@ -89,7 +89,7 @@ test('a refused request is counted and logged', async (t) => {
 });
 
 test('a broken transfer is counted and marked in the access log', async (t) => {
-  const own = await ownLab(t);
+  const own = await ownLab(t, { workers: 1 });
   own.origin.on('/', (_, reply) => { reply.head(200, { 'Content-Length': '100' }).write('half').end(); });
   assert.equal((await own.get('/')).complete, false);
   await own.edge.metricsWhen((m) => m.sum('freshet_broken_transfers_total') === 1, 'a broken transfer counted');
@@ -97,7 +97,7 @@ test('a broken transfer is counted and marked in the access log', async (t) => {
 });
 
 test('gauges return to what they were', async (t) => {
-  const own = await ownLab(t);
+  const own = await ownLab(t, { workers: 1 });
   own.origin.otherwise((request, reply) => reply.send(200, fresh, 'x'.repeat(100_000)));
   for (let i = 0; i < 10; ++i) await own.get(`/${i}`);
   await own.edge.metricsWhen(
@@ -171,7 +171,7 @@ test('log.access writes to a file', async (t) => {
   const directory = temporaryDirectory();
   t.after(() => fs.rmSync(directory, { recursive: true, force: true }));
   const file = path.join(directory, 'access.log');
-  const own = await ownLab(t, { accessLog: file });
+  const own = await ownLab(t, { workers: 1, accessLog: file });
   own.origin.on('/', { body: 'x' });
   await own.get('/');
   await eventually(() => fs.existsSync(file) && fs.readFileSync(file, 'utf8').endsWith('\n'), 'a line in the file');
@@ -188,7 +188,7 @@ test('log.access=off writes nothing', async (t) => {
 });
 
 test('every line of the access log is written before a stop in order', async (t) => {
-  const own = await ownLab(t);
+  const own = await ownLab(t, { workers: 1 });
   own.origin.on('/', { fields: fresh, body: 'x' });
   for (let i = 0; i < 100; ++i) await own.get('/');
   await own.edge.stopForRestart();
