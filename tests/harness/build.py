@@ -15,7 +15,7 @@ class Variant:
     name: str
     options: list[str]
     targets: list[str]  # a name that ends in `_` stands for all that begin so
-    compiler: str = "g++"
+    compiler: str = "ccache g++"  # named, it is not put there by meson
 
     @property
     def folder(self) -> pathlib.Path:
@@ -54,7 +54,7 @@ VARIANTS = {
             "fuzz",
             ["-Db_sanitize=address,undefined", "-Dcpp_args=-fsanitize=fuzzer-no-link", *SANITIZED],
             ["proxy/freshet", "tests/fuzz/fuzz_"],
-            compiler="clang++",
+            compiler="ccache clang++",
         ),
     ]
 }
