@@ -43,6 +43,15 @@ struct StoredHead {
   Sequence validated_at = 0;  // the same for the last successful validation
   // The request that filled it carried Cookie or Authorization (G12).
   bool request_had_credentials = false;
+  // The ETag among the fields was made here, from the content's hash; the origin never sees it.
+  bool own_entity_tag = false;
+  // Only the head of a large response: the content is kept in slices (responses of their own), body_size is
+  // the length of the whole, the body here is empty.
+  bool sliced = false;
+  // A later answer to HEAD has shown that the content has changed: never fresh (RFC 9111, 4.3.5).
+  bool outdated = false;
+  // Names that it can be invalidated by, together with others (RFC 9875): "group:" and a cache group's name.
+  std::vector<std::string> tags;
   std::uint64_t body_id = 0;  // the disk tier's; 0: not on disk
 };
 
