@@ -39,9 +39,17 @@ struct PolicyOptions {
   // Where no targeted field is valid, Surrogate-Control (a W3C note: max-age, no-store) replaces
   // Cache-Control and Expires.
   bool surrogate_control = true;
+  // Tell the origin that we do (Surrogate-Capability).
+  bool announce_surrogate = true;
 
   // Client no-cache, no-store, max-age, max-stale, min-fresh and Pragma have no effect; only-if-cached has.
   bool ignore_client_directives = false;
+  // However many clients force a validation of a fresh stored response, the origin is asked once in this
+  // time, counted from the last that was forced. 0: each one counts.
+  storage::Milliseconds reload_interval{1000};
+
+  // A response that has no entity tag and is stored gets a strong one from the hash of its content.
+  bool content_tags = true;
 };
 
 }  // namespace freshet::revalidate

@@ -22,6 +22,9 @@ namespace freshet::revalidate {
   X(kStaleOnError, "stale-on-error", "Stale, served because the origin failed, within the grace.", "RFC 9111, 4.2.4") \
   X(kRevalidated, "revalidated", "The origin confirmed the stored response.", "RFC 9111, 4.3.4")               \
   X(kCollapsed, "collapsed", "Served from another request's answer.", "RFC 9111, 4")                           \
+  X(kContentEqual, "content-equal", "The origin sent the same content again.", "RFC 9110, 8.8.1")              \
+  X(kReloadInterval, "reload-interval", "The client asks for validation, and one that a client forced is not long ago.", "RFC 9111, 5.2.1") \
+  X(kStoredPart, "stored-part", "The part that was asked for is stored.", "RFC 9111, 3.3")                     \
   /* A stored response must be validated first. */                                                             \
   X(kStale, "stale", "The stored response is stale.", "RFC 9111, 4.2")                                         \
   X(kNoFreshness, "no-freshness", "The origin stated no freshness lifetime.", "RFC 9111, 4.2.1")               \
@@ -33,6 +36,7 @@ namespace freshet::revalidate {
   X(kClientMaxAge, "client-max-age", "Older than the client accepts.", "RFC 9111, 5.2.1.1")                    \
   X(kClientMinFresh, "client-min-fresh", "Not fresh for as long as the client asks.", "RFC 9111, 5.2.1.3")     \
   X(kCredentials, "credentials", "The request or the stored one carries credentials and the origin stated no shared freshness.", "RFC 9111, 3.5") \
+  X(kOutdated, "outdated", "An answer to HEAD has shown other content.", "RFC 9111, 4.3.5")                    \
   /* Fetched. */                                                                                               \
   X(kUriMiss, "uri-miss", "Nothing is stored for the target URI.", "RFC 9211, 2.2")                            \
   X(kVaryMiss, "vary-miss", "No stored response was selected by these request header fields.", "RFC 9111, 4.1") \
@@ -47,10 +51,13 @@ namespace freshet::revalidate {
   X(kNotShareable, "not-shareable", "Answers for this key were not shareable lately.", "")                     \
   X(kUnmatched304, "unmatched-304", "The origin's 304 fits nothing that is stored.", "RFC 9111, 4.3.4")        \
   X(kStoreFailure, "store-failure", "The stored response could not be read.", "")                              \
+  X(kFarRange, "far-range", "The part lies beyond what has arrived or what is fetched whole.", "RFC 9110, 14.2") \
+  X(kSliceChanged, "slice-changed", "The origin has another version than the slices that are stored.", "RFC 9111, 3.4") \
   X(kBypass, "bypass", "Configured not to use the store.", "")                                                 \
   X(kUpgrade, "upgrade", "The connection changes its protocol.", "RFC 9110, 7.8")                              \
   /* Not answered. */                                                                                          \
   X(kOnlyIfCached, "only-if-cached", "Nothing usable is stored and the client forbids to ask.", "RFC 9111, 5.2.1.7") \
+  X(kOwnEntityTag, "own-entity-tag", "The entity tags of the condition are this edge's own, and the origin does not know them.", "RFC 9110, 13.1.1") \
   X(kOriginUnreachable, "origin-unreachable", "The origin cannot be reached.", "RFC 9110, 15.6.3")             \
   X(kOriginTimeout, "origin-timeout", "The origin did not answer in time.", "RFC 9110, 15.6.5")                \
   X(kOriginMalformed, "origin-malformed", "The origin's answer is not HTTP.", "RFC 9110, 15.6.3")              \
@@ -63,6 +70,7 @@ namespace freshet::revalidate {
   /* Stored. */                                                                                                \
   X(kStored, "stored", "Stored with a freshness lifetime.", "RFC 9111, 3")                                     \
   X(kStoredForValidation, "stored-for-validation", "Stored, to be validated before use.", "RFC 9111, 3")       \
+  X(kStoredInSlices, "stored-in-slices", "Large: the head is stored, the content in slices as they are asked for.", "RFC 9111, 3.4") \
   /* Not stored. */                                                                                            \
   X(kNoStore, "no-store", "The origin forbids to store.", "RFC 9111, 5.2.2.5")                                 \
   X(kPrivate, "private", "The response is for one user.", "RFC 9111, 5.2.2.7")                                 \

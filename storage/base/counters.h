@@ -27,6 +27,8 @@ namespace freshet::storage {
   X(kPassed, "passed_total", "counter", "Requests that were not for the cache (method, body, rule).")     \
   X(kCollapsed, "collapsed_total", "counter", "Requests that joined another request's flight.")           \
   X(kNotModified, "not_modified_total", "counter", "Requests answered 304 to the client.")                \
+  X(kReloadsBounded, "reloads_bounded_total", "counter",                                                  \
+    "Forced validations answered from the store: too soon.")                                              \
   X(kBytesSavedBy304, "not_modified_saved_bytes_total", "counter", "Body bytes that those 304s spared.")  \
   X(kClientErrors, "bad_requests_total", "counter", "Requests refused as malformed or over a limit.")     \
   X(kBrokenTransfers, "broken_transfers_total", "counter", "Responses cut short visibly.")                \
@@ -38,6 +40,9 @@ namespace freshet::storage {
   X(kOriginRequests, "origin_requests_total", "counter", "Requests sent to the origin.")                  \
   X(kOriginConditional, "origin_conditional_total", "counter", "Of those, conditional ones.")             \
   X(kOriginNotModified, "origin_not_modified_total", "counter", "304 answers of the origin.")             \
+  X(kContentEqual, "content_equal_total", "counter",                                                      \
+    "200 answers of the origin whose bytes were stored already.")                                         \
+  X(kSlicesFetched, "slices_fetched_total", "counter", "Slices of large responses asked of the origin.")  \
   X(kOriginErrors, "origin_errors_total", "counter", "Origin requests that failed or were malformed.")    \
   X(kOriginConnections, "origin_connections_total", "counter", "Connections opened to the origin.")       \
   X(kOriginInFlight, "origin_in_flight", "gauge", "Origin requests in progress now.")                     \
