@@ -32,6 +32,11 @@ void BodyPump::start(std::unique_ptr<storage::FillReader> reader, std::uint64_t 
   end_ = end;
 }
 
+void BodyPump::go_on_with(std::uint64_t begin, std::uint64_t end) {
+  offset_ = begin;
+  end_ = response_ ? std::min(end, response_->head().body_size) : end;
+}
+
 void BodyPump::reset() {
   if (read_) read_->abandoned = true;
   read_.reset();

@@ -29,6 +29,8 @@ class BodyPump {
   void start(const storage::StoredResponsePtr& response, std::uint64_t begin, std::uint64_t end);
   // The same of a growing one. The reader's own wake must lead here as well.
   void start(std::unique_ptr<storage::FillReader> reader, std::uint64_t begin, std::uint64_t end);
+  // Another part of the same content; of a growing one not before what was read.
+  void go_on_with(std::uint64_t begin, std::uint64_t end);
   void reset();
 
   [[nodiscard]] Next next(storage::Chunk& chunk);

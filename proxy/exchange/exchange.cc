@@ -62,6 +62,7 @@ void Exchange::reset() {
   outcome_ = CacheOutcome::kMiss;
   why_ = revalidate::Reason::kNone;
   precondition_ = {};
+  multipart_.reset();
   sent_status_ = error_status_ = 0;
   refused_why_ = {};
   origin_time_.reset();

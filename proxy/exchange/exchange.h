@@ -23,6 +23,7 @@
 #include <string_view>
 
 #include "proxy/exchange/body_pump.h"
+#include "proxy/exchange/multipart.h"
 #include "proxy/exchange/response_sink.h"
 #include "proxy/observe/exchange_record.h"
 #include "revalidate/flight.h"
@@ -133,6 +134,12 @@ class Exchange {
   void send_prepared_head();
   void send_error_head();
   void append_dynamic_lines();
+  // Of exchange_ranges.cc.
+  void evaluate_request();
+  void start_pump();
+  void append_fields_of_206(ReplyHead& reply);
+  void send_text(std::string text);
+  [[nodiscard]] bool begin_next_part();
   void append_cache_status_line();
   void count_and_log(bool complete);
   [[nodiscard]] std::shared_ptr<bool> alive();
@@ -174,6 +181,8 @@ class Exchange {
   CacheOutcome outcome_ = CacheOutcome::kMiss;
   revalidate::Reason why_ = revalidate::Reason::kNone;
   revalidate::PreconditionResult precondition_;
+  std::optional<Multipart> multipart_;  // with several ranges
+  std::string part_head_;               // of its first part
   int sent_status_ = 0;
   int error_status_ = 0;
   std::optional<std::chrono::microseconds> origin_time_;

@@ -25,10 +25,6 @@ void append_number(std::string& out, std::int64_t number) {
   out.append(digits, end);
 }
 
-bool is_cache_method(const storage::RequestHead& request) {
-  return request.method == storage::Method::kGet || request.method == storage::Method::kHead;
-}
-
 }  // namespace
 
 Exchange::Outcome Exchange::reply_error(int status, Reason reason) {
@@ -63,6 +59,7 @@ Exchange::Outcome Exchange::send_head() {
     }
   }
   send_prepared_head();
+  if (has_body_ && multipart_) send_text(std::move(part_head_));
   if (!first_chunk_.empty()) {
     body_bytes_ += first_chunk_.size();
     sink_.send_body(std::exchange(first_chunk_, {}));
@@ -80,6 +77,7 @@ Exchange::Outcome Exchange::replace_damaged() {
   status_ = {};
   prepared_ = false;
   precondition_ = {};
+  multipart_.reset();
   why_ = Reason::kStoreFailure;
   outcome_ = CacheOutcome::kMiss;
   return go(Step::kJoinFlight);
@@ -88,18 +86,12 @@ Exchange::Outcome Exchange::replace_damaged() {
 // Decides what of response_ goes out, and where its content begins and ends.
 void Exchange::prepare_reply() {
   prepared_ = true;
-  const storage::StoredHead& head = response_->head();
-  precondition_ = {};
-  if (!conditions_forwarded_ && is_cache_method(request_) &&
-      (facts_.has_cache_conditions() || facts_.has_range)) {
-    precondition_ = revalidate::evaluate_preconditions(
-        facts_, request_, revalidate::validators_of(revalidate::facts_of(*response_)), body_size_);
-  }
-  sent_status_ = head.response.status;
+  evaluate_request();
+  sent_status_ = response_->head().response.status;
   if (precondition_.outcome == Precondition::kNotModified) sent_status_ = 304;
   if (precondition_.outcome == Precondition::kFailed) sent_status_ = 412;
   if (precondition_.outcome == Precondition::kRangeNotSatisfiable) sent_status_ = 416;
-  if (precondition_.range) sent_status_ = 206;
+  if (!precondition_.ranges.empty()) sent_status_ = 206;
   const bool whole_or_part = precondition_.outcome == Precondition::kProceed;
   has_body_ = whole_or_part && request_.method != storage::Method::kHead &&
               !storage::status_has_no_body(sent_status_);
@@ -107,13 +99,7 @@ void Exchange::prepare_reply() {
     reader_.reset();
     return;
   }
-  const std::uint64_t begin = precondition_.range ? precondition_.range->first : 0;
-  const std::uint64_t end = precondition_.range ? precondition_.range->last + 1 : BodyPump::kToTheEnd;
-  if (reader_) {
-    pump_.start(std::move(reader_), begin, end);
-  } else {
-    pump_.start(response_, begin, end);
-  }
+  start_pump();
 }
 
 void Exchange::send_prepared_head() {
@@ -130,8 +116,7 @@ void Exchange::send_prepared_head() {
       saved_bytes_ = body_size_.value_or(0);
       break;
     case 206:
-      revalidate::append_fields_for_206(stored, *precondition_.range, body_size_.value_or(0), reply_fields_);
-      reply.content_length = precondition_.range->size();
+      append_fields_of_206(reply);
       break;
     case 416:
       revalidate::append_fields_for_416(body_size_.value_or(0), reply_fields_);
@@ -210,6 +195,7 @@ Exchange::Outcome Exchange::send_body() {
       case BodyPump::Next::kWait:
         return Outcome::kWait;
       case BodyPump::Next::kEnd:
+        if (multipart_ && begin_next_part()) break;
         return go(Step::kFinish);
       case BodyPump::Next::kBroken:
         if (pump_.damaged()) context_.store.remove(*pump_.damaged());

@@ -1,6 +1,7 @@
 #include "revalidate/policy/preconditions.h"
 
 #include <string>
+#include <utility>
 
 #include "storage/http/http_date.h"
 
@@ -61,12 +62,11 @@ PreconditionResult evaluate_range(const RequestFacts& facts, const RequestHead& 
                                   const Validators& validators, std::uint64_t size) {
   if (facts.has_if_range && !if_range_holds(request, validators)) return {};
   if (request.fields.count(FieldName::kRange) != 1) return {};
-  const auto resolved = storage::resolve_ranges(*request.fields.first(FieldName::kRange), size);
+  auto resolved = storage::resolve_ranges(*request.fields.first(FieldName::kRange), size);
   if (resolved.outcome == storage::RangeOutcome::kUnsatisfiable) {
-    return {Precondition::kRangeNotSatisfiable, std::nullopt};
+    return {Precondition::kRangeNotSatisfiable, {}};
   }
-  if (resolved.ranges.size() != 1) return {};
-  return {Precondition::kProceed, resolved.ranges.front()};
+  return {Precondition::kProceed, std::move(resolved.ranges)};
 }
 
 bool is_cors(std::string_view name) {
@@ -105,10 +105,10 @@ PreconditionResult evaluate_preconditions(const RequestFacts& facts, const Reque
     if (none_match_fails(request, validators)) {
       // RFC 9110, 13.1.2: 304 for GET and HEAD, 412 for any other method.
       const bool reads = facts.method == storage::Method::kGet || facts.method == storage::Method::kHead;
-      return {reads ? Precondition::kNotModified : Precondition::kFailed, std::nullopt};
+      return {reads ? Precondition::kNotModified : Precondition::kFailed, {}};
     }
   } else if (facts.has_if_modified_since && not_modified_since(request, validators)) {
-    return {Precondition::kNotModified, std::nullopt};
+    return {Precondition::kNotModified, {}};
   }
   if (!facts.has_range || !size || facts.method != storage::Method::kGet || validators.status != 200)
     return {};
@@ -149,6 +149,15 @@ void append_fields_for_206(const HeaderFields& stored, const storage::ByteRange&
   std::string text;
   storage::append_content_range(text, range, size);
   out.add(FieldName::kContentRange, text);
+}
+
+void append_fields_for_multipart_206(const HeaderFields& stored, std::string_view content_type,
+                                     HeaderFields& out) {
+  for (const HeaderFields::Line line : stored) {
+    if (line.id == FieldName::kContentRange || line.id == FieldName::kContentType) continue;
+    out.add_interned(line.id, line.name, line.value);
+  }
+  out.add(FieldName::kContentType, content_type);
 }
 
 void append_fields_for_416(std::uint64_t size, HeaderFields& out) {

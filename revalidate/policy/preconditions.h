@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "revalidate/policy/request_facts.h"
 #include "revalidate/policy/response_facts.h"
@@ -14,7 +15,7 @@
 namespace freshet::revalidate {
 
 enum class Precondition {
-  kProceed,              // send it: whole, or `range` of it
+  kProceed,              // send it: whole, or `ranges` of it
   kNotModified,          // 304
   kFailed,               // 412
   kRangeNotSatisfiable,  // 416
@@ -22,8 +23,8 @@ enum class Precondition {
 
 struct PreconditionResult {
   Precondition outcome = Precondition::kProceed;
-  // With kProceed: one range of a 200 to send as 206. Several ranges are answered with the whole.
-  std::optional<storage::ByteRange> range;
+  // With kProceed: what of a 200 to send as 206: one range, or several as multipart/byteranges. Empty: all.
+  std::vector<storage::ByteRange> ranges;
 };
 
 // What a condition is compared with. Views into the message it was taken from.
@@ -51,9 +52,13 @@ struct Validators {
 [[nodiscard]] bool belongs_in_304(const storage::HeaderFields::Line& line, bool has_entity_tag);
 void append_fields_for_304(const storage::HeaderFields& stored, storage::HeaderFields& out);
 
-// The fields of a 206 with one part: the stored ones and Content-Range. Content-Length is the caller's.
+// The fields of a 206 (RFC 9110, 15.3.7): the stored ones and Content-Range. Content-Length is the caller's.
 void append_fields_for_206(const storage::HeaderFields& stored, const storage::ByteRange& range,
                            std::uint64_t size, storage::HeaderFields& out);
+// Of one with several parts (15.3.7.2): no Content-Range, and `content_type` in the place of the stored one,
+// which stands in each part.
+void append_fields_for_multipart_206(const storage::HeaderFields& stored, std::string_view content_type,
+                                     storage::HeaderFields& out);
 // The fields of a 416: Content-Range, and what a cache needs (Date, Vary, Cache-Control are left out: an
 // error of this request, not of the representation).
 void append_fields_for_416(std::uint64_t size, storage::HeaderFields& out);

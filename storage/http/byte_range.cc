@@ -32,6 +32,36 @@ SpecResult resolve_spec(std::string_view spec, std::uint64_t size, ByteRange& ra
   return SpecResult::kRange;
 }
 
+// Makes one of those that overlap or nearly touch; what is left keeps the order in which it was asked for.
+void coalesce(std::vector<ByteRange>& ranges) {
+  struct Asked {
+    ByteRange range;
+    std::size_t place;
+  };
+  std::vector<Asked> asked;
+  asked.reserve(ranges.size());
+  for (const ByteRange& range : ranges) asked.push_back({range, asked.size()});
+  std::sort(asked.begin(), asked.end(),
+            [](const Asked& a, const Asked& b) { return a.range.first < b.range.first; });
+  std::size_t kept = 0;
+  for (std::size_t i = 1; i < asked.size(); ++i) {
+    Asked& before = asked[kept];
+    const Asked& next = asked[i];
+    const bool apart = next.range.first > before.range.last &&
+                       next.range.first - before.range.last - 1 >= kLeastGap;
+    if (apart) {
+      asked[++kept] = next;
+    } else {
+      before.range.last = std::max(before.range.last, next.range.last);
+      before.place = std::min(before.place, next.place);
+    }
+  }
+  asked.resize(kept + 1);
+  std::sort(asked.begin(), asked.end(), [](const Asked& a, const Asked& b) { return a.place < b.place; });
+  ranges.clear();
+  for (const Asked& each : asked) ranges.push_back(each.range);
+}
+
 void append_size(std::string& out, std::uint64_t size) {
   out.append(std::to_string(size));
 }
@@ -48,18 +78,15 @@ ResolvedRanges resolve_ranges(std::string_view range_value, std::uint64_t size) 
   ListReader reader(range_value.substr(kUnit.size()));
   std::string_view spec;
   std::size_t specs = 0;
-  std::uint64_t left = size;  // bytes of the whole that the ranges together have not asked for yet
-  bool excessive = false;
   while (reader.next(spec)) {
     ByteRange range;
     const SpecResult result = resolve_spec(spec, size, range);
-    if (result == SpecResult::kMalformed || ++specs > kMaxRanges) return {};
-    if (result == SpecResult::kUnsatisfiable) continue;
-    excessive |= range.size() > left;
-    left -= std::min(left, range.size());
-    resolved.ranges.push_back(range);
+    if (result == SpecResult::kMalformed || ++specs > kMaxRangeSpecs) return {};
+    if (result == SpecResult::kRange) resolved.ranges.push_back(range);
   }
-  if (specs == 0 || (resolved.ranges.size() > 1 && excessive)) return {};
+  if (specs == 0) return {};
+  if (resolved.ranges.size() > 1) coalesce(resolved.ranges);
+  if (resolved.ranges.size() > kMaxRanges) return {};
   resolved.outcome = resolved.ranges.empty() ? RangeOutcome::kUnsatisfiable : RangeOutcome::kPartial;
   return resolved;
 }

@@ -29,12 +29,17 @@ enum class RangeOutcome {
 
 struct ResolvedRanges {
   RangeOutcome outcome = RangeOutcome::kWhole;
-  std::vector<ByteRange> ranges;  // as asked for, in order, unsatisfiable ones left out
+  // In the order of the request, unsatisfiable ones left out. Those that overlap or have less than
+  // kLeastGap between them are one (RFC 9110, 15.3.7.2), in the place of the first of them.
+  std::vector<ByteRange> ranges;
 };
 
-// More parts than this, or parts that together are longer than the whole, are answered with the whole
-// (RFC 9110, 14.2: a server may ignore egregious range requests).
+// More parts than this are answered with the whole (RFC 9110, 14.2: a server may ignore egregious range
+// requests), and so is a field of more than kMaxRangeSpecs elements, whatever they come to.
 inline constexpr std::size_t kMaxRanges = 32;
+inline constexpr std::size_t kMaxRangeSpecs = 1024;
+// Bytes between two parts that are not worth a part's head.
+inline constexpr std::uint64_t kLeastGap = 80;
 
 [[nodiscard]] ResolvedRanges resolve_ranges(std::string_view range_value, std::uint64_t size);
 

@@ -19,6 +19,8 @@ Precondition outcome(const Lines& asked, const Lines& lines, int status = 200, M
   return evaluate(asked, lines, status, method).outcome;
 }
 
+using Ranges = std::vector<storage::ByteRange>;
+
 const Lines kTagged = {{"ETag", "\"a\""},
                        {"Last-Modified", "Tue, 14 Nov 2023 22:00:00 GMT"},
                        {"Date", "Tue, 14 Nov 2023 22:13:20 GMT"}};
@@ -78,20 +80,25 @@ TEST(Preconditions, S1321ConditionsCountOnlyAgainstSuccess) {
 TEST(Preconditions, S142OneRangeIsServed) {
   const PreconditionResult got = evaluate({{"Range", "bytes=5-9"}}, kTagged);
   EXPECT_EQ(got.outcome, Precondition::kProceed);
-  EXPECT_EQ(got.range, (storage::ByteRange{5, 9}));
-  EXPECT_EQ(evaluate({{"Range", "bytes=-5"}}, kTagged).range, (storage::ByteRange{95, 99}));
+  EXPECT_EQ(got.ranges, (Ranges{{5, 9}}));
+  EXPECT_EQ(evaluate({{"Range", "bytes=-5"}}, kTagged).ranges, (Ranges{{95, 99}}));
   EXPECT_EQ(outcome({{"Range", "bytes=100-"}}, kTagged), Precondition::kRangeNotSatisfiable);
 }
 
+TEST(Preconditions, S153SeveralRangesAreServedInTheirOrder) {
+  EXPECT_EQ(evaluate({{"Range", "bytes=90-,0-4"}}, kTagged).ranges, (Ranges{{90, 99}, {0, 4}}));
+  EXPECT_EQ(evaluate({{"Range", "bytes=0-1,5-6"}}, kTagged).ranges, (Ranges{{0, 6}}));
+  EXPECT_EQ(evaluate({{"Range", "bytes=0-1,200-300"}}, kTagged).ranges, (Ranges{{0, 1}}));
+}
+
 TEST(Preconditions, S142OtherwiseTheWholeIs) {
-  EXPECT_FALSE(evaluate({{"Range", "bytes=0-1,5-6"}}, kTagged).range);
-  EXPECT_FALSE(evaluate({{"Range", "lines=0-1"}}, kTagged).range);
-  EXPECT_FALSE(evaluate({{"Range", "bytes=0-1"}, {"Range", "bytes=2-3"}}, kTagged).range);
-  EXPECT_FALSE(evaluate({{"Range", "bytes=0-1"}}, kTagged, 203).range);
-  EXPECT_FALSE(evaluate({{"Range", "bytes=0-1"}}, kTagged, 200, Method::kHead).range);
+  EXPECT_TRUE(evaluate({{"Range", "lines=0-1"}}, kTagged).ranges.empty());
+  EXPECT_TRUE(evaluate({{"Range", "bytes=0-1"}, {"Range", "bytes=2-3"}}, kTagged).ranges.empty());
+  EXPECT_TRUE(evaluate({{"Range", "bytes=0-1"}}, kTagged, 203).ranges.empty());
+  EXPECT_TRUE(evaluate({{"Range", "bytes=0-1"}}, kTagged, 200, Method::kHead).ranges.empty());
   const RequestHead req = request({{"Range", "bytes=0-1"}});
-  EXPECT_FALSE(
-      evaluate_preconditions(request_facts(req), req, validators_of(facts(kTagged)), std::nullopt).range);
+  EXPECT_TRUE(evaluate_preconditions(request_facts(req), req, validators_of(facts(kTagged)), std::nullopt)
+                  .ranges.empty());
 }
 
 TEST(Preconditions, S1322ConditionsComeBeforeRange) {
@@ -101,7 +108,7 @@ TEST(Preconditions, S1322ConditionsComeBeforeRange) {
 
 TEST(Preconditions, S1315IfRangeComparesStrongly) {
   const auto ranged = [](const std::string& if_range, const Lines& lines) {
-    return evaluate({{"Range", "bytes=5-9"}, {"If-Range", if_range}}, lines).range.has_value();
+    return evaluate({{"Range", "bytes=5-9"}, {"If-Range", if_range}}, lines).ranges.size() == 1;
   };
   EXPECT_TRUE(ranged("\"a\"", kTagged));
   EXPECT_FALSE(ranged("\"b\"", kTagged));
@@ -157,6 +164,10 @@ TEST(Fields206, S1537TheStoredFieldsAndContentRange) {
   append_fields_for_206(fields({{"A", "1"}, {"Content-Range", "x"}}), {5, 9}, 100, out);
   EXPECT_EQ(out.wire(), "A: 1\r\nContent-Range: bytes 5-9/100\r\n");
   HeaderFields none;
+  HeaderFields several;
+  append_fields_for_multipart_206(fields({{"A", "1"}, {"Content-Type", "text/plain"}, {"Content-Range", "x"}}),
+                                  "multipart/byteranges; boundary=b", several);
+  EXPECT_EQ(several.wire(), "A: 1\r\nContent-Type: multipart/byteranges; boundary=b\r\n");
   append_fields_for_416(100, none);
   EXPECT_EQ(none.wire(), "Content-Range: bytes */100\r\n");
 }

@@ -20,7 +20,7 @@ TEST(ByteRange, ResolvesTheFormsOfSection1412) {
   expect_ranges("bytes=-500", 10000, {{9500, 9999}});
   expect_ranges("bytes=0-0,-1", 10000, {{0, 0}, {9999, 9999}});
   expect_ranges("Bytes=5-6", 10, {{5, 6}});
-  expect_ranges("bytes= 1-2 , 4-5", 10, {{1, 2}, {4, 5}});
+  expect_ranges("bytes= 1-2 , 400-500", 1000, {{1, 2}, {400, 500}});
 }
 
 TEST(ByteRange, CutsAtTheEndOfTheRepresentation) {
@@ -46,11 +46,34 @@ TEST(ByteRange, MalformedOrForeignUnitsAreIgnored) {
   }
 }
 
-TEST(ByteRange, EgregiousRequestsAreIgnored) {
+TEST(ByteRange, S15372OverlappingAndNearOnesAreCoalesced) {
+  expect_ranges("bytes=0-9,5-20", 1000, {{0, 20}});
+  expect_ranges("bytes=0-9,10-20", 1000, {{0, 20}});
+  expect_ranges("bytes=0-9,89-99", 1000, {{0, 99}});              // 79 bytes between them
+  expect_ranges("bytes=0-9,90-99", 1000, {{0, 9}, {90, 99}});     // 80
+  expect_ranges("bytes=0-,0-,0-", 10000, {{0, 9999}});
+  expect_ranges("bytes=-1,0-", 18446744073709551615ULL, {{0, 18446744073709551614ULL}});
+}
+
+TEST(ByteRange, S142TheOrderOfTheRequestIsKept) {
+  expect_ranges("bytes=900-950,0-9,500-550", 1000, {{900, 950}, {0, 9}, {500, 550}});
+  expect_ranges("bytes=900-950,0-9,500-550,905-999", 1000, {{900, 999}, {0, 9}, {500, 550}});
+  expect_ranges("bytes=500-509,0-9,480-499", 1000, {{480, 509}, {0, 9}});
+}
+
+TEST(ByteRange, S142EgregiousRequestsAreIgnored) {
+  const auto spread = [](int count) {
+    std::string value = "bytes=0-0";
+    for (int i = 1; i < count; ++i) value.append("," + std::to_string(i * 100) + "-" + std::to_string(i * 100));
+    return value;
+  };
+  EXPECT_EQ(resolve_ranges(spread(32), 10000).ranges.size(), 32U);
+  EXPECT_EQ(resolve_ranges(spread(33), 10000).outcome, RangeOutcome::kWhole);
   std::string many = "bytes=0-0";
   for (int i = 0; i < 40; ++i) many.append(",0-0");
+  expect_ranges(many, 10000, {{0, 0}});
+  for (int i = 0; i < 1000; ++i) many.append(",0-0");
   EXPECT_EQ(resolve_ranges(many, 10000).outcome, RangeOutcome::kWhole);
-  EXPECT_EQ(resolve_ranges("bytes=0-,0-,0-", 10000).outcome, RangeOutcome::kWhole);
 }
 
 TEST(ByteRange, WritesContentRange) {

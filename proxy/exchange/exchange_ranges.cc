@@ -1,0 +1,82 @@
+// The part of an exchange that is about parts of a response: what of it the client's conditions and Range ask
+// for, and how several ranges go out one after the other.
+#include <algorithm>
+#include <utility>
+
+#include "proxy/exchange/exchange.h"
+
+namespace freshet::proxy {
+
+using storage::ByteRange;
+
+namespace {
+
+bool ascending(const std::vector<ByteRange>& ranges) {
+  return std::is_sorted(ranges.begin(), ranges.end(),
+                        [](const ByteRange& a, const ByteRange& b) { return a.first < b.first; });
+}
+
+}  // namespace
+
+// The client's own conditions and Range against response_.
+void Exchange::evaluate_request() {
+  precondition_ = {};
+  const bool reads =
+      request_.method == storage::Method::kGet || request_.method == storage::Method::kHead;
+  if (conditions_forwarded_ || !reads || (!facts_.has_cache_conditions() && !facts_.has_range)) return;
+  precondition_ = revalidate::evaluate_preconditions(
+      facts_, request_, revalidate::validators_of(revalidate::facts_of(*response_)), body_size_);
+  // What still grows is read once, from its beginning to its end: out of order the whole is sent.
+  if (reader_ && !ascending(precondition_.ranges)) precondition_.ranges.clear();
+}
+
+void Exchange::start_pump() {
+  const std::vector<ByteRange>& ranges = precondition_.ranges;
+  std::uint64_t begin = 0;
+  std::uint64_t end = BodyPump::kToTheEnd;
+  if (!ranges.empty()) {
+    begin = ranges.front().first;
+    end = ranges.front().last + 1;
+  }
+  if (ranges.size() > 1) {
+    multipart_.emplace(ranges, *body_size_,
+                       response_->head().response.fields.first(storage::FieldName::kContentType));
+    part_head_ = multipart_->next_part()->head;
+  }
+  if (reader_) {
+    pump_.start(std::move(reader_), begin, end);
+  } else {
+    pump_.start(response_, begin, end);
+  }
+}
+
+void Exchange::append_fields_of_206(ReplyHead& reply) {
+  const storage::HeaderFields& stored = response_->head().response.fields;
+  if (multipart_) {
+    revalidate::append_fields_for_multipart_206(stored, multipart_->content_type(), reply_fields_);
+    reply.content_length = multipart_->content_length();
+  } else {
+    const ByteRange& range = precondition_.ranges.front();
+    revalidate::append_fields_for_206(stored, range, *body_size_, reply_fields_);
+    reply.content_length = range.size();
+  }
+}
+
+void Exchange::send_text(std::string text) {
+  body_bytes_ += text.size();
+  sink_.send_body(storage::Chunk::adopt(std::move(text)));
+}
+
+// False: that was the last one.
+bool Exchange::begin_next_part() {
+  std::optional<Multipart::Part> part = multipart_->next_part();
+  if (!part) {
+    send_text(multipart_->closing());
+    return false;
+  }
+  send_text(std::move(part->head));
+  pump_.go_on_with(part->range.first, part->range.last + 1);
+  return true;
+}
+
+}  // namespace freshet::proxy
