@@ -50,6 +50,11 @@ revalidate::PolicyOptions policy_from(const Settings& settings) {
   policy.heuristic_fraction = settings.cache.heuristic_fraction;
   policy.heuristic_max = duration_cast<storage::Seconds>(settings.cache.heuristic_max);
   policy.stale_if_error = duration_cast<storage::Seconds>(settings.cache.stale_if_error);
+  policy.targeted_fields = settings.cache.targeted_fields;
+  policy.surrogate_control = policy.announce_surrogate = settings.cache.surrogate_control;
+  policy.ignore_client_directives = settings.cache.client_directives == ClientDirectives::kIgnore;
+  policy.reload_interval = settings.cache.reload_interval;
+  policy.content_tags = settings.cache.content_tags;
   return policy;
 }
 
