@@ -50,6 +50,11 @@ revalidate::PolicyOptions policy_from(const Settings& settings) {
   policy.heuristic_fraction = settings.cache.heuristic_fraction;
   policy.heuristic_max = duration_cast<storage::Seconds>(settings.cache.heuristic_max);
   policy.stale_if_error = duration_cast<storage::Seconds>(settings.cache.stale_if_error);
+  policy.targeted_fields = settings.cache.targeted_fields;
+  policy.surrogate_control = policy.announce_surrogate = settings.cache.surrogate_control;
+  policy.ignore_client_directives = settings.cache.client_directives == ClientDirectives::kIgnore;
+  policy.reload_interval = settings.cache.reload_interval;
+  policy.content_tags = settings.cache.content_tags;
   return policy;
 }
 
@@ -60,6 +65,13 @@ RequestParserOptions parser_from(const ServerSettings& server) {
   parser.max_fields = server.max_fields;
   parser.max_head = server.max_head;
   return parser;
+}
+
+ExchangeOptions exchange_from(const Settings& settings) {
+  ExchangeOptions options;
+  options.early_hints = settings.cache.early_hints;
+  options.status_key = settings.cache.status_key;
+  return options;
 }
 
 Http1Timeouts timeouts_from(const ServerSettings& server) {
@@ -229,11 +241,11 @@ void Server::start_workers() {
     if (const auto network = IpNetwork::parse(text)) trusted.push_back(*network);
   }
   // An aggregate: make_unique cannot make it.
-  shared_.reset(new ServerShared{// NOLINT(modernize-make-unique)
-                                 *store_, *fill_budget_, *flights_, *pool_, *health_, policy_, counters_,
-                                 *access_log_, origin_, parser_from(settings_.server),
-                                 timeouts_from(settings_.server), std::move(trusted),
-                                 settings_.cache.max_object, settings_.server.max_connections});
+  shared_.reset(new ServerShared{
+      // NOLINT(modernize-make-unique)
+      *store_, *fill_budget_, *flights_, *pool_, *health_, policy_, counters_, *access_log_, origin_,
+      parser_from(settings_.server), timeouts_from(settings_.server), std::move(trusted),
+      exchange_from(settings_), settings_.cache.max_object, settings_.server.max_connections});
   for (std::size_t i = 0; i < listening_.size(); ++i) {
     workers_.push_back(
         std::make_unique<ServerWorker>("worker-" + std::to_string(i), *shared_, std::move(listening_[i])));

@@ -36,7 +36,8 @@ class ServerWorker::Parts {
                    shared.access_log.make_writer(),
                    shared.origin.origin.authority(),
                    [&loop] { return loop.wall_time(); },
-                   [&loop] { return loop.mono_time(); }},
+                   [&loop] { return loop.mono_time(); },
+                   shared.exchange},
         sessions_context_(loop, timers_, exchanges_, shared.parser, shared.timeouts) {
     sessions_context_.retire = [this](Http1Session& session) { retire(session); };
     listener_ = std::make_unique<Listener>(

@@ -41,6 +41,7 @@ struct ServerShared {
   RequestParserOptions parser;
   Http1Timeouts timeouts;
   std::vector<IpNetwork> trusted_proxies;
+  ExchangeOptions exchange;
   std::uint64_t max_object = 0;
   std::uint64_t max_connections = 0;
   std::atomic<std::uint64_t> connections{0};

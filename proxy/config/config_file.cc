@@ -63,7 +63,11 @@ std::string wanted_form(const SettingRow& row) {
       return "a number";
     case SettingType::kAddress:
       return "a string such as \"127.0.0.1:8080\"";
+    case SettingType::kSwitch:
+      return "true or false";
     case SettingType::kNetworks:
+    case SettingType::kNames:
+    case SettingType::kPatterns:
       return "an array of strings";
     default:
       return "a string";
@@ -74,7 +78,11 @@ std::string wanted_form(const SettingRow& row) {
 std::optional<std::string> scalar_text(const SettingRow& row, const toml::node& node) {
   const bool takes_integer =
       row.type == SettingType::kBytes || row.type == SettingType::kCount || row.type == SettingType::kRatio;
-  const bool takes_string = row.type != SettingType::kCount && row.type != SettingType::kRatio;
+  const bool takes_string =
+      row.type != SettingType::kCount && row.type != SettingType::kRatio && row.type != SettingType::kSwitch;
+  if (const auto* flag = node.as_boolean(); flag != nullptr && row.type == SettingType::kSwitch) {
+    return flag->get() ? "true" : "false";
+  }
   if (const auto* integer = node.as_integer(); integer != nullptr && takes_integer) {
     return std::to_string(integer->get());
   }
@@ -144,7 +152,7 @@ class Loader {
   }
 
   Status set_from(const SettingRow& row, const toml::node& node) {
-    if (row.type == SettingType::kNetworks) return set_list_from(row, node);
+    if (is_list(row.type)) return set_list_from(row, node);
     const std::optional<std::string> text = scalar_text(row, node);
     if (!text.has_value()) return wrong_type(row, node);
     return set_setting(settings_, row.key, *text);
@@ -219,7 +227,14 @@ std::string example_value(const SettingRow& row) {
   if (row.key == "admin.socket") return "\"/var/cache/freshet/admin.sock\"";
   if (row.key == "origin.ca_file") return "\"/etc/ssl/certs/ca-certificates.crt\"";
   if (row.type == SettingType::kCount || row.type == SettingType::kRatio) return text;
-  if (row.type == SettingType::kNetworks) return "[]";
+  if (row.type == SettingType::kSwitch) return text;
+  if (is_list(row.type) && text.empty()) return "[]";
+  if (is_list(row.type)) {
+    for (std::size_t at = 0; (at = text.find(',', at)) != std::string::npos; at += 4) {
+      text.replace(at, 1, "\", \"");
+    }
+    return "[\"" + text + "\"]";
+  }
   return "\"" + text + "\"";
 }
 

@@ -24,6 +24,8 @@ constexpr std::uint64_t kDay = 86'400 * kSecond;
 #define COUNT(path) MEMBER(std::uint64_t, path)
 #define DURATION(path) MEMBER(SettingMs, path)
 #define TEXT(path) MEMBER(std::string, path)
+#define SWITCH(path) MEMBER(bool, path)
+#define LIST(path) MEMBER(std::vector<std::string>, path)
 #define ADDRESS(path) MEMBER(HostPort, path)
 
 // clang-format off
@@ -53,7 +55,7 @@ std::vector<SettingRow> make_table() {
        "The largest request head; a larger one is answered 431."},
       {"server.max_connections", "", Type::kCount, COUNT(server.max_connections), "N", 1, 10'000'000, "",
        "The most client connections at once, over all workers; further ones are closed."},
-      {"server.trusted_proxies", "", Type::kNetworks, MEMBER(std::vector<std::string>, server.trusted_proxies),
+      {"server.trusted_proxies", "", Type::kNetworks, LIST(server.trusted_proxies),
        "LIST", 0, 0, "", "Clients whose X-Forwarded-* and Forwarded fields are believed: addresses or networks."},
 
       {"origin.url", "--origin", Type::kOrigin, TEXT(origin.url), "URL", 0, 0, "none; `freshet run` needs it",
@@ -98,6 +100,36 @@ std::vector<SettingRow> make_table() {
        "The most responses being received at once; beyond it requests are answered stale or 503."},
       {"cache.max_waiters", "", Type::kCount, COUNT(cache.max_waiters), "N", 1, 10'000'000, "",
        "The most requests that wait for a response another request asked for."},
+      {"cache.client_directives", "", Type::kChoice, MEMBER(ClientDirectives, cache.client_directives), "WORD", 0, 0, "",
+       "Whether a client's Cache-Control and Pragma count. only-if-cached always does.", {"honour", "ignore"}},
+      {"cache.reload_interval", "", Type::kDuration, DURATION(cache.reload_interval), "TIME", 0, kDay, "",
+       "However many clients force a validation of a fresh response (reload, no-cache, max-age=0), the origin is asked "
+       "once in this time. 0: for each of them."},
+      {"cache.targeted_fields", "", Type::kNames, LIST(cache.targeted_fields), "LIST", 0, 0, "",
+       "Response fields that replace Cache-Control and Expires for this cache, the first that is there and valid (RFC 9213)."},
+      {"cache.surrogate_control", "", Type::kSwitch, SWITCH(cache.surrogate_control), "BOOL", 0, 0, "",
+       "Surrogate-Control replaces Cache-Control where no targeted field does; the origin is told by Surrogate-Capability."},
+      {"cache.ignore_query", "", Type::kPatterns, LIST(cache.ignore_query), "LIST", 0, 0, "",
+       "Query parameters that are no part of the key and are not sent to the origin: names, or the beginnings of names "
+       "such as `utm_*`."},
+      {"cache.sort_query", "", Type::kSwitch, SWITCH(cache.sort_query), "BOOL", 0, 0, "",
+       "Query parameters are sorted by name, in the key and towards the origin."},
+      {"cache.key_fields", "", Type::kNames, LIST(cache.key_fields), "LIST", 0, 0, "",
+       "Request header fields whose values are part of the key."},
+      {"cache.key_cookies", "", Type::kNames, LIST(cache.key_cookies), "LIST", 0, 0, "",
+       "Cookies whose values are part of the key."},
+      {"cache.max_variants", "", Type::kCount, COUNT(cache.max_variants), "N", 1, 10'000, "",
+       "The most responses stored for one URL that differ by Vary; a further one replaces the oldest."},
+      {"cache.slice_above", "", Type::kBytes, BYTES(cache.slice_above), "SIZE", kMiB, 1ULL << 50, "",
+       "Where a range is asked for, responses with a larger body are fetched and stored in slices."},
+      {"cache.slice_size", "", Type::kBytes, BYTES(cache.slice_size), "SIZE", 64 * kKiB, 64 * kMiB, "",
+       "The size of a slice."},
+      {"cache.content_tags", "", Type::kSwitch, SWITCH(cache.content_tags), "BOOL", 0, 0, "",
+       "A stored response without an entity tag gets one from the hash of its content."},
+      {"cache.early_hints", "", Type::kSwitch, SWITCH(cache.early_hints), "BOOL", 0, 0, "",
+       "An origin's 103 (Early Hints) is remembered and sent ahead of later answers for the same key."},
+      {"cache.status_key", "", Type::kSwitch, SWITCH(cache.status_key), "BOOL", 0, 0, "",
+       "Cache-Status tells the cache key to every client, not only to trusted ones that send `Freshet-Debug: key`."},
 
       {"admin.listen", "--admin", Type::kAddress, ADDRESS(admin.listen), "HOST:PORT", 0, 0, "no TCP address",
        "TCP address of the admin plane (/metrics, /healthz), beside its unix socket. It asks for no password."},
@@ -208,7 +240,13 @@ struct Setter {
     member = address.take();
     return {};
   }
+  Status operator()(bool& member) const {
+    if (text != "true" && text != "false") return with_key(row, in_quotes(text) + " is not true or false");
+    member = text == "true";
+    return {};
+  }
   Status operator()(SetCookiePolicy& member) const { return choose(member); }
+  Status operator()(ClientDirectives& member) const { return choose(member); }
   Status operator()(LogLevel& member) const { return choose(member); }
   Status operator()(std::vector<std::string>& member) const {
     std::vector<std::string> list;
@@ -223,11 +261,16 @@ struct Setter {
 
   Status set_list(std::vector<std::string>& member, std::vector<std::string> list) const {
     for (const std::string& element : list) {
-      const Status good = check_network(element);
+      const Status good = check_element(element);
       if (!good.ok()) return with_key(row, good.error());
     }
     member = std::move(list);
     return {};
+  }
+
+  [[nodiscard]] Status check_element(const std::string& element) const {
+    if (row.type == Type::kNames) return check_name(element);
+    return row.type == Type::kPatterns ? check_pattern(element) : check_network(element);
   }
 
   // The enumerators stand in the order of row.choices.
@@ -254,7 +297,9 @@ struct Getter {
   std::string operator()(double value) const { return format_ratio(value); }
   std::string operator()(const std::string& value) const { return value; }
   std::string operator()(const HostPort& value) const { return format_host_port(value); }
+  std::string operator()(bool value) const { return value ? "true" : "false"; }
   std::string operator()(SetCookiePolicy value) const { return choice(static_cast<std::size_t>(value)); }
+  std::string operator()(ClientDirectives value) const { return choice(static_cast<std::size_t>(value)); }
   std::string operator()(LogLevel value) const { return choice(static_cast<std::size_t>(value)); }
   std::string operator()(const std::vector<std::string>& value) const {
     std::string text;
@@ -335,7 +380,7 @@ Status set_setting(Settings& settings, std::string_view key, std::string_view te
 }
 
 Status set_setting(Settings& settings, const SettingRow& row, std::vector<std::string> list) {
-  FRESHET_CHECK(row.type == Type::kNetworks);
+  FRESHET_CHECK(is_list(row.type));
   auto member = std::get<std::vector<std::string>& (*)(Settings&)>(row.member);
   return Setter{row, ""}.set_list(member(settings), std::move(list));
 }

@@ -25,14 +25,18 @@ enum class SettingType {
   kOrigin,    // http://HOST:PORT
   kPath,      // of a file or directory
   kChoice,    // one of SettingRow::choices
+  kSwitch,    // true or false
   kNetworks,  // a list of addresses and networks
+  kNames,     // a list of tokens: field or cookie names
+  kPatterns,  // a list of names of query parameters; a last `*` stands for any rest
 };
 
 // Which member a row sets.
 using SettingMember =
     std::variant<std::uint64_t& (*)(Settings&), unsigned& (*)(Settings&), SettingMs& (*)(Settings&),
                  double& (*)(Settings&), std::string& (*)(Settings&), HostPort& (*)(Settings&),
-                 SetCookiePolicy& (*)(Settings&), storage::LogLevel& (*)(Settings&),
+                 SetCookiePolicy& (*)(Settings&), ClientDirectives& (*)(Settings&),
+                 storage::LogLevel& (*)(Settings&), bool& (*)(Settings&),
                  std::vector<std::string>& (*)(Settings&)>;
 
 struct SettingRow {
@@ -48,6 +52,11 @@ struct SettingRow {
   std::string_view prose;             // one or two sentences
   std::vector<std::string_view> choices = {};
 };
+
+// Its member is a list of strings.
+[[nodiscard]] constexpr bool is_list(SettingType type) {
+  return type == SettingType::kNetworks || type == SettingType::kNames || type == SettingType::kPatterns;
+}
 
 [[nodiscard]] const std::vector<SettingRow>& setting_table();
 [[nodiscard]] const SettingRow* find_setting(std::string_view key);

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <limits>
 
+#include "storage/http/field_syntax.h"
+
 namespace freshet::proxy {
 
 namespace {
@@ -208,6 +210,20 @@ Status check_network(std::string_view text) {
     return Error{in_quotes(text) + " is not an address or network (try 10.0.0.0/8)"};
   }
   return {};
+}
+
+Status check_name(std::string_view text) {
+  if (storage::is_token(text)) return {};
+  return Error{in_quotes(text) + " is not the name of a field or cookie (try X-Device)"};
+}
+
+Status check_pattern(std::string_view text) {
+  const std::string_view name = text.ends_with('*') ? text.substr(0, text.size() - 1) : text;
+  const bool good = !text.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return c > ' ' && c < 0x7f && std::string_view("&=#*?").find(c) == std::string_view::npos;
+  });
+  if (good) return {};
+  return Error{in_quotes(text) + " is not the name of a query parameter (try fbclid or utm_*)"};
 }
 
 }  // namespace freshet::proxy

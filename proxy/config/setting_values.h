@@ -37,6 +37,11 @@ std::string format_host_port(const HostPort& address);
 // ADDRESS or ADDRESS/BITS, of IPv4 or IPv6.
 Status check_network(std::string_view text);
 
+// A token (RFC 9110, 5.6.2): a field's or a cookie's name.
+Status check_name(std::string_view text);
+// The name of a query parameter as it stands in a URL, or the beginning of one and `*`.
+Status check_pattern(std::string_view text);
+
 // The text between quotation marks, control bytes made visible, at most 60 characters: for messages.
 std::string in_quotes(std::string_view text);
 

@@ -38,6 +38,9 @@ enum class SetCookiePolicy {
   kStrip,  // store it without the field
 };
 
+// What a client's Cache-Control and Pragma count for.
+enum class ClientDirectives { kHonour, kIgnore };
+
 struct ServerSettings {
   HostPort listen{"127.0.0.1", 8080};
   unsigned workers = 0;  // 0 until fill_defaults(): the number of cores
@@ -77,6 +80,24 @@ struct CacheSettings {
   SettingMs loss_bound{std::chrono::seconds{2}};
   std::uint64_t max_fills = 4096;
   std::uint64_t max_waiters = 100'000;
+  // What counts of the two sides' directives.
+  ClientDirectives client_directives = ClientDirectives::kHonour;
+  SettingMs reload_interval{std::chrono::seconds{1}};
+  std::vector<std::string> targeted_fields{"CDN-Cache-Control"};
+  bool surrogate_control = true;
+  // The key.
+  std::vector<std::string> ignore_query;  // names; `utm_*` stands for all that begin so
+  bool sort_query = false;
+  std::vector<std::string> key_fields;   // names of request header fields
+  std::vector<std::string> key_cookies;  // names of cookies
+  std::uint64_t max_variants = 64;
+  // Large responses.
+  std::uint64_t slice_above = 64 * kMiB;
+  std::uint64_t slice_size = kMiB;
+  // What is added to answers.
+  bool content_tags = true;
+  bool early_hints = false;
+  bool status_key = false;
 };
 
 struct AdminSettings {

@@ -38,6 +38,12 @@ namespace freshet::proxy {
 
 class AccessLogWriter;
 
+// What an operator chooses for exchanges, beside policy.
+struct ExchangeOptions {
+  bool early_hints = false;  // a 103 is remembered and sent early
+  bool status_key = false;   // Cache-Status tells the key to everybody
+};
+
 // What the exchanges of one worker share.
 struct ExchangeContext {
   revalidate::FlightContext& flights;
@@ -49,6 +55,7 @@ struct ExchangeContext {
   // The turn's time; see EventLoop.
   std::function<storage::WallTime()> wall_time;
   std::function<storage::MonoTime()> mono_time;
+  ExchangeOptions options;
 };
 
 struct ClientInfo {
@@ -128,6 +135,7 @@ class Exchange {
   void revalidate_in_background();
   void invalidate_by_use(const storage::ResponseHead& response);
   void read_from_disk();
+  void take_debug_field();
   void take_forwarded_scheme();
   void add_forwarded_host();
   void prepare_reply();
@@ -165,6 +173,7 @@ class Exchange {
   bool ask_alone_ = false;             // the next flight is ours alone
   bool joined_ = false;                // the flight was another's
   bool conditions_forwarded_ = false;  // the client's conditions are the origin's business
+  bool tell_key_ = false;              // in Cache-Status
   bool prepared_ = false;              // what goes out is decided; only its first bytes may be missing
   storage::VariantSetPtr variants_;
   storage::StoredResponsePtr selected_;

@@ -152,8 +152,16 @@ void Exchange::append_dynamic_lines() {
   append_cache_status_line();
 }
 
+// Ours stands behind what the caches on the origin's side said; where the reply's fields are not the stored
+// ones (304, 412, 416), theirs are taken along.
 void Exchange::append_cache_status_line() {
   more_.append("Cache-Status: ");
+  if (response_ && sent_status_ != response_->head().response.status &&
+      !reply_fields_.has(storage::FieldName::kCacheStatus)) {
+    const auto upstream = response_->head().response.fields.combined(storage::FieldName::kCacheStatus);
+    if (upstream && !upstream->empty()) more_.append(*upstream).append(", ");
+  }
+  if (tell_key_) status_.key = key_.text;
   revalidate::append_cache_status(more_, status_);
   more_.append("\r\n");
 }

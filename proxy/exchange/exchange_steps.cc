@@ -24,6 +24,8 @@ namespace {
 // After so many answers that were meant for others, a request asks for itself.
 constexpr int kMostAttempts = 3;
 
+constexpr std::string_view kDebugField = "Freshet-Debug";
+
 // A parameter of Forwarded (RFC 7239, 5) that says who the client is, or what the key tells already.
 bool is_known_of_forwarded(std::string_view parameter, const storage::RequestHead& request) {
   const storage::NameValue pair = storage::split_name_value(parameter);
@@ -40,6 +42,7 @@ Exchange::Outcome Exchange::receive_head() {
   if (revalidate::is_final_recipient(request_)) return reply_error(501, Reason::kMethod);
   revalidate::remove_connection_fields(request_);
   if (request_.authority.empty()) request_.authority = context_.default_authority;
+  take_debug_field();
   if (client_.trusted) take_forwarded_scheme();
   storage::make_cache_key(request_.scheme, request_.authority, request_.target, key_);
   if (client_.trusted) add_forwarded_host();
@@ -51,6 +54,15 @@ Exchange::Outcome Exchange::receive_head() {
     return go(Step::kJoinFlight);
   }
   return go(Step::kLookup);
+}
+
+// "Freshet-Debug: key" is for this edge alone.
+void Exchange::take_debug_field() {
+  tell_key_ = context_.options.status_key;
+  const auto wish = request_.fields.first(kDebugField);
+  if (!wish) return;
+  if (client_.trusted && *wish == "key") tell_key_ = true;
+  request_.fields.remove(kDebugField);
 }
 
 // How a trusted proxy's client came: the origin will be told, so the key must tell it too.
@@ -175,6 +187,7 @@ revalidate::FlightRequest Exchange::make_flight_request(bool alone) {
   forwarding.client_is_trusted = client_.trusted;
   forwarding.keep_conditions = conditions_forwarded_;
   forwarding.keep_range = conditions_forwarded_;
+  forwarding.announce_surrogate = context_.policy.announce_surrogate;
   flight.origin.method = request_.method_text;
   flight.origin.target = request_.target;
   flight.origin.fields = revalidate::origin_request_fields(request_, forwarding);
@@ -196,7 +209,7 @@ revalidate::FlightWaiter Exchange::make_waiter() {
   };
   waiter.wake = [this] { advance(); };
   waiter.informational = [this](storage::ResponseHead head) {
-    if (step_ != Step::kAwaitFlight || head.status == 100) return;
+    if (step_ != Step::kAwaitFlight) return;
     head.fields = revalidate::end_to_end_fields(head.fields);
     sink_.send_informational(head);
     sink_.flush();

@@ -276,7 +276,9 @@ void Http1Session::drive_later() {
 }
 
 void Http1Session::send_informational(const storage::ResponseHead& head) {
-  if (exchange_.request().minor_version == 0 || head_sent_) return;
+  // RFC 9110, 15.2: not to an HTTP/1.0 client. To one that reads nothing they are not worth the room.
+  if (exchange_.request().minor_version == 0 || head_sent_ || output_.size() >= kMostQueued) return;
+  if (head.status == 100 && std::exchange(continue_sent_, true)) return;
   std::string& text = output_.text();
   append_status_line(text, head.status, head.reason);
   text.append(head.fields.wire()).append("\r\n");

@@ -34,6 +34,8 @@ disk = 104857600
 heuristic_fraction = 0.25
 set_cookie = "rfc"
 loss_bound = "500ms"
+content_tags = false
+ignore_query = ["utm_*", "fbclid"]
 [log]
 level = "debug"
 )",
@@ -48,6 +50,8 @@ level = "debug"
   EXPECT_DOUBLE_EQ(settings.cache.heuristic_fraction, 0.25);
   EXPECT_EQ(settings.cache.set_cookie, SetCookiePolicy::kRfc);
   EXPECT_EQ(settings.cache.loss_bound, SettingMs{500});
+  EXPECT_FALSE(settings.cache.content_tags);
+  EXPECT_EQ(settings.cache.ignore_query, (Lines{"utm_*", "fbclid"}));
   EXPECT_EQ(settings.log.level, storage::LogLevel::kDebug);
   EXPECT_EQ(settings.cache.max_fills, Settings{}.cache.max_fills);
 }

@@ -64,8 +64,17 @@ TEST(SettingTable, EveryRowHasItsOwnNameAndMember) {
       case SettingType::kNetworks:
         text = "10.0.0.0/8,::1";
         break;
+      case SettingType::kSwitch:
+        text = setting_text(Settings{}, row) == "true" ? "false" : "true";
+        break;
+      case SettingType::kNames:
+        text = "X-A,x-b";
+        break;
+      case SettingType::kPatterns:
+        text = "utm_*,a";
+        break;
     }
-    if (row.type == SettingType::kBytes && row.most < 65 * kMiB) text = "777";
+    if (row.type == SettingType::kBytes && row.most < 65 * kMiB) text = row.least > 777 ? "77K" : "777";
     if (row.key == "server.max_head") text = "2K";
     ASSERT_TRUE(set_setting(changed, row.key, text).ok()) << row.key;
     for (const SettingRow& other : setting_table()) {
@@ -96,6 +105,25 @@ TEST(SettingTable, ErrorsNameTheSettingTheValueAndWhatIsAllowed) {
   EXPECT_EQ(error_of("admin.listen", ""), "ok");
   EXPECT_EQ(error_of("server.trusted_proxies", "10.0.0.0/8,nonsense"),
             "server.trusted_proxies: \"nonsense\" is not an address or network (try 10.0.0.0/8)");
+}
+
+TEST(SettingTable, NamesPatternsSwitchesAndSlices) {
+  EXPECT_EQ(error_of("cache.key_fields", "X-Device,X Y"),
+            "cache.key_fields: \"X Y\" is not the name of a field or cookie (try X-Device)");
+  EXPECT_EQ(error_of("cache.targeted_fields", ""), "ok");
+  EXPECT_EQ(error_of("cache.key_cookies", "a,,b"),
+            "cache.key_cookies: \"\" is not the name of a field or cookie (try X-Device)");
+  for (const char* wrong : {"a*b", "a=1", "a&b", "a b"}) {
+    EXPECT_NE(error_of("cache.ignore_query", wrong), "ok") << wrong;
+  }
+  for (const char* right : {"*", "utm_*", "a[]", "a,b"}) {
+    EXPECT_EQ(error_of("cache.ignore_query", right), "ok") << right;
+  }
+  EXPECT_EQ(error_of("cache.early_hints", "yes"), "cache.early_hints: \"yes\" is not true or false");
+  EXPECT_EQ(error_of("cache.slice_size", "32K"), "cache.slice_size: 32K is below the least allowed, 64K");
+  EXPECT_EQ(error_of("cache.slice_size", "65M"), "cache.slice_size: 65M is above the most allowed, 64M");
+  EXPECT_EQ(error_of("cache.client_directives", "no"),
+            "cache.client_directives: \"no\" is not one of honour or ignore");
 }
 
 TEST(SettingTable, AWrongValueChangesNothing) {

@@ -1,0 +1,146 @@
+// What the edge says about an answer: Cache-Status (RFC 9211), Proxy-Status (RFC 9209), Age, Via; and what it says before
+// one: 1xx (RFC 9110 section 15.2, RFC 8297).
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { Edge } from '../support/edge.mjs';
+import { expectHit, expectWhole } from '../support/expect.mjs';
+import { ownLab, sharedLab } from '../support/lab.mjs';
+import { cacheStatus, valueOf } from '../support/message.mjs';
+
+const lab = sharedLab({ settings: { 'cache.status_key': 'true' } });
+const fresh = { 'Cache-Control': 'max-age=60' };
+
+// The members of Cache-Status in order, by name.
+const members = (response) => valueOf(response.fields, 'cache-status').split(/,\s*/).map((m) => m.split(';')[0]);
+
+test('the members of caches on the origin\'s side stay, ours comes last: miss, hit, 304, 206, 416 and HEAD', async () => {
+  const path = lab.path();
+  lab.origin.on(path, { fields: { ...fresh, ETag: '"v"', 'Cache-Status': 'inner; fwd=uri-miss' }, body: 'hello' });
+  const ask = (options) => lab.get(path, options);
+  const answers = [
+    await ask(), await ask(), await ask({ fields: { 'If-None-Match': '"v"' } }), await ask({ fields: { Range: 'bytes=1-2' } }),
+    await ask({ fields: { Range: 'bytes=9-' } }), await ask({ method: 'HEAD' }),
+  ];
+  assert.deepEqual(answers.map((a) => a.status), [200, 200, 304, 206, 416, 200]);
+  for (const answer of answers) assert.deepEqual(members(answer), ['inner', 'freshet'], answer.head);
+});
+
+test('the key is told where the setting asks for it, as a string', async () => {
+  const path = lab.path();
+  lab.origin.on(path, { fields: fresh, body: 'x' });
+  for (let i = 0; i < 2; ++i) {
+    const response = await lab.get(`${path}?a="b"`);
+    assert.equal(cacheStatus(response).key, `http://${lab.edge.authority}${path}?a="b"`);
+  }
+});
+
+test('without the setting only a trusted client is told, when it asks; the field is not forwarded', async (t) => {
+  for (const trusted of [false, true]) {
+    const own = await ownLab(t, { settings: trusted ? { 'server.trusted_proxies': '127.0.0.1' } : {} });
+    own.origin.on('/k', { fields: fresh, body: 'x' });
+    const asked = await own.get('/k', { fields: { 'Freshet-Debug': 'key' } });
+    assert.equal(cacheStatus(asked).key !== undefined, trusted, asked.head);
+    assert.equal(own.origin.requests[0].has('freshet-debug'), false);
+    const plain = await own.get('/k');
+    expectHit(plain);
+    assert.equal(cacheStatus(plain).key, undefined);
+  }
+});
+
+for (const [what, bytes, status] of [
+  ['no Host', 'GET / HTTP/1.1\r\n\r\n', 400],
+  ['a version that is not spoken', 'GET / HTTP/3.0\r\nHost: a\r\n\r\n', 505],
+  ['CONNECT', 'CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n', 501],
+]) {
+  test(`a refusal (${what}) has Cache-Status`, async () => {
+    const client = await lab.connect();
+    const response = await client.send(bytes).response();
+    assert.equal(response.status, status);
+    assert.deepEqual(members(response), ['freshet']);
+  });
+}
+
+test('a 504 of only-if-cached, a 502 and a 503 have Cache-Status with a reason', async (t) => {
+  const own = await ownLab(t);
+  const forbidden = await own.get('/nothing', { fields: { 'Cache-Control': 'only-if-cached' } });
+  assert.equal(forbidden.status, 504);
+  assert.equal(cacheStatus(forbidden).detail, 'only-if-cached');
+  await own.origin.down();
+  const down = await own.get('/down');
+  assert.equal(down.status, 502);
+  assert.equal(cacheStatus(down).detail, 'origin-unreachable');
+  assert.equal(cacheStatus(down).fwd, 'uri-miss');
+});
+
+test('two edges in a row: Age adds up, Date stays the origin\'s, Via and Cache-Status have both in order', async (t) => {
+  const own = await ownLab(t);
+  const outer = await Edge.start({ origin: own.edge.url });
+  t.after(() => outer.stop());
+  const date = new Date(Date.now() - 20_000).toUTCString();
+  own.origin.on('/two', { fields: { 'Cache-Control': 'max-age=600', Date: date, Age: '100' }, body: 'x' });
+  const host = 'site.example';
+  // In the inner one, then in both.
+  expectWhole(await own.get('/two', { host }), 200, 'x');
+  const first = await outer.get('/two', { host });
+  const second = await outer.get('/two', { host });
+  assert.equal(own.origin.requestsFor('/two').length, 1);
+  for (const response of [first, second]) {
+    assert.equal(response.field('date'), date);
+    assert.ok(Number(response.field('age')) >= 100 && Number(response.field('age')) < 400, response.head);
+    assert.equal(response.field('via'), '1.1 freshet, 1.1 freshet');
+    const [inner, ours] = valueOf(response.fields, 'cache-status').split(/,\s*/);
+    assert.match(inner, /^freshet; hit/);
+    assert.match(ours, response === first ? /^freshet; fwd=uri-miss/ : /^freshet; hit/);
+  }
+});
+
+test('100, 102 and 103 of the origin reach the client, in order, before the answer and before a pipelined one', async () => {
+  const path = lab.path();
+  lab.origin.on(path, (_, reply) => {
+    reply.write('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\nX-A: 1\r\n\r\n');
+    reply.write('HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\nConnection: X-Hop\r\nX-Hop: 1\r\n\r\n');
+    reply.send(200, { 'Cache-Control': 'no-store' }, 'body');
+  });
+  const other = lab.path();
+  lab.origin.on(other, { fields: fresh, body: 'other' });
+  const client = await lab.connect();
+  client.request(path).request(other);
+  const response = await client.response();
+  expectWhole(response, 200, 'body');
+  assert.deepEqual(response.interim.map((r) => r.status), [100, 102, 103]);
+  assert.equal(response.interim[2].field('link'), '</x>; rel=preload');
+  assert.equal(response.interim[2].has('x-hop'), false);
+  assert.equal(response.interim[2].has('connection'), false);
+  const next = await client.response();
+  expectWhole(next, 200, 'other');
+  assert.deepEqual(next.interim, []);
+});
+
+test('an HTTP/1.0 client gets no 1xx', async () => {
+  const path = lab.path();
+  lab.origin.on(path, (_, reply) => {
+    reply.write('HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n');
+    reply.send(200, fresh, 'body');
+  });
+  const response = await lab.get(path, { version: '1.0' });
+  expectWhole(response, 200, 'body');
+  assert.deepEqual(response.interim, []);
+});
+
+test('a client that waits for 100 gets one, though the origin sends its own', async () => {
+  const path = lab.path();
+  lab.origin.on(path, async (request, reply) => {
+    reply.write('HTTP/1.1 100 Continue\r\n\r\n');
+    await request.whole();
+    reply.send(200, {}, `got ${request.body}`);
+  });
+  const client = await lab.connect();
+  client.request(path, { method: 'POST', fields: { Expect: '100-continue', 'Content-Length': '5' } });
+  assert.match((await client.in.takeThrough('\r\n\r\n')).toString(), /^HTTP\/1\.1 100 /);
+  client.send('hello');
+  const response = await client.response();
+  expectWhole(response, 200, 'got hello');
+  assert.deepEqual(response.interim, []);
+});
