@@ -1,7 +1,6 @@
 // The package http-cache-tests, run against a base URL. One run per process: the package keeps its results in module state.
 //
-// Left out are the tests that only a browser can run (browser_only). Surrogate-Control, which the package's command line adds, is no part of HTTP caching
-// and is left out as well.
+// Left out are the tests that only a browser can run (browser_only). Surrogate-Control, which the package's command line adds, is added here too.
 
 import { spawn } from 'node:child_process';
 import path from 'node:path';
@@ -17,7 +16,7 @@ const load = (file) => import(path.join(packageRoot, file));
 // The package reads its settings from npm's environment; an empty id means "all tests".
 process.env.npm_package_config_id = '';
 
-export const suites = (await load('tests/index.mjs')).default;
+export const suites = [...(await load('tests/index.mjs')).default, (await load('tests/surrogate-control.mjs')).default];
 const { runTests } = await load('client/runner.mjs');
 const { testResults } = await load('client/test.mjs');
 
