@@ -57,24 +57,31 @@ void FlightTable::remember_not_shareable(const storage::CacheKey& key, storage::
   update(key, [&](Remembered& known) { known.not_shareable_until = now + options_.not_shareable_for; });
 }
 
-storage::Digest128 FlightTable::slot_of(const FlightRequest& request) const {
-  const Shard& shard = shard_of(request.key);
+storage::Digest128 FlightTable::slot_of(const storage::CacheKey& key,
+                                        const storage::RequestHead& request) const {
+  const Shard& shard = shard_of(key);
   std::optional<storage::SelectingFields> varies_by;
   {
     const MutexLock lock(shard.mutex);
-    const auto known = shard.remembered.find(request.key.digest);
+    const auto known = shard.remembered.find(key.digest);
     if (known != shard.remembered.end()) varies_by = known->second.varies_by;
   }
-  if (!varies_by) return request.key.digest;
-  const storage::Digest128 variant =
-      storage::variant_digest(selecting_fields_like(*varies_by, request.request));
-  return {request.key.digest.high ^ variant.high, request.key.digest.low ^ variant.low};
+  if (!varies_by) return key.digest;
+  const storage::Digest128 variant = storage::variant_digest(selecting_fields_like(*varies_by, request));
+  return {key.digest.high ^ variant.high, key.digest.low ^ variant.low};
+}
+
+bool FlightTable::in_progress(const storage::CacheKey& key, const storage::RequestHead& request) const {
+  const storage::Digest128 slot = slot_of(key, request);
+  const Shard& shard = shard_of(key);
+  const MutexLock lock(shard.mutex);
+  return shard.flights.count(slot) > 0;
 }
 
 FlightTable::Joined FlightTable::join_or_start(FlightRequest request, FlightContext& context,
                                                FlightWaiter waiter) {
   if (!take_place(waiters_, options_.max_waiters)) return refused(context, Counter::kWaitersRefused);
-  const storage::Digest128 slot = slot_of(request);
+  const storage::Digest128 slot = slot_of(request.key, request.request);
   Shard& shard = shard_of(request.key);
   std::shared_ptr<Flight> overtaken;  // released outside the lock
   Joined joined;
@@ -115,7 +122,7 @@ FlightTable::Joined FlightTable::start_alone(FlightRequest request, FlightContex
 }
 
 void FlightTable::start_background(FlightRequest request, FlightContext& context) {
-  const storage::Digest128 slot = slot_of(request);
+  const storage::Digest128 slot = slot_of(request.key, request.request);
   Shard& shard = shard_of(request.key);
   std::shared_ptr<Flight> started;
   {

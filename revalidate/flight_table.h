@@ -53,6 +53,9 @@ class FlightTable {
   // A validation without a waiter; nothing happens where one is in progress.
   void start_background(FlightRequest request, FlightContext& context);
 
+  // Whether one is in progress that this request could join.
+  [[nodiscard]] bool in_progress(const storage::CacheKey& key, const storage::RequestHead& request) const;
+
   // From the flight itself, at its end.
   void forget(const Flight& flight);
 
@@ -78,7 +81,8 @@ class FlightTable {
   [[nodiscard]] const Shard& shard_of(const storage::CacheKey& key) const {
     return shards_[key.digest.high % kShards];
   }
-  [[nodiscard]] storage::Digest128 slot_of(const FlightRequest& request) const;
+  [[nodiscard]] storage::Digest128 slot_of(const storage::CacheKey& key,
+                                           const storage::RequestHead& request) const;
   // A place for one more flight, as their number and the memory of all fills allow.
   [[nodiscard]] bool take_fill(const FlightContext& context);
   [[nodiscard]] static Joined refused(FlightContext& context, storage::Counter counter);

@@ -170,6 +170,11 @@ std::size_t Fill::reader_count() const {
   return readers_.size();
 }
 
+std::uint64_t Fill::size() const {
+  const MutexLock lock(mutex_);
+  return size_;
+}
+
 bool Fill::can_be_stored() const {
   const MutexLock lock(mutex_);
   return writer_ && (keep_whole_ || written_);

@@ -84,6 +84,8 @@ class Fill : public std::enable_shared_from_this<Fill> {
   // Any thread.
   [[nodiscard]] State state() const;
   [[nodiscard]] std::size_t reader_count() const;
+  // Bytes that have arrived.
+  [[nodiscard]] std::uint64_t size() const;
   [[nodiscard]] std::optional<std::uint64_t> expected_size() const { return options_.expected_size; }
   // True while the whole body can still be stored somewhere.
   [[nodiscard]] bool can_be_stored() const;

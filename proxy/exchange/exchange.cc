@@ -58,6 +58,7 @@ void Exchange::reset() {
   step_ = Step::kDone;
   attempts_ = 0;
   ask_alone_ = joined_ = tell_key_ = conditions_forwarded_ = prepared_ = has_body_ = false;
+  range_forwarded_ = false;
   body_size_.reset();
   status_ = {};
   outcome_ = CacheOutcome::kMiss;

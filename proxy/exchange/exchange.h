@@ -144,6 +144,9 @@ class Exchange {
   void append_dynamic_lines();
   // Of exchange_ranges.cc.
   void evaluate_request();
+  [[nodiscard]] bool asks_far_into_fill();
+  [[nodiscard]] bool asks_far_into_the_unknown() const;
+  Outcome leave_for_own_range();
   void start_pump();
   void append_fields_of_206(ReplyHead& reply);
   void send_text(std::string text);
@@ -172,6 +175,7 @@ class Exchange {
   int attempts_ = 0;                   // flights joined
   bool ask_alone_ = false;             // the next flight is ours alone
   bool joined_ = false;                // the flight was another's
+  bool range_forwarded_ = false;       // the next flight asks for the client's one range, for us alone
   bool conditions_forwarded_ = false;  // the client's conditions are the origin's business
   bool tell_key_ = false;              // in Cache-Status
   bool prepared_ = false;              // what goes out is decided; only its first bytes may be missing

@@ -11,6 +11,9 @@ using storage::ByteRange;
 
 namespace {
 
+// What begins further in than this is not waited for, and not fetched together with all that lies before it.
+constexpr std::uint64_t kNear = 1024 * 1024;
+
 bool ascending(const std::vector<ByteRange>& ranges) {
   return std::is_sorted(ranges.begin(), ranges.end(),
                         [](const ByteRange& a, const ByteRange& b) { return a.first < b.first; });
@@ -21,13 +24,44 @@ bool ascending(const std::vector<ByteRange>& ranges) {
 // The client's own conditions and Range against response_.
 void Exchange::evaluate_request() {
   precondition_ = {};
-  const bool reads =
-      request_.method == storage::Method::kGet || request_.method == storage::Method::kHead;
+  const bool reads = request_.method == storage::Method::kGet || request_.method == storage::Method::kHead;
   if (conditions_forwarded_ || !reads || (!facts_.has_cache_conditions() && !facts_.has_range)) return;
   precondition_ = revalidate::evaluate_preconditions(
       facts_, request_, revalidate::validators_of(revalidate::facts_of(*response_)), body_size_);
   // What still grows is read once, from its beginning to its end: out of order the whole is sent.
   if (reader_ && !ascending(precondition_.ranges)) precondition_.ranges.clear();
+}
+
+// One range that begins far behind what a growing Fill has by now.
+bool Exchange::asks_far_into_fill() {
+  if (!reader_ || !body_size_ || !facts_.has_range || range_forwarded_) return false;
+  evaluate_request();
+  const std::vector<ByteRange>& ranges = precondition_.ranges;
+  return ranges.size() == 1 && ranges.front().first > reader_->fill().size() + kNear;
+}
+
+// One range that begins far in, or is counted from the end, of what is not stored and not on its way. With
+// If-Range the whole is fetched: the condition is evaluated against that.
+bool Exchange::asks_far_into_the_unknown() const {
+  if (!facts_.has_range || facts_.has_if_range || variants_) return false;
+  if (request_.fields.count(storage::FieldName::kRange) != 1) return false;
+  const auto range = storage::parse_single_range(*request_.fields.first(storage::FieldName::kRange));
+  if (!range || (range->first && *range->first <= kNear)) return false;
+  return !context_.flights.table.in_progress(key_, request_);
+}
+
+// A request of its own that nobody joins and whose answer is passed on.
+Exchange::Outcome Exchange::leave_for_own_range() {
+  reader_.reset();
+  ticket_.reset();
+  response_.reset();
+  body_size_.reset();
+  status_ = {};
+  range_forwarded_ = true;
+  joined_ = false;
+  outcome_ = CacheOutcome::kMiss;
+  why_ = revalidate::Reason::kFarRange;
+  return go(Step::kJoinFlight);
 }
 
 void Exchange::start_pump() {

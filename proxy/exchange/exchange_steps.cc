@@ -154,7 +154,11 @@ Exchange::Outcome Exchange::join_flight() {
       !ask_alone_ && attempts_ < kMostAttempts && get && revalidate::may_collapse(facts_);
   const bool not_shareable =
       may_collapse && context_.flights.table.recall(key_, arrived_).not_shareable && !selected_;
-  const bool alone = !may_collapse || not_shareable;
+  if (may_collapse && !not_shareable && asks_far_into_the_unknown()) {
+    range_forwarded_ = true;
+    why_ = Reason::kFarRange;
+  }
+  const bool alone = !may_collapse || not_shareable || range_forwarded_;
   revalidate::FlightRequest request = make_flight_request(alone && uses_store);
   ++attempts_;
   step_ = Step::kAwaitFlight;
@@ -175,18 +179,18 @@ revalidate::FlightRequest Exchange::make_flight_request(bool alone) {
   revalidate::FlightRequest flight;
   flight.key = key_;
   flight.request = request_;
-  if (uses_store) {
+  if (uses_store && !range_forwarded_) {
     flight.stored = variants_;
     flight.selected = selected_;
     flight.may_store = true;
     flight.may_join = !alone;
   }
-  conditions_forwarded_ = !uses_store || (alone && !variants_);
+  conditions_forwarded_ = !range_forwarded_ && (!uses_store || (alone && !variants_));
   revalidate::ForwardingContext forwarding;
   forwarding.client_address = client_.address;
   forwarding.client_is_trusted = client_.trusted;
   forwarding.keep_conditions = conditions_forwarded_;
-  forwarding.keep_range = conditions_forwarded_;
+  forwarding.keep_range = conditions_forwarded_ || range_forwarded_;
   forwarding.announce_surrogate = context_.policy.announce_surrogate;
   flight.origin.method = request_.method_text;
   flight.origin.target = request_.target;
@@ -277,7 +281,7 @@ Exchange::Outcome Exchange::take_stored_answer(FlightAnswer& answer) {
   response_ = answer.response;
   reader_ = std::move(answer.reader);
   body_size_ = answer.body_size;
-  return go(Step::kSendHead);
+  return asks_far_into_fill() ? leave_for_own_range() : go(Step::kSendHead);
 }
 
 Exchange::Outcome Exchange::take_unstorable_answer(FlightAnswer& answer) {
@@ -289,7 +293,7 @@ Exchange::Outcome Exchange::take_unstorable_answer(FlightAnswer& answer) {
   if (revalidate::invalidates(request_.method, status)) invalidate_by_use(answer.response->head().response);
   status_.forwarded = revalidate::forwarded_for(why_);
   status_.forwarded_status = status;
-  if (outcome_ != CacheOutcome::kPass) status_.detail = answer.reason;
+  if (outcome_ != CacheOutcome::kPass) status_.detail = range_forwarded_ ? Reason::kFarRange : answer.reason;
   response_ = answer.response;
   reader_ = std::move(answer.reader);
   body_size_ = answer.body_size;

@@ -27,6 +27,7 @@ void append_integer(std::string& out, long long value) {
 Forwarded forwarded_for(Reason reason) {
   switch (reason) {
     case Reason::kUriMiss:
+    case Reason::kFarRange:
       return Forwarded::kUriMiss;
     case Reason::kVaryMiss:
       return Forwarded::kVaryMiss;

@@ -47,8 +47,8 @@ void coalesce(std::vector<ByteRange>& ranges) {
   for (std::size_t i = 1; i < asked.size(); ++i) {
     Asked& before = asked[kept];
     const Asked& next = asked[i];
-    const bool apart = next.range.first > before.range.last &&
-                       next.range.first - before.range.last - 1 >= kLeastGap;
+    const bool apart =
+        next.range.first > before.range.last && next.range.first - before.range.last - 1 >= kLeastGap;
     if (apart) {
       asked[++kept] = next;
     } else {
@@ -89,6 +89,25 @@ ResolvedRanges resolve_ranges(std::string_view range_value, std::uint64_t size) 
   if (resolved.ranges.size() > kMaxRanges) return {};
   resolved.outcome = resolved.ranges.empty() ? RangeOutcome::kUnsatisfiable : RangeOutcome::kPartial;
   return resolved;
+}
+
+std::optional<SingleRange> parse_single_range(std::string_view range_value) {
+  constexpr std::string_view kUnit = "bytes=";
+  if (range_value.size() <= kUnit.size() ||
+      !equals_ignoring_case(range_value.substr(0, kUnit.size()), kUnit)) {
+    return std::nullopt;
+  }
+  const std::string_view spec = trim_whitespace(range_value.substr(kUnit.size()));
+  const std::size_t dash = spec.find('-');
+  if (dash == std::string_view::npos) return std::nullopt;
+  const std::string_view left = spec.substr(0, dash);
+  const std::string_view right = spec.substr(dash + 1);
+  const auto first = parse_decimal(left);
+  const auto last = parse_decimal(right);
+  if ((!left.empty() && !first) || (!right.empty() && !last)) return std::nullopt;
+  if (!first) return last ? std::optional(SingleRange{{}, {}, last}) : std::nullopt;
+  if (last && *last < *first) return std::nullopt;
+  return SingleRange{first, last, std::nullopt};
 }
 
 void append_content_range(std::string& out, const ByteRange& range, std::uint64_t size) {

@@ -43,6 +43,16 @@ inline constexpr std::uint64_t kLeastGap = 80;
 
 [[nodiscard]] ResolvedRanges resolve_ranges(std::string_view range_value, std::uint64_t size);
 
+// A Range of one element, before the representation's length is known. Exactly one of first and suffix is
+// there.
+struct SingleRange {
+  std::optional<std::uint64_t> first;
+  std::optional<std::uint64_t> last;
+  std::optional<std::uint64_t> suffix;
+};
+// Nothing: several, malformed, or of another unit.
+[[nodiscard]] std::optional<SingleRange> parse_single_range(std::string_view range_value);
+
 // "bytes 0-99/200", and "bytes */200" for a 416.
 void append_content_range(std::string& out, const ByteRange& range, std::uint64_t size);
 void append_unsatisfied_content_range(std::string& out, std::uint64_t size);

@@ -49,8 +49,8 @@ TEST(ByteRange, MalformedOrForeignUnitsAreIgnored) {
 TEST(ByteRange, S15372OverlappingAndNearOnesAreCoalesced) {
   expect_ranges("bytes=0-9,5-20", 1000, {{0, 20}});
   expect_ranges("bytes=0-9,10-20", 1000, {{0, 20}});
-  expect_ranges("bytes=0-9,89-99", 1000, {{0, 99}});              // 79 bytes between them
-  expect_ranges("bytes=0-9,90-99", 1000, {{0, 9}, {90, 99}});     // 80
+  expect_ranges("bytes=0-9,89-99", 1000, {{0, 99}});           // 79 bytes between them
+  expect_ranges("bytes=0-9,90-99", 1000, {{0, 9}, {90, 99}});  // 80
   expect_ranges("bytes=0-,0-,0-", 10000, {{0, 9999}});
   expect_ranges("bytes=-1,0-", 18446744073709551615ULL, {{0, 18446744073709551614ULL}});
 }
@@ -64,7 +64,8 @@ TEST(ByteRange, S142TheOrderOfTheRequestIsKept) {
 TEST(ByteRange, S142EgregiousRequestsAreIgnored) {
   const auto spread = [](int count) {
     std::string value = "bytes=0-0";
-    for (int i = 1; i < count; ++i) value.append("," + std::to_string(i * 100) + "-" + std::to_string(i * 100));
+    for (int i = 1; i < count; ++i)
+      value.append("," + std::to_string(i * 100) + "-" + std::to_string(i * 100));
     return value;
   };
   EXPECT_EQ(resolve_ranges(spread(32), 10000).ranges.size(), 32U);
@@ -74,6 +75,18 @@ TEST(ByteRange, S142EgregiousRequestsAreIgnored) {
   expect_ranges(many, 10000, {{0, 0}});
   for (int i = 0; i < 1000; ++i) many.append(",0-0");
   EXPECT_EQ(resolve_ranges(many, 10000).outcome, RangeOutcome::kWhole);
+}
+
+TEST(ByteRange, OneRangeBeforeTheLengthIsKnown) {
+  EXPECT_EQ(parse_single_range("bytes=5-9")->first, 5U);
+  EXPECT_EQ(parse_single_range("bytes=5-9")->last, 9U);
+  EXPECT_FALSE(parse_single_range("bytes=5-")->last);
+  EXPECT_FALSE(parse_single_range("bytes=-5")->first);
+  EXPECT_EQ(parse_single_range("bytes=-5")->suffix, 5U);
+  for (const char* bad : {"", "bytes=", "bytes=-", "bytes=5", "bytes=9-5", "bytes=1-2,4-5", "items=1-2",
+                          "bytes=a-2", "bytes=1-b", "bytes=-b"}) {
+    EXPECT_FALSE(parse_single_range(bad)) << bad;
+  }
 }
 
 TEST(ByteRange, WritesContentRange) {
