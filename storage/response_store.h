@@ -31,10 +31,10 @@ class StoreWriter {
   // The id under which commit() will keep the body on disk (StoredHead::body_id); 0 where there is none.
   [[nodiscard]] virtual std::uint64_t body_id() const { return 0; }
 
-  // The body is complete. `head.body_size` is its length; `whole` are its bytes where the caller kept them
-  // all (a memory tier stores nothing without). Replaces the stored response of the same key and variant.
-  // `visible` is called once, when a look-up on any thread would find the response or when it is certain
-  // that none will: from inside commit() or posted to `executor`.
+  // The body is complete. stored_body_size(head) is its length; `whole` are its bytes where the caller kept
+  // them all (a memory tier stores nothing without). Replaces the stored response of the same key and
+  // variant. `visible` is called once, when a look-up on any thread would find the response or when it is
+  // certain that none will: from inside commit() or posted to `executor`.
   virtual void commit(StoredHead head, std::optional<ChunkList> whole, Executor& executor,
                       std::function<void(bool stored)> visible) = 0;
 };
@@ -62,9 +62,15 @@ class ResponseStore {
   // happens (an eviction or a purge between wins). Writes no body byte (G3).
   virtual void freshen(const StoredResponsePtr& old, const StoredResponsePtr& fresh) = 0;
 
+  // Stores `added`, which shares `old`'s body but answers requests with other selecting fields, beside `old`
+  // (RFC 9111, 4.3.4: a 304 may select a stored response for a request that it was not stored for). Where
+  // `old` is no longer stored, nothing happens. Writes no body byte.
+  virtual void add_variant(const StoredResponsePtr& old, const StoredResponsePtr& added) = 0;
+
   // Forgets all variants of the key: no look-up that begins after this returns finds them.
   virtual void remove(const CacheKey& key) = 0;
-  // Forgets one stored response, if it is still the one that is stored (a damaged body).
+  // Forgets one stored response, if it is still the one that is stored, and all that share its body (which is
+  // damaged).
   virtual void remove(const StoredResponse& response) = 0;
 
   // Blocks until all that was committed, freshened or removed before is visible and as durable as it will

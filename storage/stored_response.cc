@@ -73,6 +73,7 @@ std::size_t StoredResponse::memory_size() const {
   for (const SelectingField& field : head_.selecting) {
     size += sizeof(SelectingField) + field.name.capacity() + (field.value ? field.value->capacity() : 0);
   }
+  for (const std::string& tag : head_.tags) size += sizeof(std::string) + tag.capacity();
   return size + body_->memory_size();
 }
 

@@ -55,6 +55,11 @@ struct StoredHead {
   std::uint64_t body_id = 0;  // the disk tier's; 0: not on disk
 };
 
+// How many bytes the body of its own has: none where the content is in slices.
+[[nodiscard]] inline std::uint64_t stored_body_size(const StoredHead& head) {
+  return head.sliced ? 0 : head.body_size;
+}
+
 // What a layer above derived from a head. Opaque here.
 class DerivedFacts {
  public:

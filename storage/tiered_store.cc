@@ -148,6 +148,12 @@ void TieredStore::freshen(const StoredResponsePtr& old, const StoredResponsePtr&
   if (disk_ != nullptr && fresh->head().body_id != 0) disk_->freshen(old, fresh);
 }
 
+void TieredStore::add_variant(const StoredResponsePtr& old, const StoredResponsePtr& added) {
+  memory_.add_variant(old, added);
+  counters_.add(Counter::kFreshened);
+  if (disk_ != nullptr && added->head().body_id != 0) disk_->add_variant(old, added);
+}
+
 void TieredStore::remove(const CacheKey& key) {
   memory_.remove(key);
   if (disk_ != nullptr) disk_->remove(key);

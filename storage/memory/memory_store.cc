@@ -16,6 +16,11 @@ std::size_t size_of(const VariantSet& variants) {
   return size;
 }
 
+// What was read from disk at different times has different objects for one body.
+bool shares_body(const StoredResponse& a, const StoredResponse& b) {
+  return a.body() == b.body() || (a.head().body_id != 0 && a.head().body_id == b.head().body_id);
+}
+
 void newest_first(VariantSet& variants) {
   std::stable_sort(variants.begin(), variants.end(), [](const auto& a, const auto& b) {
     return a->head().response_time > b->head().response_time;
@@ -165,14 +170,32 @@ void MemoryStore::freshen(const StoredResponsePtr& old, const StoredResponsePtr&
     const MutexLock lock(shard.mutex);
     const Queue::iterator entry = find_locked(shard, key);
     if (entry == shard.queue.end()) return;
-    const VariantSet& variants = *entry->variants;
-    if (std::find(variants.begin(), variants.end(), old) == variants.end()) return;
-    auto changed = std::make_shared<VariantSet>(variants);
-    std::replace(changed->begin(), changed->end(), old, fresh);
-    newest_first(*changed);
-    released = assign_locked(shard, key, std::move(changed), entry->complete);
+    auto others = std::make_shared<VariantSet>(*entry->variants);
+    const auto place = std::find(others->begin(), others->end(), old);
+    if (place == others->end()) return;
+    others->erase(place);
+    // Vary may name other fields now, and another variant's place be taken.
+    released = assign_locked(shard, key, with(others, fresh), entry->complete);
   }
   // The fresh head may be larger.
+  evict_over_budget(key.digest);
+}
+
+void MemoryStore::add_variant(const StoredResponsePtr& old, const StoredResponsePtr& added) {
+  const CacheKey& key = added->head().key;
+  Shard& shard = shard_of(key.digest);
+  VariantSetPtr released;
+  {
+    const MutexLock lock(shard.mutex);
+    const Queue::iterator entry = find_locked(shard, key);
+    if (entry == shard.queue.end()) return;
+    // It may have been freshened meanwhile.
+    const auto is_old = [&](const StoredResponsePtr& each) {
+      return each->variant() == old->variant() && shares_body(*each, *old);
+    };
+    if (std::none_of(entry->variants->begin(), entry->variants->end(), is_old)) return;
+    released = assign_locked(shard, key, with(entry->variants, added), entry->complete);
+  }
   evict_over_budget(key.digest);
 }
 
@@ -194,7 +217,7 @@ void MemoryStore::remove(const StoredResponse& response) {
   if (entry == shard.queue.end()) return;
   auto kept = std::make_shared<VariantSet>();
   for (const StoredResponsePtr& each : *entry->variants) {
-    if (each->body() != response.body()) kept->push_back(each);
+    if (!shares_body(*each, response)) kept->push_back(each);
   }
   if (kept->empty()) {
     released = erase_locked(shard, entry);

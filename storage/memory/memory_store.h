@@ -46,6 +46,7 @@ class MemoryStore final : public ResponseStore {
   [[nodiscard]] std::unique_ptr<StoreWriter> begin(const CacheKey& key,
                                                    std::optional<std::uint64_t> expected_size) override;
   void freshen(const StoredResponsePtr& old, const StoredResponsePtr& fresh) override;
+  void add_variant(const StoredResponsePtr& old, const StoredResponsePtr& added) override;
   void remove(const CacheKey& key) override;
   void remove(const StoredResponse& response) override;
   void settle() override {}

@@ -148,6 +148,7 @@ struct Database::Rocks {
 
   rocksdb::Status open();
   Status check_format();
+  Status write_format();
   [[nodiscard]] std::uint64_t file_bytes(rocksdb::ColumnFamilyHandle* family) const;
 };
 
@@ -176,14 +177,22 @@ Status Database::Rocks::check_format() {
   std::string found;
   const rocksdb::Status read = db->Get({}, state, kFormatKey, &found);
   if (read.ok()) {
-    if (decode_u32(found) == kFormatVersion) return {};
-    return version_error(options.directory, describe_version(found));
+    const std::uint32_t version = decode_u32(found).value_or(0);
+    if (version == kFormatVersion) return {};
+    if (version < kOldestFormatVersion || version > kFormatVersion)
+      return version_error(options.directory, describe_version(found));
+    // Its records are read as they are; from now on there may be newer ones.
+    return write_format();
   }
   if (!read.IsNotFound()) return open_error(options.directory, read);
   // A new store, or one whose making was cut short before its first write.
   const std::unique_ptr<rocksdb::Iterator> any(db->NewIterator({}, bodies));
   any->SeekToFirst();
   if (any->Valid()) return version_error(options.directory, "unknown");
+  return write_format();
+}
+
+Status Database::Rocks::write_format() {
   rocksdb::WriteOptions synced;
   synced.sync = true;
   const rocksdb::Status written = db->Put(synced, state, kFormatKey, encode_u32(kFormatVersion));

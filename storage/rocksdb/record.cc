@@ -9,9 +9,14 @@ namespace freshet::storage {
 
 namespace {
 
-constexpr std::uint8_t kHeadRecordForm = 1;
+constexpr std::uint8_t kFirstHeadRecordForm = 1;  // format version 1; read, no longer written
+constexpr std::uint8_t kHeadRecordForm = 2;
 constexpr std::uint8_t kChunkRecordForm = 1;
 constexpr std::uint8_t kFlagCredentials = 1;
+constexpr std::uint8_t kFlagOwnEntityTag = 2;
+constexpr std::uint8_t kFlagSliced = 4;
+constexpr std::uint8_t kFlagOutdated = 8;
+constexpr std::uint8_t kAllFlags = 15;
 constexpr std::size_t kBodyIdOffset = 2;  // in a head record
 constexpr std::size_t kChecksumSize = 8;
 
@@ -125,9 +130,42 @@ void read_fields(Reader& in, HeaderFields& fields, std::size_t record_size) {
   }
 }
 
+void put_tags(std::string& out, const std::vector<std::string>& tags) {
+  put(out, static_cast<std::uint32_t>(tags.size()));
+  for (const std::string& tag : tags) put_text<std::uint32_t>(out, tag);
+}
+
+void read_tags(Reader& in, std::vector<std::string>& tags) {
+  const auto count = in.number<std::uint32_t>();
+  for (std::uint32_t i = 0; i < count && in.ok(); ++i) tags.emplace_back(in.text<std::uint32_t>());
+}
+
+std::uint8_t flags_of(const StoredHead& head) {
+  unsigned flags = 0;
+  if (head.request_had_credentials) flags |= kFlagCredentials;
+  if (head.own_entity_tag) flags |= kFlagOwnEntityTag;
+  if (head.sliced) flags |= kFlagSliced;
+  if (head.outdated) flags |= kFlagOutdated;
+  return static_cast<std::uint8_t>(flags);
+}
+
+// False: a flag of an unknown meaning.
+bool take_flags(std::uint8_t form, std::uint8_t flags, StoredHead& head) {
+  if ((flags & ~(form == kFirstHeadRecordForm ? kFlagCredentials : kAllFlags)) != 0) return false;
+  head.request_had_credentials = (flags & kFlagCredentials) != 0;
+  head.own_entity_tag = (flags & kFlagOwnEntityTag) != 0;
+  head.sliced = (flags & kFlagSliced) != 0;
+  head.outdated = (flags & kFlagOutdated) != 0;
+  return true;
+}
+
+bool is_known_form(std::uint8_t form) {
+  return form == kFirstHeadRecordForm || form == kHeadRecordForm;
+}
+
 // The one extent that this version writes.
 Extent whole_extent(const StoredHead& head) {
-  return {0, head.body_id, 0, chunk_count_of(head.body_size)};
+  return {0, head.body_id, 0, chunk_count_of(stored_body_size(head))};
 }
 
 void put_extents(std::string& out, const StoredHead& head) {
@@ -194,7 +232,7 @@ std::string encode_head(const StoredHead& head) {
   out.reserve(head.key.text.size() + head.response.fields.wire().size() + 6 * head.response.fields.size() +
               192);
   put(out, kHeadRecordForm);
-  put(out, static_cast<std::uint8_t>(head.request_had_credentials ? kFlagCredentials : 0));
+  put(out, flags_of(head));
   put(out, head.body_id);
   put(out, head.body_size);
   put_extents(out, head);
@@ -208,6 +246,7 @@ std::string encode_head(const StoredHead& head) {
   put(out, static_cast<std::uint16_t>(head.response.status));
   put_text<std::uint16_t>(out, std::string_view(head.response.reason).substr(0, 0xffff));
   put_fields(out, head.response.fields);
+  put_tags(out, head.tags);
   put(out, checksum(out));
   return out;
 }
@@ -217,10 +256,9 @@ std::optional<StoredHead> decode_head(std::string_view record) {
   const std::string_view content = record.substr(0, record.size() - kChecksumSize);
   if (decode_u64(record.substr(content.size())) != checksum(content)) return std::nullopt;
   Reader in(content);
-  if (in.number<std::uint8_t>() != kHeadRecordForm) return std::nullopt;
+  const auto form = in.number<std::uint8_t>();
   StoredHead head;
-  const auto flags = in.number<std::uint8_t>();
-  head.request_had_credentials = (flags & kFlagCredentials) != 0;
+  if (!is_known_form(form) || !take_flags(form, in.number<std::uint8_t>(), head)) return std::nullopt;
   head.body_id = in.number<std::uint64_t>();
   head.body_size = in.number<std::uint64_t>();
   if (!read_extents(in, head)) return std::nullopt;
@@ -234,13 +272,14 @@ std::optional<StoredHead> decode_head(std::string_view record) {
   head.response.status = in.number<std::uint16_t>();
   head.response.reason = in.text<std::uint16_t>();
   read_fields(in, head.response.fields, record.size());
+  if (form != kFirstHeadRecordForm) read_tags(in, head.tags);
   if (!in.at_end()) return std::nullopt;
   head.key.digest = digest128(head.key.text);
   return head;
 }
 
 std::optional<std::uint64_t> peek_body_id(std::string_view record) {
-  if (record.size() < kBodyIdOffset + 8 || static_cast<std::uint8_t>(record[0]) != kHeadRecordForm) {
+  if (record.size() < kBodyIdOffset + 8 || !is_known_form(static_cast<std::uint8_t>(record[0]))) {
     return std::nullopt;
   }
   return decode_u64(record.substr(kBodyIdOffset, 8));

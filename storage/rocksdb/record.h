@@ -16,8 +16,10 @@
 
 namespace freshet::storage {
 
-// The version of everything in FORMAT.md; a store of any other is refused.
-constexpr std::uint32_t kFormatVersion = 1;
+// The version of everything in FORMAT.md, and the oldest that is read (and migrated when it is opened); a
+// store of any other is refused.
+constexpr std::uint32_t kFormatVersion = 2;
+constexpr std::uint32_t kOldestFormatVersion = 1;
 // All chunks of a body but its last have this many bytes.
 constexpr std::uint32_t kBodyChunkSize = 256 * 1024;
 // What stands before the bytes in a chunk record.
@@ -34,7 +36,8 @@ struct Extent {
   friend bool operator==(const Extent&, const Extent&) = default;
 };
 
-// How many chunk records a body has: an empty one has an empty chunk, so that it ages like any other.
+// How many chunk records a body has (`body_size`: stored_body_size()): an empty one has an empty chunk, so
+// that it ages like any other.
 [[nodiscard]] std::uint32_t chunk_count_of(std::uint64_t body_size);
 
 // Key of a head: the key's digest, then the variant's; the first 16 bytes find all variants.
@@ -46,7 +49,7 @@ struct Extent {
 
 // `head.body_id` names the body; its extent is the whole of it.
 [[nodiscard]] std::string encode_head(const StoredHead& head);
-// Nothing: damaged, or of a form that this version does not write.
+// Nothing: damaged, or of an unknown form.
 [[nodiscard]] std::optional<StoredHead> decode_head(std::string_view record);
 // The body id of a head record without looking at the rest (for the compaction filter).
 [[nodiscard]] std::optional<std::uint64_t> peek_body_id(std::string_view record);

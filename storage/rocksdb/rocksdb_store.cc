@@ -27,17 +27,19 @@ std::optional<StoredHead> read_stored(StoreCore& core, const StoredHead& known) 
 }
 
 void rewrite_head(StoreCore& core, Removals::Ticket ticket, const StoredResponse& old,
-                  const StoredResponse& fresh) {
+                  const StoredResponse& fresh, bool keep_old) {
   const Digest128& key = old.head().key.digest;
   const std::optional<StoredHead> stored = read_stored(core, old.head());
   if (!stored || core.removals().supersedes(key, ticket)) return;
   StoredHead head = fresh.head();
   head.body_id = stored->body_id;
   head.body_size = stored->body_size;
+  head.sliced = stored->sliced;
   if (!core.is_current(head)) return;
   Database::Batch batch;
   // A 304 may have changed what Vary names.
-  if (fresh.variant() != old.variant()) batch.head_deletes.push_back(head_key(key, old.variant()));
+  if (!keep_old && fresh.variant() != old.variant())
+    batch.head_deletes.push_back(head_key(key, old.variant()));
   batch.head_puts.emplace_back(head_key(key, fresh.variant()), encode_head(head));
   if (core.write(batch)) core.counters().add(Counter::kDiskHeadRewrites);
 }
@@ -103,6 +105,14 @@ std::unique_ptr<StoreWriter> RocksdbStore::begin(const CacheKey& key,
 }
 
 void RocksdbStore::freshen(const StoredResponsePtr& old, const StoredResponsePtr& fresh) {
+  write_head(old, fresh, false);
+}
+
+void RocksdbStore::add_variant(const StoredResponsePtr& old, const StoredResponsePtr& added) {
+  write_head(old, added, true);
+}
+
+void RocksdbStore::write_head(const StoredResponsePtr& old, const StoredResponsePtr& fresh, bool keep_old) {
   FRESHET_CHECK(old->head().key == fresh->head().key);
   if (!core_->takes_writes() || !core_->charge(kFreshenCost)) {
     // The stored head stays as it was: older, and validated again when it is used.
@@ -110,8 +120,8 @@ void RocksdbStore::freshen(const StoredResponsePtr& old, const StoredResponsePtr
     return;
   }
   const Removals::Ticket ticket = core_->removals().next_ticket();
-  core_->post_change(old->head().key.digest, [core = core_, ticket, old, fresh] {
-    rewrite_head(*core, ticket, *old, *fresh);
+  core_->post_change(old->head().key.digest, [core = core_, ticket, old, fresh, keep_old] {
+    rewrite_head(*core, ticket, *old, *fresh, keep_old);
     core->discharge(kFreshenCost);
   });
 }

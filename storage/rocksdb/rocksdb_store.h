@@ -59,6 +59,7 @@ class RocksdbStore final : public ResponseStore {
                                                    std::optional<std::uint64_t> expected_size) override;
   // A response is known by its body id; one whose id is 0 is not on disk.
   void freshen(const StoredResponsePtr& old, const StoredResponsePtr& fresh) override;
+  void add_variant(const StoredResponsePtr& old, const StoredResponsePtr& added) override;
   void remove(const CacheKey& key) override;
   void remove(const StoredResponse& response) override;
   void settle() override;
@@ -72,6 +73,8 @@ class RocksdbStore final : public ResponseStore {
 
  private:
   explicit RocksdbStore(std::shared_ptr<StoreCore> core);
+  // Posts a write of `fresh`'s head over the body of `old`.
+  void write_head(const StoredResponsePtr& old, const StoredResponsePtr& fresh, bool keep_old);
 
   const std::shared_ptr<StoreCore> core_;
   std::unique_ptr<Housekeeper> housekeeper_;

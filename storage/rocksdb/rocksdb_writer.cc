@@ -111,7 +111,7 @@ void RocksdbWriter::commit(StoredHead head, std::optional<ChunkList> whole, Exec
     }
   }
   const std::uint64_t cost = pending_size_ + head.response.fields.memory_size() + kWriteOverhead;
-  bool takes = !core_->closed() && !progress_->failed && appended_ == head.body_size;
+  bool takes = !core_->closed() && !progress_->failed && appended_ == stored_body_size(head);
   if (takes && (body_id() == 0 || !core_->charge(cost))) takes = refuse();
   if (!takes) {
     executor.post([visible = std::move(visible)] { visible(false); });

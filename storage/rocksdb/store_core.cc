@@ -150,10 +150,13 @@ void StoreCore::delete_body_now(const Digest128& key, std::uint64_t body_id) {
   }
 }
 
-void StoreCore::delete_damaged_head(const Digest128& key, std::string head_key) {
-  post_change(key, [core = shared_from_this(), at = std::move(head_key)] {
+void StoreCore::delete_dead_head(const Digest128& key, std::string place) {
+  post_change(key, [core = shared_from_this(), at = std::move(place)] {
     std::string record;
-    if (core->database().read_head(at, record) != ReadStatus::kFound || decode_head(record)) return;
+    if (core->database().read_head(at, record) != ReadStatus::kFound) return;
+    const std::optional<StoredHead> head = decode_head(record);
+    if (head && head_key(head->key.digest, variant_digest(head->selecting)) == at && core->is_current(*head))
+      return;
     Database::Batch batch;
     batch.head_deletes.push_back(at);
     (void)core->write(batch);

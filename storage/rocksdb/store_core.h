@@ -62,8 +62,9 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   // Forgets all heads of a key, or one body of it: at once for look-ups, behind on disk.
   void remove_key(const Digest128& key);
   void remove_body(const Digest128& key, std::uint64_t body_id);
-  // Deletes a head record that cannot be read, if it still cannot; or all of a key whose block is damaged.
-  void delete_damaged_head(const Digest128& key, std::string head_key);
+  // Deletes a head record that cannot be read or is not current, if that is still so; or all of a key whose
+  // block is damaged.
+  void delete_dead_head(const Digest128& key, std::string place);
   void delete_damaged_key(const Digest128& key);
 
   // Counts and logs.

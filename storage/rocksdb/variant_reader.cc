@@ -17,6 +17,15 @@ bool contains(const std::vector<std::uint64_t>& ids, std::uint64_t id) {
   return std::find(ids.begin(), ids.end(), id) != ids.end();
 }
 
+// That of another variant with the same body; null: none yet.
+std::shared_ptr<const StoredBody> shared_body(const VariantSet& found, const StoredHead& head) {
+  for (const StoredResponsePtr& other : found) {
+    const StoredHead& its = other->head();
+    if (its.body_id == head.body_id && stored_body_size(its) == stored_body_size(head)) return other->body();
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 ReadStatus VariantReader::read(VariantSetPtr& variants) {
@@ -41,7 +50,7 @@ ReadStatus VariantReader::read(VariantSetPtr& variants) {
 ReadStatus VariantReader::read_once(const Removals::View& removed, VariantSet& found) {
   heads_.clear();
   doomed_bodies_.clear();
-  damaged_heads_.clear();
+  dead_heads_.clear();
   const ReadStatus scanned = scan(removed);
   if (scanned != ReadStatus::kFound) return scanned;
   std::stable_sort(heads_.begin(), heads_.end(), [](const StoredHead& a, const StoredHead& b) {
@@ -49,7 +58,8 @@ ReadStatus VariantReader::read_once(const Removals::View& removed, VariantSet& f
   });
   for (StoredHead& head : heads_) {
     ReadStatus status = ReadStatus::kFound;
-    std::shared_ptr<const StoredBody> body = body_of(head, status);
+    std::shared_ptr<const StoredBody> body = shared_body(found, head);
+    if (body == nullptr) body = body_of(head, status);
     if (status == ReadStatus::kWouldBlock) return status;
     if (status == ReadStatus::kMissing) core_.counters().add(Counter::kDiskEvictions);
     if (status == ReadStatus::kDamaged) core_.report_damage("a body of " + key_.text);
@@ -79,7 +89,7 @@ void VariantReader::take_head(const Removals::View& removed, std::string_view at
   std::optional<StoredHead> head = decode_head(record);
   if (!head || at != head_key(head->key.digest, variant_digest(head->selecting))) {
     core_.report_damage("a head of " + key_.text);
-    damaged_heads_.emplace_back(at);
+    dead_heads_.emplace_back(at);
     return;
   }
   if (head->key.text != key_.text || contains(removed.bodies_gone, head->body_id)) return;
@@ -87,7 +97,8 @@ void VariantReader::take_head(const Removals::View& removed, std::string_view at
     core_.counters().add(Counter::kDiskEvictions);
     doomed_bodies_.push_back(head->body_id);
   } else if (!core_.is_current(*head)) {
-    doomed_bodies_.push_back(head->body_id);
+    // This head alone: another that shares the body may be current.
+    dead_heads_.emplace_back(at);
   } else {
     heads_.push_back(std::move(*head));
   }
@@ -95,24 +106,25 @@ void VariantReader::take_head(const Removals::View& removed, std::string_view at
 
 std::shared_ptr<const StoredBody> VariantReader::body_of(const StoredHead& head, ReadStatus& status) const {
   const auto on_disk = [&] {
-    return std::make_shared<DiskBody>(core_.shared_from_this(), key_.digest, head.body_id, head.body_size);
+    return std::make_shared<DiskBody>(core_.shared_from_this(), key_.digest, head.body_id,
+                                      stored_body_size(head));
   };
   if (heads_.size() > kBodiesReadAlong) {
     status = core_.database().chunk_may_exist(head.body_id, 0) ? ReadStatus::kFound : ReadStatus::kMissing;
     return status == ReadStatus::kFound ? on_disk() : nullptr;
   }
   Chunk first;
-  const ChunkLabel label = chunk_label(key_.digest, head.body_id, head.body_size, 0);
+  const ChunkLabel label = chunk_label(key_.digest, head.body_id, stored_body_size(head), 0);
   status = core_.database().read_chunk(label, cache_only_, first);
   if (status != ReadStatus::kFound) return nullptr;
-  if (head.body_size > kBodyChunkSize) return on_disk();
+  if (stored_body_size(head) > kBodyChunkSize) return on_disk();
   // A copy, so that a tier above may keep it without pinning a block of the cache.
   return make_memory_body(first.empty() ? ChunkList{} : ChunkList{Chunk::copy_of(first.view())});
 }
 
 void VariantReader::drop_doomed() {
   for (const std::uint64_t id : doomed_bodies_) core_.remove_body(key_.digest, id);
-  for (std::string& at : damaged_heads_) core_.delete_damaged_head(key_.digest, std::move(at));
+  for (std::string& at : dead_heads_) core_.delete_dead_head(key_.digest, std::move(at));
 }
 
 }  // namespace freshet::storage

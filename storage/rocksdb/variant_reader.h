@@ -38,7 +38,7 @@ class VariantReader {
   const bool cache_only_;
   std::vector<StoredHead> heads_;
   std::vector<std::uint64_t> doomed_bodies_;
-  std::vector<std::string> damaged_heads_;
+  std::vector<std::string> dead_heads_;  // damaged, or not current
 };
 
 }  // namespace freshet::storage

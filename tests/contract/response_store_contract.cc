@@ -200,6 +200,9 @@ TEST_P(ResponseStoreContract, GivesBackTheWholeHead) {
   head.filled_at = 3;
   head.validated_at = 4;
   head.request_had_credentials = true;
+  head.own_entity_tag = true;
+  head.outdated = true;
+  head.tags = {"group:a", "group:\"b\" c"};
   ASSERT_TRUE(put(store_, head, "abc"));
   const VariantSetPtr found = find(store_, key);
   ASSERT_NE(found, nullptr);
@@ -216,6 +219,30 @@ TEST_P(ResponseStoreContract, GivesBackTheWholeHead) {
   EXPECT_EQ(got.filled_at, 3U);
   EXPECT_EQ(got.validated_at, 4U);
   EXPECT_TRUE(got.request_had_credentials);
+  EXPECT_TRUE(got.own_entity_tag);
+  EXPECT_FALSE(got.sliced);
+  EXPECT_TRUE(got.outdated);
+  EXPECT_EQ(got.tags, head.tags);
+}
+
+// The length is that of the whole; here there is no body.
+TEST_P(ResponseStoreContract, KeepsAHeadWhoseContentIsInSlices) {
+  const CacheKey key = test_key("/sliced");
+  StoredHead head = test_head(key, std::size_t{1} << 30, 1, 1000);
+  head.sliced = true;
+  ASSERT_TRUE(put(store_, head, ""));
+  StoredResponsePtr found = find(store_, key)->front();
+  StoredHead fresh = found->head();
+  fresh.response_time = wall_from_seconds(2000);
+  store_.freshen(found, std::make_shared<const StoredResponse>(fresh, found->body(), Describe()));
+  store_.settle();
+  found = find(store_, key)->front();
+  EXPECT_TRUE(found->head().sliced);
+  EXPECT_EQ(found->head().body_size, std::uint64_t{1} << 30);
+  EXPECT_EQ(found->head().response_time, wall_from_seconds(2000));
+  EXPECT_EQ(stored_body_size(found->head()), 0U);
+  EXPECT_EQ(read_body(*found->body(), stored_body_size(found->head())), "");
+  EXPECT_LT(found->memory_size(), 10'000U);
 }
 
 TEST_P(ResponseStoreContract, ShowsNothingBeforeCommit) {
@@ -315,6 +342,92 @@ TEST_P(ResponseStoreContract, FreshensNothingThatIsNoLongerStored) {
   const StoredResponsePtr removed = find(store_, key)->front();
   store_.remove(key);
   store_.freshen(removed, freshened(removed, 3000));
+  store_.settle();
+  EXPECT_EQ(find(store_, key), nullptr);
+}
+
+namespace {
+
+// `old`'s content for a request in another language.
+StoredResponsePtr in_language(const StoredResponsePtr& old, std::string language, long long when) {
+  StoredHead head = old->head();
+  head.selecting = {{"accept-language", std::move(language)}};
+  head.response_time = wall_from_seconds(when);
+  return std::make_shared<const StoredResponse>(std::move(head), old->body(), Describe());
+}
+
+StoredHead head_in_language(const CacheKey& key, std::size_t size, unsigned seed, std::string language,
+                            long long when) {
+  StoredHead head = test_head(key, size, seed, when);
+  head.selecting = {{"accept-language", std::move(language)}};
+  return head;
+}
+
+}  // namespace
+
+TEST_P(ResponseStoreContract, AddsAVariantThatSharesABody) {
+  for (const std::size_t size : {std::size_t{0}, std::size_t{9}, std::size_t{700'000}}) {
+    const CacheKey key = test_key("/added/" + std::to_string(size));
+    ASSERT_TRUE(put(store_, head_in_language(key, size, 1, "en", 1000), test_body(size, 1)));
+    const StoredResponsePtr english = find(store_, key)->front();
+    store_.add_variant(english, in_language(english, "de", 2000));
+    store_.settle();
+    const VariantSetPtr found = find(store_, key);
+    ASSERT_NE(found, nullptr);
+    ASSERT_EQ(found->size(), 2U);
+    EXPECT_EQ((*found)[0]->head().selecting.front().value, "de");
+    EXPECT_EQ((*found)[1]->head().selecting.front().value, "en");
+    for (const StoredResponsePtr& each : *found) EXPECT_TRUE(read_body(*each) == test_body(size, 1));
+  }
+}
+
+TEST_P(ResponseStoreContract, ReplacesOneOfTwoThatShareABody) {
+  const CacheKey key = test_key("/shared-replaced");
+  ASSERT_TRUE(put(store_, head_in_language(key, 700'000, 1, "en", 1000), test_body(700'000, 1)));
+  const StoredResponsePtr english = find(store_, key)->front();
+  store_.add_variant(english, in_language(english, "de", 2000));
+  ASSERT_TRUE(put(store_, head_in_language(key, 5, 2, "en", 3000), test_body(5, 2)));
+  const VariantSetPtr found = find(store_, key);
+  ASSERT_NE(found, nullptr);
+  ASSERT_EQ(found->size(), 2U);
+  EXPECT_EQ(read_body(*(*found)[0]), test_body(5, 2));
+  EXPECT_TRUE(read_body(*(*found)[1]) == test_body(700'000, 1));
+  // Freshening moves one to another's place: there is never a variant twice.
+  store_.freshen((*found)[1], in_language((*found)[1], "en", 4000));
+  store_.settle();
+  ASSERT_EQ(find(store_, key)->size(), 1U);
+  EXPECT_TRUE(read_body(*find(store_, key)->front()) == test_body(700'000, 1));
+}
+
+// Damage is the body's, so all that have it go; what has another stays.
+TEST_P(ResponseStoreContract, RemovesAllThatShareADamagedBody) {
+  const CacheKey key = test_key("/shared-removed");
+  ASSERT_TRUE(put(store_, head_in_language(key, 700'000, 1, "en", 1000), test_body(700'000, 1)));
+  ASSERT_TRUE(put(store_, head_in_language(key, 6, 2, "fr", 1001), test_body(6, 2)));
+  const StoredResponsePtr english = find(store_, key)->back();
+  store_.add_variant(english, in_language(english, "de", 2000));
+  store_.settle();
+  ASSERT_EQ(find(store_, key)->size(), 3U);
+  store_.remove(*english);
+  const VariantSetPtr found = find(store_, key);
+  ASSERT_NE(found, nullptr);
+  ASSERT_EQ(found->size(), 1U);
+  EXPECT_EQ(etag_of(*found->front()), "\"2\"");
+}
+
+TEST_P(ResponseStoreContract, AddsNoVariantOfWhatIsNoLongerStored) {
+  const CacheKey key = test_key("/added-late");
+  ASSERT_TRUE(put(store_, head_in_language(key, 5, 1, "en", 1000), test_body(5, 1)));
+  const StoredResponsePtr replaced = find(store_, key)->front();
+  ASSERT_TRUE(put(store_, head_in_language(key, 5, 2, "en", 1500), test_body(5, 2)));
+  store_.add_variant(replaced, in_language(replaced, "de", 2000));
+  store_.settle();
+  ASSERT_NE(find(store_, key), nullptr);
+  EXPECT_EQ(find(store_, key)->size(), 1U);
+
+  const StoredResponsePtr removed = find(store_, key)->front();
+  store_.remove(key);
+  store_.add_variant(removed, in_language(removed, "de", 3000));
   store_.settle();
   EXPECT_EQ(find(store_, key), nullptr);
 }

@@ -86,6 +86,7 @@ class FakeDisk final : public storage::ResponseStore {
   std::vector<std::shared_ptr<WrittenBody>> written;  // one for each writer
   int lookups = 0;
   int freshens = 0;
+  int added_variants = 0;
 
   [[nodiscard]] LookupResult try_lookup(const storage::CacheKey& key) override {
     if (needs_io) return {Found::kNeedsIo, nullptr};
@@ -116,6 +117,11 @@ class FakeDisk final : public storage::ResponseStore {
     const auto place = responses_.find({fresh->head().key.text, fresh->variant()});
     if (place == responses_.end() || place->second->head().body_id != old->head().body_id) return;
     place->second = fresh;
+  }
+  void add_variant(const storage::StoredResponsePtr& old, const storage::StoredResponsePtr& added) override {
+    ++added_variants;
+    const auto place = responses_.find({old->head().key.text, old->variant()});
+    if (place != responses_.end() && place->second->head().body_id == old->head().body_id) put(added);
   }
   void remove(const storage::CacheKey& key) override {
     for (auto place = responses_.begin(); place != responses_.end();) {

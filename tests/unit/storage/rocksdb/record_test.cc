@@ -21,6 +21,9 @@ StoredHead sample() {
   head.filled_at = 11;
   head.validated_at = 12;
   head.request_had_credentials = true;
+  head.own_entity_tag = true;
+  head.outdated = true;
+  head.tags = {"group:a", "", "group:b"};
   head.body_id = 99;
   return head;
 }
@@ -45,8 +48,44 @@ TEST(HeadRecord, RoundTrip) {
   EXPECT_EQ(got->filled_at, head.filled_at);
   EXPECT_EQ(got->validated_at, head.validated_at);
   EXPECT_EQ(got->request_had_credentials, head.request_had_credentials);
+  EXPECT_TRUE(got->own_entity_tag);
+  EXPECT_FALSE(got->sliced);
+  EXPECT_TRUE(got->outdated);
+  EXPECT_EQ(got->tags, head.tags);
   EXPECT_EQ(got->body_id, head.body_id);
   EXPECT_EQ(peek_body_id(encode_head(head)), 99U);
+}
+
+TEST(HeadRecord, SlicedHasOneEmptyChunkWhateverItsLength) {
+  StoredHead head = sample();
+  head.sliced = true;
+  head.body_size = std::uint64_t{5} << 40;
+  const auto got = decode_head(encode_head(head));
+  ASSERT_TRUE(got.has_value());
+  EXPECT_TRUE(got->sliced);
+  EXPECT_EQ(got->body_size, head.body_size);
+}
+
+// What version 1 of the format wrote: no tags at the end, one flag.
+TEST(HeadRecord, FormOneIsRead) {
+  StoredHead head = sample();
+  head.tags.clear();
+  std::string content = encode_head(head);
+  content.resize(content.size() - 8 - 4);
+  content[0] = 1;
+  EXPECT_FALSE(decode_head(sealed(content)).has_value()) << "flags that form 1 did not have";
+  content[1] = 1;
+  const auto got = decode_head(sealed(content));
+  ASSERT_TRUE(got.has_value());
+  EXPECT_EQ(got->key, head.key);
+  EXPECT_EQ(got->response.fields.wire(), head.response.fields.wire());
+  EXPECT_TRUE(got->request_had_credentials);
+  EXPECT_FALSE(got->own_entity_tag);
+  EXPECT_TRUE(got->tags.empty());
+  EXPECT_EQ(peek_body_id(sealed(content)), 99U);
+  content[0] = 3;
+  EXPECT_FALSE(decode_head(sealed(content)).has_value());
+  EXPECT_FALSE(peek_body_id(sealed(content)).has_value());
 }
 
 TEST(HeadRecord, EveryTruncationIsRefused) {

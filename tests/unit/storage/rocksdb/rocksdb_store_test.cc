@@ -35,6 +35,31 @@ class RocksdbStoreTest : public testing::Test {
   }
   std::int64_t count(Counter counter) const { return counters_.get(counter); }
 
+  // Writes the number of the format, while the store is closed.
+  void set_format(std::uint32_t version) {
+    std::vector<rocksdb::ColumnFamilyHandle*> families;
+    rocksdb::DB* db = nullptr;
+    ASSERT_TRUE(rocksdb::DB::Open({}, options_.directory,
+                                  {{"default", {}}, {"responses", {}}, {"bodies", {}}, {"state", {}}},
+                                  &families, &db)
+                    .ok());
+    ASSERT_TRUE(db->Put({}, families[3], "format", encode_u32(version)).ok());
+    for (auto* family : families) db->DestroyColumnFamilyHandle(family);
+    delete db;
+  }
+  std::uint32_t format() {
+    std::vector<rocksdb::ColumnFamilyHandle*> families;
+    rocksdb::DB* db = nullptr;
+    EXPECT_TRUE(
+        rocksdb::DB::OpenForReadOnly({}, options_.directory, {{"default", {}}, {"state", {}}}, &families, &db)
+            .ok());
+    std::string found;
+    EXPECT_TRUE(db->Get({}, families[1], "format", &found).ok());
+    for (auto* family : families) db->DestroyColumnFamilyHandle(family);
+    delete db;
+    return decode_u32(found).value_or(0);
+  }
+
   // The database alone, while the store is closed.
   std::unique_ptr<Database> open_database() {
     DatabaseOptions options;
@@ -279,19 +304,88 @@ TEST_F(RocksdbStoreTest, ReservedIdsAreNeverGivenTwice) {
 TEST_F(RocksdbStoreTest, RefusesAnUnknownFormatVersionNamingBoth) {
   open();
   store_ = nullptr;
-  std::vector<rocksdb::ColumnFamilyHandle*> families;
-  rocksdb::DB* db = nullptr;
-  ASSERT_TRUE(rocksdb::DB::Open({}, options_.directory,
-                                {{"default", {}}, {"responses", {}}, {"bodies", {}}, {"state", {}}},
-                                &families, &db)
-                  .ok());
-  ASSERT_TRUE(db->Put({}, families[3], "format", encode_u32(42)).ok());
-  for (auto* family : families) db->DestroyColumnFamilyHandle(family);
-  delete db;
+  set_format(42);
   const std::string error = open_error();
   EXPECT_NE(error.find(options_.directory), std::string::npos) << error;
   EXPECT_NE(error.find("version 42"), std::string::npos) << error;
   EXPECT_NE(error.find("version " + std::to_string(kFormatVersion)), std::string::npos) << error;
+}
+
+TEST_F(RocksdbStoreTest, MigratesAStoreOfVersionOne) {
+  open();
+  const CacheKey key = test_key("/old");
+  ASSERT_TRUE(put_simple(key, 100, 1));
+  const StoredHead head = find(*store_, key)->front()->head();
+  store_ = nullptr;
+  {
+    // As version 1 wrote it: form 1, without the list of tags.
+    std::string record = encode_head(head);
+    record.resize(record.size() - 8 - 4);
+    record[0] = 1;
+    record += encode_u64(digest128(record).low);
+    Database::Batch batch;
+    batch.head_puts.emplace_back(head_key(key.digest, variant_digest({})), record);
+    ASSERT_TRUE(open_database()->write(batch).ok());
+  }
+  set_format(1);
+  open();
+  ASSERT_NE(find(*store_, key), nullptr);
+  EXPECT_EQ(read_body(*find(*store_, key)->front()), test_body(100, 1));
+  store_ = nullptr;
+  EXPECT_EQ(format(), kFormatVersion);
+}
+
+TEST_F(RocksdbStoreTest, VariantsThatShareABodyAreThereAfterReopening) {
+  open();
+  const CacheKey key = test_key("/two-heads");
+  const std::size_t sizes[] = {100, 900'000};
+  for (const std::size_t size : sizes) {
+    ASSERT_TRUE(put_simple(key, size, 1));
+    const std::int64_t written = count(Counter::kDiskWriteBytes);
+    const StoredResponsePtr old = find(*store_, key)->front();
+    StoredHead head = old->head();
+    head.selecting = {{"accept-language", "de"}};
+    store_->add_variant(old, std::make_shared<const StoredResponse>(head, old->body(), Describe()));
+    store_->settle();
+    EXPECT_EQ(count(Counter::kDiskWriteBytes), written);
+    reopen();
+    const VariantSetPtr found = find(*store_, key);
+    ASSERT_NE(found, nullptr);
+    ASSERT_EQ(found->size(), 2U);
+    EXPECT_EQ((*found)[0]->body(), (*found)[1]->body());
+    for (const StoredResponsePtr& each : *found) EXPECT_TRUE(read_body(*each) == test_body(size, 1));
+    store_->remove(key);
+  }
+}
+
+// One is no longer current; the other goes on to use the body.
+TEST_F(RocksdbStoreTest, ADeadHeadLeavesTheBodyToAnother) {
+  options_.is_current = [](const StoredHead& head) { return head.tags.empty(); };
+  open();
+  const CacheKey key = test_key("/one-dead");
+  ASSERT_TRUE(put_simple(key, 900'000, 1));
+  const StoredHead head = find(*store_, key)->front()->head();
+  store_ = nullptr;
+  {
+    StoredHead dead = head;
+    dead.selecting = {{"accept-language", "de"}};
+    dead.tags = {"group:dead"};
+    Database::Batch batch;
+    batch.head_puts.emplace_back(head_key(key.digest, variant_digest(dead.selecting)), encode_head(dead));
+    ASSERT_TRUE(open_database()->write(batch).ok());
+  }
+  open();
+  ASSERT_NE(find(*store_, key), nullptr);
+  store_->settle();
+  const VariantSetPtr found = find(*store_, key);
+  ASSERT_NE(found, nullptr);
+  EXPECT_EQ(found->size(), 1U);
+  EXPECT_TRUE(read_body(*found->front()) == test_body(900'000, 1));
+  store_ = nullptr;
+  std::string record;
+  EXPECT_EQ(
+      open_database()->read_head(head_key(key.digest, variant_digest({{"accept-language", "de"}})), record),
+      ReadStatus::kMissing);
 }
 
 TEST_F(RocksdbStoreTest, RefusesAStoreWithFamiliesItDoesNotKnow) {
