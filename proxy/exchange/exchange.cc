@@ -57,7 +57,7 @@ void Exchange::reset() {
   key_.text.clear();
   step_ = Step::kDone;
   attempts_ = 0;
-  ask_alone_ = joined_ = tell_key_ = conditions_forwarded_ = prepared_ = has_body_ = false;
+  ask_alone_ = joined_ = tell_key_ = may_force_ = conditions_forwarded_ = prepared_ = has_body_ = false;
   body_size_.reset();
   status_ = {};
   outcome_ = CacheOutcome::kMiss;

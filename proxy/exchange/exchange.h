@@ -132,6 +132,7 @@ class Exchange {
   [[nodiscard]] bool serve_stale_instead();
   [[nodiscard]] revalidate::FlightRequest make_flight_request(bool alone);
   [[nodiscard]] revalidate::FlightWaiter make_waiter();
+  void bound_reload(revalidate::ReuseDecision& decision);
   void revalidate_in_background();
   void invalidate_by_use(const storage::ResponseHead& response);
   void read_from_disk();
@@ -174,6 +175,7 @@ class Exchange {
   bool joined_ = false;                // the flight was another's
   bool conditions_forwarded_ = false;  // the client's conditions are the origin's business
   bool tell_key_ = false;              // in Cache-Status
+  bool may_force_ = false;             // let through to validate what is fresh
   bool prepared_ = false;              // what goes out is decided; only its first bytes may be missing
   storage::VariantSetPtr variants_;
   storage::StoredResponsePtr selected_;

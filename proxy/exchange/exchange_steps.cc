@@ -116,8 +116,9 @@ void Exchange::read_from_disk() {
 
 Exchange::Outcome Exchange::decide() {
   selected_ = variants_ ? revalidate::select(*variants_, request_) : nullptr;
-  const ReuseDecision decision = revalidate::decide_reuse(facts_, selected_.get(), variants_ != nullptr,
-                                                          context_.wall_time(), context_.policy);
+  ReuseDecision decision = revalidate::decide_reuse(facts_, selected_.get(), variants_ != nullptr,
+                                                    context_.wall_time(), context_.policy);
+  if (decision.forced_by_client) bound_reload(decision);
   why_ = decision.reason;
   switch (decision.kind) {
     case ReuseDecision::Kind::kServe:
@@ -139,6 +140,20 @@ Exchange::Outcome Exchange::decide() {
   }
   // What is selected but may not be validated is not offered; other variants may be (RFC 9111, 4.3.1).
   return go(Step::kJoinFlight);
+}
+
+// A fresh response that the client wants validated: the origin is asked once in a while, whoever else insists
+// gets what is stored, also while that question is under way. Who was let through once stays so.
+void Exchange::bound_reload(ReuseDecision& decision) {
+  const bool asks =
+      decision.kind == ReuseDecision::Kind::kValidate || decision.kind == ReuseDecision::Kind::kFetch;
+  if (!asks) return;
+  const storage::Milliseconds interval = context_.policy.reload_interval;
+  if (!may_force_) may_force_ = context_.flights.table.may_force(key_, context_.mono_time(), interval);
+  if (may_force_) return;
+  context_.counters.add(Counter::kReloadsBounded);
+  decision.kind = ReuseDecision::Kind::kServe;
+  decision.reason = status_.detail = Reason::kReloadInterval;
 }
 
 Exchange::Outcome Exchange::use_stored(storage::StoredResponsePtr response) {
