@@ -120,6 +120,7 @@ Exchange::Outcome Exchange::decide() {
                                                     context_.wall_time(), context_.policy);
   if (decision.forced_by_client) bound_reload(decision);
   why_ = decision.reason;
+  if (decision.kind != ReuseDecision::Kind::kGatewayTimeout) send_remembered_hints();
   switch (decision.kind) {
     case ReuseDecision::Kind::kServe:
       outcome_ = decision.ttl.count() < 0 ? CacheOutcome::kStale : CacheOutcome::kHit;
@@ -223,12 +224,7 @@ revalidate::FlightWaiter Exchange::make_waiter() {
     advance();
   };
   waiter.wake = [this] { advance(); };
-  waiter.informational = [this](storage::ResponseHead head) {
-    if (step_ != Step::kAwaitFlight) return;
-    head.fields = revalidate::end_to_end_fields(head.fields);
-    sink_.send_informational(head);
-    sink_.flush();
-  };
+  waiter.informational = [this](storage::ResponseHead head) { pass_informational(std::move(head)); };
   return waiter;
 }
 
@@ -246,6 +242,7 @@ Exchange::Outcome Exchange::take_answer() {
   if (answer->outcome != FlightOutcome::kAskAgain) {
     origin_time_ = std::chrono::duration_cast<std::chrono::microseconds>(answer->origin_time);
   }
+  forget_old_hints(*answer);
   switch (answer->outcome) {
     case FlightOutcome::kStored:
     case FlightOutcome::kFreshened:
