@@ -30,31 +30,75 @@ KeyMemory FlightTable::recall(const storage::CacheKey& key, storage::MonoTime no
   const MutexLock lock(shard.mutex);
   const auto known = shard.remembered.find(key.digest);
   if (known == shard.remembered.end()) return {};
-  return {known->second.varies_by, now < known->second.not_shareable_until};
+  const Remembered& of_key = known->second;
+  return {of_key.varies_by, now < of_key.not_shareable_until, of_key.hints};
 }
 
-void FlightTable::update(const storage::CacheKey& key, const std::function<void(Remembered&)>& change) {
-  Shard& shard = shard_of(key);
-  const MutexLock lock(shard.mutex);
+FlightTable::Remembered& FlightTable::known_locked(Shard& shard, const storage::CacheKey& key) {
+  const auto known = shard.remembered.find(key.digest);
+  if (known != shard.remembered.end()) return known->second;
   // What is forgotten costs one more request to the origin, nothing else.
-  if (shard.remembered.size() >= options_.max_remembered / kShards) shard.remembered.clear();
-  change(shard.remembered[key.digest]);
+  if (shard.remembered.size() >= options_.max_remembered / kShards) {
+    shard.remembered.clear();
+    shard.hint_bytes = 0;
+  }
+  return shard.remembered[key.digest];
 }
 
 void FlightTable::remember_vary(const storage::CacheKey& key, const storage::SelectingFields& fields) {
-  if (fields.empty()) {
-    // The common case: nothing to learn, and nothing that an earlier answer taught.
-    Shard& shard = shard_of(key);
-    const MutexLock lock(shard.mutex);
-    const auto known = shard.remembered.find(key.digest);
-    if (known != shard.remembered.end()) shard.remembered.erase(known);
+  Shard& shard = shard_of(key);
+  const MutexLock lock(shard.mutex);
+  if (!fields.empty()) {
+    Remembered& known = known_locked(shard, key);
+    known.varies_by = fields;
+    known.not_shareable_until = {};
     return;
   }
-  update(key, [&](Remembered& known) { known = {fields, {}}; });
+  // The common case: nothing to learn, and nothing that an earlier answer taught.
+  const auto place = shard.remembered.find(key.digest);
+  if (place == shard.remembered.end()) return;
+  Remembered& known = place->second;
+  known.varies_by.reset();
+  known.not_shareable_until = {};
+  if (!known.forced_at && !known.hints) shard.remembered.erase(place);
 }
 
 void FlightTable::remember_not_shareable(const storage::CacheKey& key, storage::MonoTime now) {
-  update(key, [&](Remembered& known) { known.not_shareable_until = now + options_.not_shareable_for; });
+  Shard& shard = shard_of(key);
+  const MutexLock lock(shard.mutex);
+  known_locked(shard, key).not_shareable_until = now + options_.not_shareable_for;
+}
+
+void FlightTable::remember_hints(const storage::CacheKey& key, storage::HeaderFields fields) {
+  std::shared_ptr<const storage::HeaderFields> hints;
+  const std::size_t size = fields.wire().size();
+  if (size > 0 && size <= kMostHintBytes) {
+    hints = std::make_shared<const storage::HeaderFields>(std::move(fields));
+  }
+  Shard& shard = shard_of(key);
+  const MutexLock lock(shard.mutex);
+  if (!hints && shard.remembered.count(key.digest) == 0) return;
+  Remembered& known = known_locked(shard, key);
+  if (known.hints) shard.hint_bytes -= known.hints->wire().size();
+  known.hints.reset();
+  if (!hints) return;
+  if (shard.hint_bytes + size > kMostHintBytesOfShard) {
+    for (auto& each : shard.remembered) each.second.hints.reset();
+    shard.hint_bytes = 0;
+  }
+  known.hints = std::move(hints);
+  shard.hint_bytes += size;
+}
+
+bool FlightTable::may_force(const storage::CacheKey& key, storage::MonoTime now,
+                            storage::Milliseconds interval) {
+  Shard& shard = shard_of(key);
+  const MutexLock lock(shard.mutex);
+  Remembered& known = known_locked(shard, key);
+  // Another worker's clock may be a turn ahead of this one's.
+  if (known.forced_at && now - *known.forced_at < interval) return false;
+  known.forced_at = now;
+  return true;
 }
 
 storage::Digest128 FlightTable::slot_of(const storage::CacheKey& key,

@@ -1,6 +1,7 @@
 // FlightTable: the flights that can be joined, by key and variant, over all workers; and what each key's
-// last answers taught us: what it varies by, and whether its answers were not shareable lately. With neither
-// known, requests join by key alone.
+// last answers taught us: what it varies by, whether its answers were not shareable lately, which early
+// hints came before them, and when a client last forced its validation. With neither of the first two known,
+// requests join by key alone.
 //
 // A flight stays in the table from its start to its end. One that an invalidation has overtaken is not
 // joined: the request starts a new one, and the older serves only its earlier waiters (G5). Memory is
@@ -10,7 +11,6 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -31,6 +31,8 @@ struct FlightTableOptions {
 struct KeyMemory {
   std::optional<storage::SelectingFields> varies_by;  // names, and values of some earlier request
   bool not_shareable = false;
+  // The fields of the last 103 (RFC 8297); null: none.
+  std::shared_ptr<const storage::HeaderFields> early_hints;
 };
 
 class FlightTable {
@@ -40,6 +42,15 @@ class FlightTable {
   [[nodiscard]] KeyMemory recall(const storage::CacheKey& key, storage::MonoTime now) const;
   void remember_vary(const storage::CacheKey& key, const storage::SelectingFields& fields);
   void remember_not_shareable(const storage::CacheKey& key, storage::MonoTime now);
+  // Replaces the last ones; no fields, or more than kMostHintBytes of them: forgets them.
+  void remember_hints(const storage::CacheKey& key, storage::HeaderFields fields);
+  // Whether a client may force a validation of this key now: true, and remembered, where the last that was
+  // forced is at least `interval` ago or nothing is known of one (RFC 9111, 5.2.1: its directives are
+  // advisory).
+  [[nodiscard]] bool may_force(const storage::CacheKey& key, storage::MonoTime now,
+                               storage::Milliseconds interval);
+
+  static constexpr std::size_t kMostHintBytes = 4 * 1024;  // of one key
 
   struct Joined {
     std::unique_ptr<Flight::Ticket> ticket;  // null: a bound is reached
@@ -66,15 +77,19 @@ class FlightTable {
 
  private:
   static constexpr std::size_t kShards = 64;
+  static constexpr std::size_t kMostHintBytesOfShard = 128 * 1024;
   struct Remembered {
     std::optional<storage::SelectingFields> varies_by;
     storage::MonoTime not_shareable_until{};
+    std::optional<storage::MonoTime> forced_at;
+    std::shared_ptr<const storage::HeaderFields> hints;
   };
   struct Shard {
     mutable storage::Mutex mutex;
     std::unordered_map<storage::Digest128, std::shared_ptr<Flight>, storage::Digest128Hash> flights
         GUARDED_BY(mutex);
     std::unordered_map<storage::Digest128, Remembered, storage::Digest128Hash> remembered GUARDED_BY(mutex);
+    std::size_t hint_bytes GUARDED_BY(mutex) = 0;
   };
 
   [[nodiscard]] Shard& shard_of(const storage::CacheKey& key) { return shards_[key.digest.high % kShards]; }
@@ -86,7 +101,7 @@ class FlightTable {
   // A place for one more flight, as their number and the memory of all fills allow.
   [[nodiscard]] bool take_fill(const FlightContext& context);
   [[nodiscard]] static Joined refused(FlightContext& context, storage::Counter counter);
-  void update(const storage::CacheKey& key, const std::function<void(Remembered&)>& change);
+  [[nodiscard]] Remembered& known_locked(Shard& shard, const storage::CacheKey& key) REQUIRES(shard.mutex);
 
   const FlightTableOptions options_;
   std::atomic<std::size_t> waiters_{0};

@@ -52,13 +52,14 @@ void Exchange::reset() {
   response_.reset();
   selected_.reset();
   variants_.reset();
+  hints_.reset();
   first_chunk_ = {};
   request_.clear();
   key_.text.clear();
   step_ = Step::kDone;
   attempts_ = 0;
-  ask_alone_ = joined_ = tell_key_ = conditions_forwarded_ = prepared_ = has_body_ = false;
-  range_forwarded_ = false;
+  ask_alone_ = joined_ = tell_key_ = may_force_ = origin_hinted_ = conditions_forwarded_ = prepared_ =
+      has_body_ = range_forwarded_ = false;
   body_size_.reset();
   status_ = {};
   outcome_ = CacheOutcome::kMiss;

@@ -132,6 +132,11 @@ class Exchange {
   [[nodiscard]] bool serve_stale_instead();
   [[nodiscard]] revalidate::FlightRequest make_flight_request(bool alone);
   [[nodiscard]] revalidate::FlightWaiter make_waiter();
+  void bound_reload(revalidate::ReuseDecision& decision);
+  // 1xx; exchange_hints.cc.
+  void pass_informational(storage::ResponseHead head);
+  void send_remembered_hints();
+  void forget_old_hints(const revalidate::FlightAnswer& answer);
   void revalidate_in_background();
   void invalidate_by_use(const storage::ResponseHead& response);
   void read_from_disk();
@@ -178,7 +183,10 @@ class Exchange {
   bool range_forwarded_ = false;       // the next flight asks for the client's one range, for us alone
   bool conditions_forwarded_ = false;  // the client's conditions are the origin's business
   bool tell_key_ = false;              // in Cache-Status
+  bool may_force_ = false;             // let through to validate what is fresh
+  bool origin_hinted_ = false;         // this request's flight has brought a 103
   bool prepared_ = false;              // what goes out is decided; only its first bytes may be missing
+  std::shared_ptr<const storage::HeaderFields> hints_;  // sent early
   storage::VariantSetPtr variants_;
   storage::StoredResponsePtr selected_;
   std::unique_ptr<revalidate::Flight::Ticket> ticket_;

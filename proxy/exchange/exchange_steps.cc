@@ -116,9 +116,11 @@ void Exchange::read_from_disk() {
 
 Exchange::Outcome Exchange::decide() {
   selected_ = variants_ ? revalidate::select(*variants_, request_) : nullptr;
-  const ReuseDecision decision = revalidate::decide_reuse(facts_, selected_.get(), variants_ != nullptr,
-                                                          context_.wall_time(), context_.policy);
+  ReuseDecision decision = revalidate::decide_reuse(facts_, selected_.get(), variants_ != nullptr,
+                                                    context_.wall_time(), context_.policy);
+  if (decision.forced_by_client) bound_reload(decision);
   why_ = decision.reason;
+  if (decision.kind != ReuseDecision::Kind::kGatewayTimeout) send_remembered_hints();
   switch (decision.kind) {
     case ReuseDecision::Kind::kServe:
       outcome_ = decision.ttl.count() < 0 ? CacheOutcome::kStale : CacheOutcome::kHit;
@@ -139,6 +141,20 @@ Exchange::Outcome Exchange::decide() {
   }
   // What is selected but may not be validated is not offered; other variants may be (RFC 9111, 4.3.1).
   return go(Step::kJoinFlight);
+}
+
+// A fresh response that the client wants validated: the origin is asked once in a while, whoever else insists
+// gets what is stored, also while that question is under way. Who was let through once stays so.
+void Exchange::bound_reload(ReuseDecision& decision) {
+  const bool asks =
+      decision.kind == ReuseDecision::Kind::kValidate || decision.kind == ReuseDecision::Kind::kFetch;
+  if (!asks) return;
+  const storage::Milliseconds interval = context_.policy.reload_interval;
+  if (!may_force_) may_force_ = context_.flights.table.may_force(key_, context_.mono_time(), interval);
+  if (may_force_) return;
+  context_.counters.add(Counter::kReloadsBounded);
+  decision.kind = ReuseDecision::Kind::kServe;
+  decision.reason = status_.detail = Reason::kReloadInterval;
 }
 
 Exchange::Outcome Exchange::use_stored(storage::StoredResponsePtr response) {
@@ -212,12 +228,7 @@ revalidate::FlightWaiter Exchange::make_waiter() {
     advance();
   };
   waiter.wake = [this] { advance(); };
-  waiter.informational = [this](storage::ResponseHead head) {
-    if (step_ != Step::kAwaitFlight) return;
-    head.fields = revalidate::end_to_end_fields(head.fields);
-    sink_.send_informational(head);
-    sink_.flush();
-  };
+  waiter.informational = [this](storage::ResponseHead head) { pass_informational(std::move(head)); };
   return waiter;
 }
 
@@ -235,6 +246,7 @@ Exchange::Outcome Exchange::take_answer() {
   if (answer->outcome != FlightOutcome::kAskAgain) {
     origin_time_ = std::chrono::duration_cast<std::chrono::microseconds>(answer->origin_time);
   }
+  forget_old_hints(*answer);
   switch (answer->outcome) {
     case FlightOutcome::kStored:
     case FlightOutcome::kFreshened:

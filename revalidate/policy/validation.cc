@@ -28,6 +28,11 @@ std::optional<EntityTag> entity_tag_of(const HeaderFields& fields) {
   return text ? storage::parse_entity_tag(*text) : std::nullopt;
 }
 
+// As the origin gave it: it knows no other.
+std::optional<EntityTag> origin_tag_of(const StoredHead& head) {
+  return head.own_entity_tag ? std::nullopt : entity_tag_of(head.response.fields);
+}
+
 std::optional<std::string_view> last_modified_of(const HeaderFields& fields) {
   return fields.first(FieldName::kLastModified);
 }
@@ -37,15 +42,15 @@ std::vector<StoredResponsePtr> offered(const storage::VariantSet& variants, cons
   std::vector<StoredResponsePtr> chosen;
   for (const StoredResponsePtr& each : variants) {
     if (chosen.size() == kMaxOfferedTags) break;
-    const bool wanted = selected != nullptr ? each.get() == selected
-                                            : entity_tag_of(each->head().response.fields).has_value();
+    const bool wanted =
+        selected != nullptr ? each.get() == selected : origin_tag_of(each->head()).has_value();
     if (wanted) chosen.push_back(each);
   }
   return chosen;
 }
 
-// A field of a 304 that does not go into the stored head.
-bool is_kept_as_stored(const HeaderFields::Line& line, const StoredHead& old) {
+// A field of a 304 that does not go into the stored head. `selected`: by the request that it answers.
+bool is_kept_as_stored(const HeaderFields::Line& line, const StoredHead& old, bool selected) {
   switch (line.id) {
     case FieldName::kAge:
     case FieldName::kContentLength:
@@ -53,7 +58,9 @@ bool is_kept_as_stored(const HeaderFields::Line& line, const StoredHead& old) {
     case FieldName::kContentEncoding:
       return true;
     case FieldName::kETag:
-      return old.response.fields.has(FieldName::kETag);
+      return !old.own_entity_tag && old.response.fields.has(FieldName::kETag);
+    case FieldName::kVary:
+      return !selected;
     default:
       return storage::equals_ignoring_case(line.name, "Content-MD5") ||
              storage::equals_ignoring_case(line.name, "Content-Digest");
@@ -71,16 +78,22 @@ bool may_store_cookies(const ResponseDirectives& d, const PolicyOptions& options
 }
 
 // The fields of a 304 that replace stored ones.
-HeaderFields updating_fields(const StoredHead& old, const ResponseHead& head304,
+HeaderFields updating_fields(const StoredHead& old, const ResponseHead& head304, bool selected,
                              const PolicyOptions& options) {
   const ResponseDirectives d = parse_response_directives(head304.fields, options);
   HeaderFields fields = end_to_end_fields(head304.fields);
   const bool cookies = may_store_cookies(d, options);
   fields.remove_if([&](const HeaderFields::Line& line) {
-    return is_kept_as_stored(line, old) || is_named(d.no_cache_fields, line.name) ||
+    return is_kept_as_stored(line, old, selected) || is_named(d.no_cache_fields, line.name) ||
            is_named(d.private_fields, line.name) || (line.id == FieldName::kSetCookie && !cookies);
   });
   return fields;
+}
+
+// By nothing from now on where Vary is "*".
+storage::SelectingFields selecting_or_never(const ResponseHead& response,
+                                            const storage::RequestHead& request) {
+  return selecting_fields(response, request).value_or(storage::SelectingFields{{"*", std::nullopt}});
 }
 
 }  // namespace
@@ -89,7 +102,7 @@ Conditions conditions_for(const storage::VariantSet& variants, const StoredRespo
   Conditions conditions;
   const std::vector<StoredResponsePtr> responses = offered(variants, selected);
   for (const StoredResponsePtr& each : responses) {
-    const std::optional<EntityTag> tag = entity_tag_of(each->head().response.fields);
+    const std::optional<EntityTag> tag = origin_tag_of(each->head());
     if (!tag) continue;
     std::string text;
     tag->append_to(text);
@@ -127,19 +140,30 @@ StoredResponsePtr choose_304(const storage::VariantSet& variants, const StoredRe
 
   if (tag) {
     for (const StoredResponsePtr& each : responses) {
-      const std::optional<EntityTag> stored = entity_tag_of(each->head().response.fields);
+      const std::optional<EntityTag> stored = origin_tag_of(each->head());
       // A weak one in the 304 corresponds to either form; a strong one to the same strong one alone.
       if (stored && (tag->weak ? weak_match(*stored, *tag) : strong_match(*stored, *tag))) return each;
     }
   }
   for (const StoredResponsePtr& each : responses) {
-    const HeaderFields& stored = each->head().response.fields;
     // Where both sides have an entity tag, it has decided already.
-    if (tag && entity_tag_of(stored)) continue;
-    if (date && last_modified_of(stored) == date) return each;
+    if (tag && origin_tag_of(each->head())) continue;
+    if (date && last_modified_of(each->head().response.fields) == date) return each;
   }
   if (!tag && !date && responses.size() == 1) return responses.front();
   return nullptr;
+}
+
+std::vector<StoredResponsePtr> also_confirmed(const storage::VariantSet& variants,
+                                              const StoredResponse& chosen, const ResponseHead& head304) {
+  std::vector<StoredResponsePtr> confirmed;
+  const std::optional<EntityTag> tag = entity_tag_of(head304.fields);
+  if (!tag) return confirmed;
+  for (const StoredResponsePtr& each : variants) {
+    const std::optional<EntityTag> stored = origin_tag_of(each->head());
+    if (each.get() != &chosen && stored && strong_match(*stored, *tag)) confirmed.push_back(each);
+  }
+  return confirmed;
 }
 
 StoredHead freshened_head(const StoredHead& old, const ResponseHead& head304,
@@ -147,7 +171,8 @@ StoredHead freshened_head(const StoredHead& old, const ResponseHead& head304,
                           storage::WallTime response_time, storage::Sequence sequence,
                           const PolicyOptions& options) {
   StoredHead fresh = old;
-  const HeaderFields updates = updating_fields(old, head304, options);
+  const bool selected = matches(old, request);
+  const HeaderFields updates = updating_fields(old, head304, selected, options);
   HeaderFields& fields = fresh.response.fields;
   fields.remove_if([&](const HeaderFields::Line& line) {
     return line.id == FieldName::kOther ? updates.has(line.name) : updates.has(line.id);
@@ -163,12 +188,23 @@ StoredHead freshened_head(const StoredHead& old, const ResponseHead& head304,
   fresh.validated_at = sequence;
   fresh.request_had_credentials |=
       request.fields.has(FieldName::kAuthorization) || request.fields.has(FieldName::kCookie);
-  if (updates.has(FieldName::kVary) || !matches(old, request)) {
-    // Selected by nothing from now on where Vary has become "*".
-    fresh.selecting =
-        selecting_fields(fresh.response, request).value_or(storage::SelectingFields{{"*", std::nullopt}});
-  }
+  if (updates.has(FieldName::kETag)) fresh.own_entity_tag = false;
+  fresh.outdated = false;
+  if (updates.has(FieldName::kVary)) fresh.selecting = selecting_or_never(fresh.response, request);
   return fresh;
+}
+
+StoredHead added_variant(const StoredHead& fresh, const ResponseHead& head304,
+                         const storage::RequestHead& request) {
+  StoredHead added = fresh;
+  if (head304.fields.has(FieldName::kVary)) {
+    added.response.fields.remove(FieldName::kVary);
+    for (const HeaderFields::Line line : head304.fields) {
+      if (line.id == FieldName::kVary) added.response.fields.add(FieldName::kVary, line.value);
+    }
+  }
+  added.selecting = selecting_or_never(added.response, request);
+  return added;
 }
 
 bool may_store_freshened(const storage::RequestHead& request, const StoredHead& fresh,
@@ -184,10 +220,21 @@ bool head_confirms(const StoredResponse& stored, const ResponseHead& head) {
   const auto length = head.fields.first(FieldName::kContentLength);
   if (length && *length != std::to_string(stored.head().body_size)) return false;
   const std::optional<EntityTag> tag = entity_tag_of(head.fields);
-  const std::optional<EntityTag> old_tag = entity_tag_of(old);
+  const std::optional<EntityTag> old_tag = origin_tag_of(stored.head());
   if (tag && (!old_tag || !weak_match(*tag, *old_tag))) return false;
   const auto date = last_modified_of(head.fields);
   return !date || date == last_modified_of(old);
+}
+
+bool may_have_same_content(const StoredResponse& stored, const ResponseHead& head,
+                           std::optional<std::uint64_t> body_size) {
+  const StoredHead& old = stored.head();
+  if (head.status != 200 || old.response.status != 200 || old.sliced) return false;
+  if (body_size && *body_size != old.body_size) return false;
+  for (const FieldName name : {FieldName::kContentType, FieldName::kContentEncoding}) {
+    if (head.fields.combined(name) != old.response.fields.combined(name)) return false;
+  }
+  return true;
 }
 
 }  // namespace freshet::revalidate

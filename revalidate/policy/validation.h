@@ -3,7 +3,10 @@
 // framing is never copied (G8). Pure.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "revalidate/policy/policy_options.h"
 #include "storage/stored_response.h"
@@ -25,6 +28,7 @@ inline constexpr std::size_t kMaxOfferedTags = 8;
 // What to send. Where a stored response was selected, it alone is offered: its entity tag, and its
 // Last-Modified beside it or instead. After a vary-miss (`selected` null) the entity tags of all variants
 // are, newest first (RFC 9111, 4.3.1): the origin may know one of them for the answer to this request too.
+// An entity tag that was made here is never offered: the origin does not know it.
 [[nodiscard]] Conditions conditions_for(const storage::VariantSet& variants,
                                         const storage::StoredResponse* selected);
 // Replaces the client's If-None-Match and If-Modified-Since (and drops If-Range and Range).
@@ -41,19 +45,30 @@ void apply_conditions(const Conditions& conditions, storage::HeaderFields& field
                                                     const storage::StoredResponse* selected,
                                                     const storage::ResponseHead& head304);
 
+// The other stored responses that it confirms too: those with the same strong entity tag (RFC 9111, 4.3.4).
+[[nodiscard]] std::vector<storage::StoredResponsePtr> also_confirmed(const storage::VariantSet& variants,
+                                                                     const storage::StoredResponse& chosen,
+                                                                     const storage::ResponseHead& head304);
+
 // The stored head updated by a 304 (RFC 9111, 3.2): each field of the 304 replaces the stored lines of that
 // name; what it omits stays. Not copied: hop-by-hop and proxy fields, what Connection, no-cache="…" and
 // private="…" name, framing (Content-Length, Content-Range, Transfer-Encoding), what describes the stored
-// bytes (Content-Encoding, Content-MD5, Content-Digest, an entity tag where there is one), and Set-Cookie
-// unless the options allow it. Age and times are the 304's; `sequence` becomes validated_at. `request` is
-// the one that was answered: the selecting fields are taken from it where `old` was not selected by it or
-// Vary has changed.
+// bytes (Content-Encoding, Content-MD5, Content-Digest, an entity tag of the origin where there is one), and
+// Set-Cookie unless the options allow it. Age and times are the 304's; `sequence` becomes validated_at.
+// `request` is the one that was answered: where Vary has changed, the selecting fields are taken from it.
+// Where it would not have selected `old`, Vary and the selecting fields stay as they are.
 [[nodiscard]] storage::StoredHead freshened_head(const storage::StoredHead& old,
                                                  const storage::ResponseHead& head304,
                                                  const storage::RequestHead& request,
                                                  storage::WallTime request_time,
                                                  storage::WallTime response_time, storage::Sequence sequence,
                                                  const PolicyOptions& options);
+
+// What a 304 makes of a stored response for a request that had not selected it: the same content, chosen from
+// now on by this request's header fields too (RFC 9111, 4.1). `fresh` is the freshened head.
+[[nodiscard]] storage::StoredHead added_variant(const storage::StoredHead& fresh,
+                                                const storage::ResponseHead& head304,
+                                                const storage::RequestHead& request);
 
 // Whether the store may keep the freshened head for others: not where the 304 brought no-store or private,
 // or the request had Authorization or no-store and section 3.5 or 5.2.1.5 forbids. Then it serves this
@@ -64,5 +79,11 @@ void apply_conditions(const Conditions& conditions, storage::HeaderFields& field
 // A 200 to HEAD with the same validators and length (RFC 9111, 4.3.5): may update the stored response as a
 // 304 would. Otherwise the stored response is outdated and must be validated.
 [[nodiscard]] bool head_confirms(const storage::StoredResponse& stored, const storage::ResponseHead& head);
+
+// Whether a 200 may have the very content that is stored: its head says nothing against it (status,
+// Content-Type, Content-Encoding, the length as far as it is known). Its content is worth comparing then.
+[[nodiscard]] bool may_have_same_content(const storage::StoredResponse& stored,
+                                         const storage::ResponseHead& head,
+                                         std::optional<std::uint64_t> body_size);
 
 }  // namespace freshet::revalidate

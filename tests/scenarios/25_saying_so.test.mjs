@@ -8,6 +8,7 @@ import { Edge } from '../support/edge.mjs';
 import { expectHit, expectWhole } from '../support/expect.mjs';
 import { ownLab, sharedLab } from '../support/lab.mjs';
 import { cacheStatus, valueOf } from '../support/message.mjs';
+import { gate } from '../support/waiting.mjs';
 
 const lab = sharedLab({ settings: { 'cache.status_key': 'true' } });
 const fresh = { 'Cache-Control': 'max-age=60' };
@@ -143,4 +144,77 @@ test('a client that waits for 100 gets one, though the origin sends its own', as
   const response = await client.response();
   expectWhole(response, 200, 'got hello');
   assert.deepEqual(response.interim, []);
+});
+
+const hinting = sharedLab({ settings: { 'cache.early_hints': 'true' } });
+
+// `link` ahead of each answer; the first is stored with `first`, a later one is a 304 with `later`, after `wait`.
+function hints(path, { link = '</a.css>; rel=preload', more = '', first = fresh, later = fresh, wait } = {}) {
+  hinting.origin.on(path, async (request, reply) => {
+    if (request.has('if-none-match')) {
+      await wait;
+      reply.write(`HTTP/1.1 103 Early Hints\r\nLink: ${link}\r\n\r\n`);
+      return reply.send(304, { ...later, ETag: '"v"' });
+    }
+    reply.write(`HTTP/1.1 103 Early Hints\r\nLink: ${link}\r\n${more}\r\n`);
+    return reply.send(200, { ...first, ETag: '"v"' }, 'body');
+  });
+}
+
+test('early_hints: a 103 is remembered and sent ahead of a hit and of a 304, to HTTP/1.1 alone, without cookies', async () => {
+  const path = hinting.path();
+  hints(path, { more: 'Set-Cookie: a=b\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n' });
+  const first = await hinting.get(path);
+  assert.deepEqual(first.interim.map((r) => r.status), [103]);
+  for (const fields of [{}, { 'If-None-Match': '"v"' }]) {
+    const again = await hinting.get(path, { fields });
+    expectHit(again);
+    assert.deepEqual(again.interim.map((r) => [r.status, r.fields]), [[103, [['Link', '</a.css>; rel=preload']]]]);
+    assert.equal(again.has('link'), false);
+  }
+  assert.deepEqual((await hinting.get(path, { version: '1.0' })).interim, []);
+  assert.deepEqual((await hinting.get(path, { method: 'HEAD' })).interim, []);
+});
+
+test('early_hints: on a validation they go out before the origin has answered, and are not repeated', async () => {
+  const path = hinting.path();
+  const { opened, open } = gate();
+  hints(path, { first: { 'Cache-Control': 'max-age=60', Age: '100' }, wait: opened });
+  await hinting.get(path);
+  const client = await hinting.connect();
+  client.request(path);
+  assert.match((await client.in.takeThrough('\r\n\r\n')).toString(), /^HTTP\/1\.1 103 [^]*\r\nLink: <\/a\.css>; rel=preload\r\n\r\n$/);
+  await hinting.origin.received(path, 2);
+  open();
+  const response = await client.response();
+  expectWhole(response, 200, 'body');
+  assert.deepEqual(response.interim, []);
+});
+
+test('early_hints: those of a request with a cookie are not remembered', async () => {
+  const path = hinting.path();
+  hints(path);
+  await hinting.get(path, { fields: { Cookie: 'me=1' } });
+  const hit = await hinting.get(path);
+  expectHit(hit);
+  assert.deepEqual(hit.interim, []);
+});
+
+test('early_hints: an answer without a 103 ends them', async () => {
+  const path = hinting.path();
+  hints(path, { first: { 'Cache-Control': 'no-store' } });
+  await hinting.get(path);
+  hinting.origin.on(path, { fields: fresh, body: 'new' });
+  assert.equal((await hinting.get(path)).interim.length, 1);
+  assert.deepEqual((await hinting.get(path)).interim, []);
+});
+
+test('without the setting no 103 is sent early', async () => {
+  const path = lab.path();
+  lab.origin.on(path, (_, reply) => {
+    reply.write('HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n');
+    reply.send(200, fresh, 'body');
+  });
+  await lab.get(path);
+  assert.deepEqual((await lab.get(path)).interim, []);
 });

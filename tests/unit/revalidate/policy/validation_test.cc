@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "revalidate/policy/freshness.h"
+#include "revalidate/policy/selection.h"
 #include "tests/unit/revalidate/policy/policy_fixture.h"
 
 namespace freshet::revalidate {
@@ -48,6 +49,20 @@ TEST(Validation, S431AfterAVaryMissAllEntityTagsAreOffered) {
   EXPECT_EQ(std::count(many.begin(), many.end(), ','), static_cast<long>(kMaxOfferedTags) - 2);  // "a" twice
 }
 
+TEST(Validation, S431AnEntityTagThatWasMadeHereIsNotOffered) {
+  StoredHead head = stored_head({{"ETag", "\"fr1-x\""}});
+  head.own_entity_tag = true;
+  const VariantSet set{keep(head), stored({{"ETag", "\"a\""}})};
+  EXPECT_TRUE(conditions_for(set, set[0].get()).empty());
+  EXPECT_EQ(conditions_for(set, nullptr).if_none_match, "\"a\"");
+  head.response.fields.add("Last-Modified", date_at(-5));
+  const VariantSet dated{keep(head)};
+  EXPECT_EQ(conditions_for(dated, dated[0].get()).if_none_match, "");
+  EXPECT_EQ(conditions_for(dated, dated[0].get()).if_modified_since, date_at(-5));
+  EXPECT_EQ(choose_304(dated, dated[0].get(), response(304, {{"ETag", "\"fr1-x\""}})), nullptr);
+  EXPECT_EQ(choose_304(dated, dated[0].get(), response(304)), dated[0]);
+}
+
 TEST(Validation, S431OurConditionsReplaceTheClients) {
   HeaderFields f =
       fields({{"If-None-Match", "\"x\""}, {"Range", "bytes=0-1"}, {"If-Range", "\"x\""}, {"A", "1"}});
@@ -70,6 +85,15 @@ TEST(Validation, S434AWeakTagSelectsTheNewestThatCorresponds) {
                        stored({{"ETag", "W/\"a\""}})};
   EXPECT_EQ(choose_304(set, nullptr, response(304, {{"ETag", "W/\"a\""}})), set[1]);
   EXPECT_EQ(choose_304(set, nullptr, response(304, {{"ETag", "W/\"c\""}})), nullptr);
+}
+
+TEST(Validation, S434AllWithTheSameStrongTagAreConfirmed) {
+  const VariantSet set{stored({{"ETag", "\"a\""}}), stored({{"ETag", "W/\"a\""}}),
+                       stored({{"ETag", "\"a\""}}), stored({{"ETag", "\"b\""}})};
+  EXPECT_EQ(also_confirmed(set, *set[0], response(304, {{"ETag", "\"a\""}})),
+            std::vector<StoredResponsePtr>{set[2]});
+  EXPECT_TRUE(also_confirmed(set, *set[0], response(304, {{"ETag", "W/\"a\""}})).empty());
+  EXPECT_TRUE(also_confirmed(set, *set[0], response(304)).empty());
 }
 
 TEST(Validation, S434LastModifiedSelectsByTheSameDate) {
@@ -181,11 +205,43 @@ TEST(Freshen, S41SelectingFieldsAreTakenAnewWhereTheyMust) {
   StoredHead old = stored_head({{"Vary", "Foo"}});
   old.selecting = {{"foo", "1"}};
   EXPECT_EQ(freshened(old, {}, request({{"Foo", "1"}})).selecting, old.selecting);
-  EXPECT_EQ(freshened(old, {}, request({{"Foo", "2"}})).selecting[0].value, "2");
   EXPECT_EQ(freshened(old, {{"Vary", "Bar"}}, request({{"Foo", "1"}, {"Bar", "b"}})).selecting[0].name,
             "bar");
   const StoredHead never = freshened(old, {{"Vary", "*"}}, request({{"Foo", "1"}}));
   EXPECT_EQ(never.selecting[0].name, "*");
+}
+
+TEST(Freshen, S41AResponseThatWasNotSelectedKeepsItsSelectingFields) {
+  StoredHead old = stored_head({{"Vary", "Foo"}, {"A", "1"}});
+  old.selecting = {{"foo", "1"}};
+  const ResponseHead head304 = response(304, {{"Vary", "Foo, Bar"}, {"A", "2"}});
+  const RequestHead req = request({{"Foo", "2"}, {"Bar", "b"}});
+  const StoredHead fresh = freshened(old, {{"Vary", "Foo, Bar"}, {"A", "2"}}, req);
+  EXPECT_EQ(fresh.selecting, old.selecting);
+  EXPECT_EQ(fresh.response.fields.first("Vary"), "Foo");
+  EXPECT_EQ(fresh.response.fields.first("A"), "2");
+  const StoredHead added = added_variant(fresh, head304, req);
+  ASSERT_EQ(added.selecting.size(), 2U);
+  EXPECT_TRUE(matches(added, req));
+  EXPECT_EQ(added.response.fields.first("Vary"), "Foo, Bar");
+  EXPECT_EQ(added.response.fields.first("A"), "2");
+  EXPECT_TRUE(matches(added_variant(fresh, response(304), req), request({{"Foo", "2"}})));
+}
+
+TEST(Freshen, S435AConfirmedResponseIsNoLongerOutdated) {
+  StoredHead old = stored_head({});
+  old.outdated = true;
+  EXPECT_FALSE(freshened(old, {}).outdated);
+}
+
+TEST(Freshen, S434AnEntityTagOfTheOriginReplacesOneThatWasMadeHere) {
+  StoredHead old = stored_head({{"ETag", "\"fr1-x\""}});
+  old.own_entity_tag = true;
+  EXPECT_TRUE(freshened(old, {}).own_entity_tag);
+  EXPECT_EQ(freshened(old, {}).response.fields.first("ETag"), "\"fr1-x\"");
+  const StoredHead fresh = freshened(old, {{"ETag", "\"a\""}});
+  EXPECT_FALSE(fresh.own_entity_tag);
+  EXPECT_EQ(fresh.response.fields.first("ETag"), "\"a\"");
 }
 
 TEST(Freshen, G12CredentialsOfTheValidatingRequestAreRemembered) {
@@ -216,6 +272,27 @@ TEST(Validation, S435HeadConfirmsByValidatorsAndLength) {
   EXPECT_FALSE(head_confirms(*kept, response(200, {{"ETag", "\"b\""}})));
   EXPECT_FALSE(head_confirms(*kept, response(200, {{"Last-Modified", date_at(-4)}})));
   EXPECT_FALSE(head_confirms(*kept, response(410)));
+  // A tag that was made here is nothing that the origin could repeat.
+  head.own_entity_tag = true;
+  EXPECT_FALSE(head_confirms(*keep(head), response(200, {{"ETag", "\"a\""}})));
+  EXPECT_TRUE(head_confirms(*keep(head), response(200, {{"Last-Modified", date_at(-5)}})));
+}
+
+TEST(Validation, S881OnlyAHeadThatAllowsItIsComparedByContent) {
+  StoredHead head =
+      stored_head({{"Content-Type", "text/plain"}, {"Content-Encoding", "gzip"}, {"ETag", "\"a\""}});
+  head.body_size = 10;
+  const auto kept = keep(head);
+  const Lines same{{"Content-Type", "text/plain"}, {"Content-Encoding", "gzip"}};
+  EXPECT_TRUE(may_have_same_content(*kept, response(200, same), std::nullopt));
+  EXPECT_TRUE(may_have_same_content(*kept, response(200, same), 10));
+  EXPECT_FALSE(may_have_same_content(*kept, response(200, same), 11));
+  EXPECT_FALSE(may_have_same_content(*kept, response(203, same), 10));
+  EXPECT_FALSE(may_have_same_content(*kept, response(200, {{"Content-Type", "text/plain"}}), 10));
+  EXPECT_FALSE(may_have_same_content(
+      *kept, response(200, {{"Content-Type", "text/html"}, {"Content-Encoding", "gzip"}}), 10));
+  head.sliced = true;
+  EXPECT_FALSE(may_have_same_content(*keep(head), response(200, same), 10));
 }
 
 }  // namespace
