@@ -5,6 +5,7 @@
 #include <string>
 
 #include "storage/http/field_syntax.h"
+#include "storage/http/structured_field.h"
 
 namespace freshet::revalidate {
 
@@ -82,6 +83,30 @@ std::string_view origin_part(const CacheKey& key) {
   return text.substr(0, text.find('/', text.find("://") + 3));
 }
 
+// A list of strings (RFC 9875, 2); one member of another type, and the field is none.
+std::vector<std::string> read_groups(const storage::HeaderFields& fields, FieldName name) {
+  std::vector<std::string> groups;
+  const std::optional<std::string> value = fields.combined(name);
+  if (!value) return groups;
+  const auto list = storage::parse_sf_list(*value);
+  if (!list) return groups;
+  for (const storage::SfMember& member : *list) {
+    if (member.is_inner_list || member.item.value.type != storage::SfBareItem::Type::kString) return {};
+    const std::string& group = member.item.value.text;
+    if (groups.size() == kMaxCacheGroups || group.size() > kMaxCacheGroupSize) continue;
+    if (std::find(groups.begin(), groups.end(), group) == groups.end()) groups.push_back(group);
+  }
+  return groups;
+}
+
+std::vector<std::string> as_tags(const CacheKey& key, std::vector<std::string> groups) {
+  for (std::string& group : groups) {
+    std::string tag("group:");
+    group = tag.append(origin_part(key)).append(" ").append(group);
+  }
+  return groups;
+}
+
 }  // namespace
 
 bool invalidates(storage::Method method, int status) {
@@ -131,6 +156,22 @@ std::vector<CacheKey> invalidated_keys(const storage::RequestHead& request,
     if (std::find(keys.begin(), keys.end(), *key) == keys.end()) keys.push_back(std::move(*key));
   }
   return keys;
+}
+
+std::vector<std::string> cache_groups(const storage::HeaderFields& fields) {
+  return read_groups(fields, FieldName::kCacheGroups);
+}
+
+std::vector<std::string> group_tags(const CacheKey& key, const storage::HeaderFields& fields) {
+  if (!fields.has(FieldName::kCacheGroups)) return {};
+  return as_tags(key, cache_groups(fields));
+}
+
+std::vector<std::string> invalidated_groups(const storage::RequestHead& request,
+                                            const storage::ResponseHead& response) {
+  if (!invalidates(request.method, response.status)) return {};
+  return as_tags(storage::make_cache_key(request.scheme, request.authority, request.target),
+                 read_groups(response.fields, FieldName::kCacheGroupInvalidation));
 }
 
 }  // namespace freshet::revalidate

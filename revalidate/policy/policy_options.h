@@ -13,11 +13,12 @@ namespace freshet::revalidate {
 // How the edge names itself in Via, Cache-Status and as a target of Surrogate-Control.
 inline constexpr std::string_view kEdgeName = "freshet";
 
-// Responses with Set-Cookie. RFC 9111, 7.3 lets a cache store them like any other.
+// Responses with Set-Cookie, or with Clear-Site-Data, which speaks to one browser as well. RFC 9111, 7.3 lets
+// a cache store them like any other.
 enum class SetCookiePolicy {
   kSafe,   // only where the origin speaks to shared caches: public, s-maxage or a targeted field
-  kRfc,    // to the letter: Set-Cookie decides nothing
-  kStrip,  // stored without Set-Cookie
+  kRfc,    // to the letter: they decide nothing
+  kStrip,  // stored without the two fields
 };
 
 struct PolicyOptions {

@@ -75,7 +75,7 @@ namespace freshet::revalidate {
   X(kNoStore, "no-store", "The origin forbids to store.", "RFC 9111, 5.2.2.5")                                 \
   X(kPrivate, "private", "The response is for one user.", "RFC 9111, 5.2.2.7")                                 \
   X(kAuthorizationNotStored, "authorization-not-stored", "The request carried Authorization and the origin does not allow sharing.", "RFC 9111, 3.5") \
-  X(kSetCookie, "set-cookie", "The response sets a cookie and is not marked for shared caches.", "RFC 9111, 7.3") \
+  X(kSetCookie, "set-cookie", "The response sets or clears one browser's data and is not marked for shared caches.", "RFC 9111, 7.3") \
   X(kVaryStar, "vary-star", "Vary: * matches no later request.", "RFC 9111, 4.1")                              \
   X(kMethodNotStored, "method-not-stored", "Responses to this method are not stored.", "RFC 9111, 3")          \
   X(kStatusNotUnderstood, "must-understand", "The status code is not understood and must be.", "RFC 9111, 5.2.2.3") \

@@ -47,6 +47,54 @@ TEST(Invalidation, S44NeverOfAnotherOrigin) {
   }
 }
 
+Texts groups(const Lines& lines) {
+  return cache_groups(fields(lines));
+}
+
+TEST(Invalidation, Rfc9875S2GroupsAreAListOfStrings) {
+  EXPECT_EQ(groups({{"Cache-Groups", "\"a\", \"B c\";x=1"}, {"cache-groups", "\"a\", \"d\\\"\""}}),
+            (Texts{"a", "B c", "d\""}));
+  for (const char* value : {"", "a", "\"a\", b", "(\"a\")", "\"a\",", "\"a", "1"}) {
+    EXPECT_TRUE(groups({{"Cache-Groups", value}}).empty()) << value;
+  }
+  EXPECT_TRUE(groups({}).empty());
+}
+
+TEST(Invalidation, Rfc9875S2AtLeast32GroupsOf32CharactersAndNotAnyNumber) {
+  std::string value = "\"" + std::string(kMaxCacheGroupSize + 1, 'x') + "\"";
+  for (std::size_t i = 0; i < kMaxCacheGroups + 1; ++i) {
+    value += ", \"" + std::to_string(1000 + i) + std::string(28, 'g') + "\"";
+  }
+  const Texts read = groups({{"Cache-Groups", value}});
+  EXPECT_EQ(read.size(), kMaxCacheGroups);
+  EXPECT_EQ(read.front(), "1000" + std::string(28, 'g'));
+}
+
+TEST(Invalidation, Rfc9875S21AGroupBelongsToOneOrigin) {
+  const auto key = storage::make_cache_key("https", "Example.com:443", "/a b?c");
+  EXPECT_EQ(group_tags(key, fields({{"Cache-Groups", "\"a\", \"b c\""}})),
+            (Texts{"group:https://example.com a", "group:https://example.com b c"}));
+  EXPECT_TRUE(group_tags(key, {}).empty());
+}
+
+TEST(Invalidation, Rfc9875S3OnlyAnUnsafeMethodsSuccessInvalidatesGroups) {
+  const ResponseHead resp = response(204, {{"Cache-Group-Invalidation", "\"a\", \"b\""}});
+  EXPECT_EQ(invalidated_groups(request({}, Method::kPost, "POST"), resp),
+            (Texts{"group:http://example.com a", "group:http://example.com b"}));
+  for (const Method safe : {Method::kGet, Method::kHead, Method::kOptions, Method::kTrace}) {
+    EXPECT_TRUE(invalidated_groups(request({}, safe, "X"), resp).empty());
+  }
+  EXPECT_TRUE(invalidated_groups(request({}, Method::kPost, "POST"),
+                                 response(500, {{"Cache-Group-Invalidation", "\"a\""}}))
+                  .empty());
+  EXPECT_TRUE(invalidated_groups(request({}, Method::kPost, "POST"), response(200)).empty());
+}
+
+TEST(Invalidation, ClearSiteDataIsTheBrowsersAndInvalidatesNothingMore) {
+  EXPECT_EQ(invalidated({{"Clear-Site-Data", "\"cache\", \"*\""}}), Texts{"http://example.com/a/b?c=d"});
+  EXPECT_TRUE(invalidated({{"Clear-Site-Data", "\"cache\""}}, 200, Method::kGet).empty());
+}
+
 TEST(Invalidation, Rfc3986S54ReferencesAreResolved) {
   EXPECT_EQ(resolved("g"), "http://example.com/a/g");
   EXPECT_EQ(resolved("./g?y#s"), "http://example.com/a/g?y");
