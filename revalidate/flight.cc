@@ -196,6 +196,7 @@ void Flight::on_complete(storage::HeaderFields trailers) {
 void Flight::commit(Fill::Sealed sealed) {
   head_.body_size = sealed.size;
   if (!sealed.writer) return end();
+  committing_ = true;
   const std::shared_ptr<Flight> self = shared_from_this();
   sealed.writer->commit(std::move(head_), std::move(sealed.whole), context_.loop,
                         [self](bool /*stored*/) { self->end(); });
@@ -267,8 +268,8 @@ void Flight::end_if_unwanted() {
     if (background_ && fill_ == nullptr) return;
     fill = fill_;
   }
-  const bool stored = stored_to_be_ && fill && fill->can_be_stored();
-  if (stored) return;
+  // Whole and being stored, or to be stored: it goes on without anybody, but not without its upload.
+  if (committing_ || (stored_to_be_ && request_.upload == nullptr && fill && fill->can_be_stored())) return;
   if (fill) fill->fail();
   end();
 }

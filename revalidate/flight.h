@@ -41,7 +41,7 @@ class FlightTable;
 
 enum class FlightOutcome {
   kStored,       // a response that is (being) stored; read it from `reader`
-  kFreshened,    // a 304 that fits: `response` is the freshened stored response
+  kFreshened,    // the stored response is still good: `response` is the freshened one
   kNotStorable,  // for the starter alone: `response` and `reader`
   kFailed,       // no response; `reason` says why
   kAskAgain,     // this answer is not for you: look up again. `response`: where it is unstorable, its head
@@ -55,6 +55,7 @@ struct FlightAnswer {
   storage::StoredResponsePtr response;
   std::unique_ptr<storage::FillReader> reader;
   std::optional<std::uint64_t> body_size;  // Content-Length as the origin stated it
+  int origin_status = 304;                 // with kFreshened: 200 to HEAD, or with the content that is stored
   bool must_ask_alone = false;             // with kAskAgain: do not join another flight
   storage::MonoTime sent_at{};             // when the origin request left
   storage::Milliseconds origin_time{0};    // from there to the head
@@ -78,6 +79,7 @@ struct FlightRequest {
   OriginRequest origin;                 // as forwarded; conditions are added from `stored`
   storage::VariantSetPtr stored;        // what may be validated; may be null
   storage::StoredResponsePtr selected;  // of `stored`, by the starter's header fields; may be null
+  // A GET, or a POST: its answer may be the GET's (RFC 9110, 9.3.3).
   bool may_store = false;
   bool may_join = false;           // others may wait for the answer
   UploadSource* upload = nullptr;  // borrowed; the ticket's destructor ends its use
@@ -153,8 +155,18 @@ class Flight final : public OriginHandler, public std::enable_shared_from_this<F
   void take_place(OriginPool::Permit permit);
   void fail_all(Reason reason, const std::string& detail);
   void ask();
+  [[nodiscard]] bool take_validation(const storage::ResponseHead& head);
+  void ask_unconditionally();
   void take_304(const storage::ResponseHead& head);
+  [[nodiscard]] bool take_head(const storage::ResponseHead& head);
+  void answer_freshened(const storage::StoredResponsePtr& fresh, bool for_all, int origin_status);
+  [[nodiscard]] bool is_current(const storage::StoredResponsePtr& stored) const;
+  [[nodiscard]] storage::StoredResponsePtr make_response(storage::StoredHead head,
+                                                         const storage::StoredResponsePtr& body_of) const;
+  [[nodiscard]] storage::StoredResponsePtr freshened(const storage::StoredResponsePtr& old,
+                                                     const storage::ResponseHead& head) const;
   void take_storable(const storage::ResponseHead& head, std::optional<std::uint64_t> body_size);
+  void invalidate_by_use(const storage::ResponseHead& head);
   void take_unstorable(const storage::ResponseHead& head, std::optional<std::uint64_t> body_size,
                        Reason reason);
   void give_up_storing();
@@ -192,6 +204,7 @@ class Flight final : public OriginHandler, public std::enable_shared_from_this<F
   bool body_paused_ = false;   // the fill has no room
   bool curl_waits_ = false;    // the client was told to pause
   bool stored_to_be_ = false;  // the fill will be committed
+  bool committing_ = false;    // its store has not said yet that it is there
   storage::StoredHead head_;   // to be committed
   storage::WallTime request_time_{};
   storage::MonoTime sent_at_{};

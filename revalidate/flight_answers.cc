@@ -7,7 +7,9 @@
 #include "revalidate/policy/error_reuse.h"
 #include "revalidate/policy/forwarding.h"
 #include "revalidate/policy/freshness.h"
+#include "revalidate/policy/invalidation.h"
 #include "revalidate/policy/response_facts.h"
+#include "revalidate/policy/selection.h"
 #include "revalidate/policy/storability.h"
 #include "revalidate/policy/validation.h"
 #include "storage/http/http_date.h"
@@ -44,40 +46,111 @@ void Flight::on_head(storage::ResponseHead head, std::optional<std::uint64_t> bo
   context_.health.answered();
   origin_time_ = std::chrono::duration_cast<storage::Milliseconds>(storage::mono_now() - sent_at_);
   if (head.status == 304) context_.counters.add(Counter::kOriginNotModified);
-  if (head.status == 304 && conditional_) return take_304(head);
+  if (conditional_ && take_validation(head)) return;
   if (head.status == 304 && !has_conditions(request_.origin.fields)) {
     return fail_all(Reason::kOriginMalformed, "a 304 to a request without conditions");
   }
   // The answer to the client's own conditions.
   if (head.status == 304) return take_unstorable(head, body_size, Reason::kNone);
+  if (request_.request.method == storage::Method::kHead && take_head(head)) return;
   if (!request_.may_store || body_size.value_or(0) > context_.max_object) {
     return take_unstorable(head, body_size, request_.may_store ? Reason::kTooLarge : Reason::kBypass);
   }
   take_storable(head, body_size);
 }
 
-void Flight::take_304(const storage::ResponseHead& head) {
-  const storage::WallTime now = storage::wall_now();
-  const storage::StoredResponsePtr old = choose_304(*request_.stored, request_.selected.get(), head);
-  const bool purged = old && !context_.store.generations().is_current(old->head());
-  if (!old || purged) {
-    // Fits nothing that is stored (any more): the same again, without conditions.
-    request_.stored = nullptr;
-    conditional_ = false;
-    apply_conditions({}, request_.origin.fields);
-    filled_at_ = context_.store.generations().current();
-    return ask();
+// The answer to our own conditions. False: it is one that a request without them might have had.
+bool Flight::take_validation(const storage::ResponseHead& head) {
+  switch (head.status) {
+    case 304:
+      take_304(head);
+      return true;
+    case 206:
+    case 412:
+    case 416:
+      // No client has asked for a part or set a condition that can fail.
+      ask_unconditionally();
+      return true;
+    default:
+      return false;
   }
-  auto fresh = std::make_shared<const storage::StoredResponse>(
-      freshened_head(old->head(), head, request_.request, request_time_, now, filled_at_, context_.policy),
-      old->body(), context_.store.describe());
-  const bool for_all = may_store_freshened(request_.request, fresh->head(), context_.policy);
-  if (for_all) context_.store.freshen(old, fresh);
+}
+
+// The same again, without conditions: what came fits nothing that is stored (any more).
+void Flight::ask_unconditionally() {
+  request_.stored = nullptr;
+  conditional_ = false;
+  apply_conditions({}, request_.origin.fields);
+  filled_at_ = context_.store.generations().current();
+  ask();
+}
+
+bool Flight::is_current(const storage::StoredResponsePtr& stored) const {
+  return stored && context_.store.generations().is_current(stored->head());
+}
+
+storage::StoredResponsePtr Flight::make_response(storage::StoredHead head,
+                                                 const storage::StoredResponsePtr& body_of) const {
+  return std::make_shared<const storage::StoredResponse>(
+      std::move(head), body_of ? body_of->body() : storage::make_memory_body({}), context_.store.describe());
+}
+
+storage::StoredResponsePtr Flight::freshened(const storage::StoredResponsePtr& old,
+                                             const storage::ResponseHead& head) const {
+  return make_response(freshened_head(old->head(), head, request_.request, request_time_, storage::wall_now(),
+                                      filled_at_, context_.policy),
+                       old);
+}
+
+// RFC 9111, 4.3.4.
+void Flight::take_304(const storage::ResponseHead& head) {
+  const storage::StoredResponsePtr old = choose_304(*request_.stored, request_.selected.get(), head);
+  if (!is_current(old)) return ask_unconditionally();
+  storage::StoredResponsePtr answer = freshened(old, head);
+  const bool for_all = may_store_freshened(request_.request, answer->head(), context_.policy);
+  if (for_all) {
+    context_.store.freshen(old, answer);
+    for (const storage::StoredResponsePtr& each : also_confirmed(*request_.stored, *old, head)) {
+      if (is_current(each)) context_.store.freshen(each, freshened(each, head));
+    }
+  }
+  if (!matches(old->head(), request_.request)) {
+    // It is good for those who select it, and from now on for this request's variant too.
+    const storage::StoredResponsePtr confirmed = answer;
+    answer = make_response(added_variant(confirmed->head(), head, request_.request), confirmed);
+    if (for_all) context_.store.add_variant(confirmed, answer);
+    context_.table.remember_vary(request_.key, answer->head().selecting);
+  }
+  answer_freshened(answer, for_all, head.status);
+}
+
+// RFC 9111, 4.3.5: what a 200 to HEAD says of the stored response that it would have selected. True: it has
+// confirmed it, and the freshened one is the answer.
+bool Flight::take_head(const storage::ResponseHead& head) {
+  const storage::StoredResponsePtr& old = request_.selected;
+  if (head.status != 200 || !request_.may_store || !is_current(old)) return false;
+  if (!head_confirms(*old, head)) {
+    // What one user gets says nothing to others.
+    if (request_.request.fields.has(storage::FieldName::kAuthorization)) return false;
+    storage::StoredHead outdated = old->head();
+    outdated.outdated = true;
+    context_.store.freshen(old, make_response(std::move(outdated), old));
+    return false;
+  }
+  const storage::StoredResponsePtr fresh = freshened(old, head);
+  if (!may_store_freshened(request_.request, fresh->head(), context_.policy)) return false;
+  context_.store.freshen(old, fresh);
+  answer_freshened(fresh, true, head.status);
+  return true;
+}
+
+void Flight::answer_freshened(const storage::StoredResponsePtr& fresh, bool for_all, int origin_status) {
   for (const Waiting& each : take_waiting(Phase::kEnded)) {
     const bool theirs = for_all || each.starter;
     auto answer = theirs ? make_answer(FlightOutcome::kFreshened, Reason::kRevalidated, fresh)
                          : make_answer(FlightOutcome::kAskAgain, Reason::kPrivate, nullptr);
     answer->must_ask_alone = !theirs;
+    answer->origin_status = origin_status;
     post_answer(each.waiter, std::move(answer));
   }
 }
@@ -87,6 +160,7 @@ void Flight::take_storable(const storage::ResponseHead& head, std::optional<std:
   StoreDecision decision = decide_storable(request_.request, head, now, context_.policy);
   // A refresh that fails does not replace a good stored response (G8).
   if (request_.selected && is_replaceable_error(head.status)) decision = {false, Reason::kOriginError, {}};
+  if (decision.store) invalidate_by_use(head);
   std::unique_ptr<storage::StoreWriter> writer;
   if (decision.store) writer = context_.store.begin(request_.key, body_size);
   if (!writer) {
@@ -125,6 +199,17 @@ void Flight::take_storable(const storage::ResponseHead& head, std::optional<std:
     answer_with_fill(each.waiter, FlightOutcome::kStored, decision.reason,
                      each.starter ? for_starter : response, body_size);
   }
+}
+
+// RFC 9111, 4.4: what the answer to an unsafe method invalidates goes before that answer is stored (RFC 9110,
+// 9.3.3), so that it stays.
+void Flight::invalidate_by_use(const storage::ResponseHead& head) {
+  if (!invalidates(request_.request.method, head.status)) return;
+  context_.store.invalidate(request_.key);
+  for (const storage::CacheKey& key : invalidated_keys(request_.request, head)) {
+    if (key != request_.key) context_.store.invalidate(key);
+  }
+  filled_at_ = context_.store.generations().current();
 }
 
 void Flight::take_unstorable(const storage::ResponseHead& head, std::optional<std::uint64_t> body_size,

@@ -201,6 +201,8 @@ revalidate::FlightRequest Exchange::make_flight_request(bool alone) {
     flight.may_store = true;
     flight.may_join = !alone;
   }
+  // Its answer may be the GET's (RFC 9110, 9.3.3).
+  if (request_.method == storage::Method::kPost) flight.may_store = true;
   conditions_forwarded_ = !range_forwarded_ && (!uses_store || (alone && !variants_));
   revalidate::ForwardingContext forwarding;
   forwarding.client_address = client_.address;
@@ -282,7 +284,8 @@ Exchange::Outcome Exchange::take_stored_answer(FlightAnswer& answer) {
   status_.ttl = std::chrono::duration_cast<storage::Seconds>(
       revalidate::remaining_freshness(facts, context_.wall_time()));
   if (answer.outcome == FlightOutcome::kFreshened) {
-    status_.forwarded_status = 304;
+    status_.forwarded_status = answer.origin_status;
+    if (answer.reason == Reason::kContentEqual) status_.detail = answer.reason;
     outcome_ = CacheOutcome::kRevalidated;
     ticket_.reset();
     return use_stored(answer.response);

@@ -131,13 +131,8 @@ bool parse_targeted(const HeaderFields& fields, const std::string& name, Respons
   return true;
 }
 
-// One "directive[;target]" of Surrogate-Control; false if it is for somebody else or not known.
-bool apply_surrogate(ResponseDirectives& d, std::string_view element) {
-  storage::ListReader parts(element, ';');
-  std::string_view text;
-  std::string_view target;
-  if (!parts.next(text)) return false;
-  if (parts.next(target) && !equals_ignoring_case(target, kEdgeName)) return false;
+// One directive of Surrogate-Control; false if it is not known.
+bool apply_surrogate(ResponseDirectives& d, std::string_view text) {
   const NameValue directive = storage::split_name_value(text);
   if (equals_ignoring_case(directive.name, "no-store")) {
     d.no_store = true;
@@ -153,12 +148,27 @@ bool apply_surrogate(ResponseDirectives& d, std::string_view element) {
   return true;
 }
 
+// "directive[;target]": what is aimed at us alone counts before what is aimed at nobody, whatever it says.
 bool parse_surrogate(const HeaderFields& fields, ResponseDirectives& d) {
+  ResponseDirectives ours;
+  ResponseDirectives everybodys;
+  bool any_ours = false;
   bool any = false;
-  storage::for_each_element(fields, FieldName::kSurrogateControl,
-                            [&](std::string_view element) { any |= apply_surrogate(d, element); });
-  if (any) d.source = ResponseDirectives::Source::kSurrogate;
-  return any;
+  storage::for_each_element(fields, FieldName::kSurrogateControl, [&](std::string_view element) {
+    storage::ListReader parts(element, ';');
+    std::string_view directive;
+    std::string_view target;
+    if (!parts.next(directive)) return;
+    if (!parts.next(target)) {
+      any |= apply_surrogate(everybodys, directive);
+    } else if (equals_ignoring_case(target, kEdgeName)) {
+      any_ours |= apply_surrogate(ours, directive);
+    }
+  });
+  if (!any && !any_ours) return false;
+  d = any_ours ? ours : everybodys;
+  d.source = ResponseDirectives::Source::kSurrogate;
+  return true;
 }
 
 void apply(RequestDirectives& d, std::string_view element) {
@@ -192,6 +202,19 @@ std::optional<Seconds> parse_delta_seconds(std::string_view text) {
   if (!value) return std::nullopt;
   const auto limit = static_cast<std::uint64_t>(kForever.count());
   return Seconds{static_cast<Seconds::rep>(std::min(*value, limit))};
+}
+
+bool passes_surrogate_control(const HeaderFields& request_fields) {
+  const auto capabilities = request_fields.combined("Surrogate-Capability");
+  if (!capabilities) return false;
+  storage::ListReader reader(*capabilities);
+  std::string_view element;
+  while (reader.next(element)) {
+    const NameValue device = storage::split_name_value(element);
+    // A device token, and in quotes what it can do: "Surrogate/1.0 ESI/1.0".
+    if (device.value && device.value->find("Surrogate/1.") != std::string_view::npos) return true;
+  }
+  return false;
 }
 
 ResponseDirectives parse_cache_control(std::string_view value) {

@@ -57,6 +57,10 @@ struct ResponseDirectives {
 // Of one field value, as Cache-Control reads it (for tests and fuzzing, and for a site's rules).
 [[nodiscard]] ResponseDirectives parse_cache_control(std::string_view value);
 
+// Surrogate-Control is for surrogates: it is sent on only to a client that has said it is one
+// (Surrogate-Capability).
+[[nodiscard]] bool passes_surrogate_control(const storage::HeaderFields& request_fields);
+
 struct RequestDirectives {
   bool no_store = false;
   bool no_cache = false;

@@ -34,13 +34,16 @@ Forwarded forwarded_for(Reason reason) {
     case Reason::kMethod:
       return Forwarded::kMethod;
     case Reason::kRange:
+    case Reason::kFarRange:
       return Forwarded::kPartial;
     case Reason::kStale:
     case Reason::kNoFreshness:
     case Reason::kNoCache:
     case Reason::kMustRevalidate:
     case Reason::kInvalidated:
+    case Reason::kOutdated:
     case Reason::kRevalidated:
+    case Reason::kContentEqual:
     case Reason::kStaleWhileRevalidate:
       return Forwarded::kStale;
     case Reason::kClientNoCache:
@@ -60,6 +63,7 @@ Forwarded forwarded_for(Reason reason) {
     case Reason::kNoValidator:
     case Reason::kPurged:
     case Reason::kUnmatched304:
+    case Reason::kSliceChanged:
     case Reason::kStoreFailure:
       return Forwarded::kMiss;
     default:

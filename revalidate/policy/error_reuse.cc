@@ -24,7 +24,7 @@ ErrorReuse decide_error_reuse(const RequestFacts& request, const ResponseFacts& 
   const std::optional<Seconds>& stated = stored.directives.stale_if_error;
   Seconds grace = stated.value_or(options.stale_if_error);
   if (request.directives.stale_if_error) grace = std::min(grace, *request.directives.stale_if_error);
-  const bool fresh = left > Milliseconds{0} && !stored.directives.no_cache;
+  const bool fresh = is_fresh(stored, now) && !stored.directives.no_cache;
   result.serve_stale = fresh || (!stored.never_stale && grace > Seconds{0} && -left <= grace);
   if (result.serve_stale) result.reason = stated ? Reason::kStaleIfError : Reason::kStaleOnError;
   return result;

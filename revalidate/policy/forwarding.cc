@@ -4,6 +4,7 @@
 #include <array>
 #include <vector>
 
+#include "revalidate/policy/content_tag.h"
 #include "revalidate/policy/policy_options.h"
 #include "storage/http/field_syntax.h"
 
@@ -90,6 +91,36 @@ bool is_named(const std::vector<std::string_view>& names, std::string_view name)
 
 bool is_framing(FieldName id) {
   return id == FieldName::kContentLength || id == FieldName::kTransferEncoding;
+}
+
+// What steers how a message is read, routed, kept or trusted: no trailer can (RFC 9110, 6.5.1).
+bool is_needed_in_front(const HeaderFields::Line& line) {
+  switch (line.id) {
+    case FieldName::kAge:
+    case FieldName::kAuthorization:
+    case FieldName::kCacheControl:
+    case FieldName::kCdnCacheControl:
+    case FieldName::kContentEncoding:
+    case FieldName::kContentRange:
+    case FieldName::kContentType:
+    case FieldName::kCookie:
+    case FieldName::kDate:
+    case FieldName::kExpect:
+    case FieldName::kExpires:
+    case FieldName::kHost:
+    case FieldName::kLocation:
+    case FieldName::kMaxForwards:
+    case FieldName::kPragma:
+    case FieldName::kRange:
+    case FieldName::kRetryAfter:
+    case FieldName::kSetCookie:
+    case FieldName::kSurrogateControl:
+    case FieldName::kVary:
+    case FieldName::kWwwAuthenticate:
+      return true;
+    default:
+      return is_condition(line.id) || line.id == FieldName::kIfRange;
+  }
 }
 
 // Whether a client's field goes to the origin as it is.
@@ -196,6 +227,7 @@ HeaderFields origin_request_fields(const RequestHead& request, const ForwardingC
       fields.add_interned(line.id, line.name, line.value);
     }
   }
+  if (context.keep_conditions || context.keep_range) strip_content_tags(fields);
   add_max_forwards(request, fields);
   add_forwarding_fields(request, context, authority, fields);
   append_via(fields, request.minor_version);
@@ -230,6 +262,15 @@ HeaderFields end_to_end_fields(const HeaderFields& received) {
     if (!is_hop_by_hop(line) && !is_named(named, line.name)) {
       fields.add_interned(line.id, line.name, line.value);
     }
+  }
+  return fields;
+}
+
+HeaderFields forwarded_trailers(const HeaderFields& received) {
+  HeaderFields fields;
+  for (const HeaderFields::Line line : received) {
+    if (!is_hop_by_hop(line) && !is_needed_in_front(line))
+      fields.add_interned(line.id, line.name, line.value);
   }
   return fields;
 }

@@ -33,7 +33,8 @@ struct ForwardingContext {
 void remove_connection_fields(storage::RequestHead& request);
 
 // Every field of the origin request but those of framing; Host is first. Expect is dropped (the caller
-// answers it), Via appended, Max-Forwards decremented for TRACE and OPTIONS.
+// answers it), the edge's own entity tags leave the conditions that are kept (see content_tag.h), Via
+// appended, Max-Forwards decremented for TRACE and OPTIONS.
 [[nodiscard]] storage::HeaderFields origin_request_fields(const storage::RequestHead& request,
                                                           const ForwardingContext& context);
 
@@ -47,6 +48,11 @@ void remove_connection_fields(storage::RequestHead& request);
 // (Content-Length, Transfer-Encoding). Storability must have been decided before: a Connection that names
 // Cache-Control removes it for whoever comes next, never for us. Age is kept (see parse_age in freshness.h).
 [[nodiscard]] storage::HeaderFields end_to_end_fields(const storage::HeaderFields& received);
+
+// The trailer fields of a message that go on as trailers (RFC 9110, 6.5.1 and 6.5.2); they are never merged
+// into a head. Left out: framing, routing, hop-by-hop fields, and what must be known before the content, as
+// authentication, Cache-Control, Vary or Content-Type: a recipient that merges them would be led astray.
+[[nodiscard]] storage::HeaderFields forwarded_trailers(const storage::HeaderFields& received);
 
 // "1.1 freshet" behind what is there.
 void append_via(storage::HeaderFields& fields, int minor_version = 1);

@@ -107,7 +107,7 @@ Milliseconds remaining_freshness(const ResponseFacts& facts, WallTime now) {
 }
 
 bool is_fresh(const ResponseFacts& facts, WallTime now) {
-  return remaining_freshness(facts, now) > Milliseconds{0};
+  return !facts.outdated && remaining_freshness(facts, now) > Milliseconds{0};
 }
 
 Seconds parse_age(const storage::HeaderFields& fields) {

@@ -28,7 +28,7 @@ struct Lifetime {
 // The same to the millisecond, which is what freshness is decided by.
 [[nodiscard]] storage::Milliseconds exact_age(const ResponseFacts& facts, storage::WallTime now);
 
-// Freshness lifetime less current age; negative when stale.
+// Freshness lifetime less current age; negative when stale. is_fresh() minds `outdated` too.
 [[nodiscard]] storage::Milliseconds remaining_freshness(const ResponseFacts& facts, storage::WallTime now);
 [[nodiscard]] bool is_fresh(const ResponseFacts& facts, storage::WallTime now);
 

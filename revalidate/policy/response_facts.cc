@@ -13,6 +13,7 @@ ResponseFacts::ResponseFacts(const storage::StoredHead& head, const PolicyOption
     : status(head.response.status),
       directives(parse_response_directives(head.response.fields, options)),
       response_time(head.response_time),
+      outdated(head.outdated),
       request_had_credentials(head.request_had_credentials) {
   const auto& fields = head.response.fields;
   if (const auto text = fields.first(FieldName::kDate)) date = storage::parse_http_date(*text, response_time);
@@ -42,8 +43,8 @@ ResponseFacts::ResponseFacts(const storage::StoredHead& head, const PolicyOption
   const bool forbids_stale = d.no_cache || d.must_revalidate || d.proxy_revalidate;
   never_stale = forbids_stale || d.s_maxage.has_value();
   stale_while_revalidate =
-      !forbids_stale && d.stale_while_revalidate && *d.stale_while_revalidate > Seconds{0};
-  validate_each_use = d.no_cache || (freshness_lifetime == Seconds{0} && !stale_while_revalidate);
+      !forbids_stale && !outdated && d.stale_while_revalidate && *d.stale_while_revalidate > Seconds{0};
+  validate_each_use = d.no_cache || outdated || (freshness_lifetime == Seconds{0} && !stale_while_revalidate);
 }
 
 std::optional<storage::EntityTag> ResponseFacts::entity_tag() const {

@@ -45,7 +45,9 @@ class ResponseFacts final : public storage::DerivedFacts {
   bool shareable_with_credentials = false;
   // RFC 9111, 3.5: public, must-revalidate or s-maxage.
   bool shareable_with_authorization = false;
-  // Must be validated before every use: no-cache, or no freshness at all.
+  // Known to have other content at the origin (StoredHead::outdated): never fresh, validated before any use.
+  bool outdated = false;
+  // Must be validated before every use: no-cache, outdated, or no freshness at all.
   bool validate_each_use = false;
   // Never used stale: must-revalidate, proxy-revalidate, s-maxage, no-cache (RFC 9111, 4.2.4 and 5.2.2).
   bool never_stale = false;

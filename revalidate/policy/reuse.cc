@@ -47,6 +47,7 @@ struct Verdict {
 Verdict judge(const RequestFacts& request, const ResponseFacts& facts, Milliseconds age, Milliseconds left,
               bool marked_stale) {
   const bool fresh = left > Milliseconds{0} && !marked_stale;
+  if (facts.outdated) return {Kind::kValidate, Reason::kOutdated};
   if (facts.directives.no_cache) return {Kind::kValidate, Reason::kNoCache};
   if (!may_reuse_for(request, facts)) return {Kind::kValidate, Reason::kCredentials};
   const Reason demand = client_demand(request.directives, age, left);

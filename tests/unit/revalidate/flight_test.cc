@@ -3,10 +3,13 @@
 
 #include <gtest/gtest.h>
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "revalidate/flight_table.h"
 #include "revalidate/policy/response_facts.h"
+#include "revalidate/policy/selection.h"
 #include "storage/invalidation/generations.h"
 #include "storage/memory/memory_store.h"
 #include "tests/support/manual_executor.h"
@@ -21,22 +24,28 @@ class FakeOrigin final : public OriginClient {
  public:
   class Call final : public OriginCall {
    public:
-    explicit Call(FakeOrigin& origin) : origin_(origin) {}
-    ~Call() override { origin_.handler = nullptr; }
+    explicit Call(FakeOrigin& origin) : origin_(origin), number_(origin.started) {}
+    // A call that was replaced ends after its successor has begun.
+    ~Call() override {
+      if (origin_.started == number_) origin_.handler = nullptr;
+    }
     void resume() override { ++origin_.resumed; }
     void upload_ready() override {}
 
    private:
     FakeOrigin& origin_;
+    const int number_;
   };
 
-  std::unique_ptr<OriginCall> start(OriginRequest /*request*/, OriginHandler& starting,
+  std::unique_ptr<OriginCall> start(OriginRequest request, OriginHandler& starting,
                                     UploadSource* /*upload*/) override {
+    requests.push_back(std::move(request));
     handler = &starting;
     ++started;
     return std::make_unique<Call>(*this);
   }
 
+  std::vector<OriginRequest> requests;
   OriginHandler* handler = nullptr;
   int started = 0;
   int resumed = 0;
@@ -79,6 +88,62 @@ class FlightTest : public testing::Test {
   void join(Client& client) {
     client.ticket = table_.join_or_start(request(), *context_, waiter(client)).ticket;
     ASSERT_NE(client.ticket, nullptr);
+  }
+
+  using Lines = std::vector<std::pair<std::string, std::string>>;
+
+  // A request as the exchange makes it: with what is stored now.
+  FlightRequest request_of(storage::Method method, const Lines& lines = {}) const {
+    FlightRequest made = request();
+    made.request.method = method;
+    made.request.method_text = made.origin.method = method == storage::Method::kHead   ? "HEAD"
+                                                    : method == storage::Method::kPost ? "POST"
+                                                                                       : "GET";
+    for (const auto& [name, value] : lines) made.request.fields.add(name, value);
+    made.may_join = method == storage::Method::kGet;
+    made.stored = variants();
+    if (made.stored) made.selected = select(*made.stored, made.request);
+    return made;
+  }
+  storage::VariantSetPtr variants() const {
+    return const_cast<storage::TieredStore&>(store_).try_lookup(key_).variants;
+  }
+  storage::StoredResponsePtr only() const {
+    const storage::VariantSetPtr found = variants();
+    return found && found->size() == 1 ? found->front() : nullptr;
+  }
+  void start(Client& client, FlightRequest made) {
+    FlightTable::Joined joined = made.may_join
+                                     ? table_.join_or_start(std::move(made), *context_, waiter(client))
+                                     : table_.start_alone(std::move(made), *context_, waiter(client));
+    client.ticket = std::move(joined.ticket);
+    ASSERT_NE(client.ticket, nullptr);
+  }
+  void answer(int status, const Lines& lines, std::optional<std::uint64_t> size = std::nullopt) {
+    storage::ResponseHead arrived;
+    arrived.status = status;
+    for (const auto& [name, value] : lines) arrived.fields.add(name, value);
+    origin_.handler->on_head(std::move(arrived), size);
+  }
+  void answer_whole(int status, const Lines& lines, std::string_view content,
+                    std::optional<std::uint64_t> size = std::nullopt) {
+    answer(status, lines, size);
+    if (!content.empty()) {
+      ASSERT_EQ(origin_.handler->on_body(content), OriginHandler::Body::kTaken);
+    }
+    origin_.handler->on_complete({});
+  }
+  // What a GET with these fields leaves in the store.
+  void fill(const Lines& lines, std::string_view content, const Lines& request_lines = {}) {
+    Client client;
+    start(client, request_of(storage::Method::kGet, request_lines));
+    answer_whole(200, lines, content);
+    loop_.turn(storage::Milliseconds{0});
+  }
+  // The answer that a client has, once its tasks have run.
+  static std::shared_ptr<FlightAnswer> told(Client& client) {
+    client.executor.run();
+    return client.answers.empty() ? nullptr : client.answers.back();
   }
 
   // A head arrives: 200 with this Cache-Control, of unknown length.
@@ -160,6 +225,124 @@ TEST_F(FlightTest, NobodyWaitsForAResponseThatHasBecomeTooLargeToBeStored) {
     starter.answers.clear();
     while (!context_->active.empty()) (*context_->active.begin())->abandon();
   }
+}
+
+// RFC 9111, 4.3.5.
+TEST_F(FlightTest, A200ToHeadFreshensTheStoredResponseThatItConfirms) {
+  fill({{"Cache-Control", "max-age=1"}, {"ETag", "\"1\""}, {"A", "1"}}, "content");
+  const storage::StoredResponsePtr old = only();
+  ASSERT_NE(old, nullptr);
+  Client client;
+  start(client, request_of(storage::Method::kHead));
+  EXPECT_EQ(origin_.requests.back().fields.first("If-None-Match"), "\"1\"");
+  answer_whole(200, {{"Cache-Control", "max-age=60"}, {"ETag", "\"1\""}, {"B", "2"}, {"Content-Length", "7"}},
+               "");
+  ASSERT_NE(told(client), nullptr);
+  EXPECT_EQ(told(client)->outcome, FlightOutcome::kFreshened);
+  EXPECT_EQ(told(client)->origin_status, 200);
+  const storage::StoredResponsePtr fresh = only();
+  ASSERT_NE(fresh, nullptr);
+  EXPECT_EQ(fresh->body(), old->body());
+  EXPECT_EQ(fresh->head().response.fields.first("A"), "1");
+  EXPECT_EQ(fresh->head().response.fields.first("B"), "2");
+  EXPECT_EQ(fresh->head().response.fields.first("Cache-Control"), "max-age=60");
+  EXPECT_EQ(told(client)->response, fresh);
+}
+
+TEST_F(FlightTest, A200ToHeadThatContradictsMarksTheStoredResponseUntilAGetRefreshesIt) {
+  const Lines lines{{"Cache-Control", "max-age=60"}, {"ETag", "\"1\""}};
+  fill(lines, "content");
+  Client head;
+  start(head, request_of(storage::Method::kHead));
+  answer_whole(200, {{"ETag", "\"2\""}}, "");
+  EXPECT_EQ(told(head)->outcome, FlightOutcome::kNotStorable);
+  ASSERT_NE(only(), nullptr);
+  EXPECT_TRUE(only()->head().outdated);
+  Client get;
+  start(get, request_of(storage::Method::kGet));
+  answer_whole(304, lines, "");
+  EXPECT_EQ(told(get)->outcome, FlightOutcome::kFreshened);
+  EXPECT_FALSE(only()->head().outdated);
+}
+
+TEST_F(FlightTest, AnErrorOrAnAuthorizedAnswerToHeadChangesNothing) {
+  fill({{"Cache-Control", "max-age=60"}, {"ETag", "\"1\""}}, "content");
+  const storage::StoredResponsePtr old = only();
+  Client failed;
+  start(failed, request_of(storage::Method::kHead));
+  answer_whole(503, {{"ETag", "\"2\""}}, "");
+  Client authorized;
+  start(authorized, request_of(storage::Method::kHead, {{"Authorization", "x"}}));
+  answer_whole(200, {{"ETag", "\"2\""}}, "");
+  Client forbidden;
+  start(forbidden, request_of(storage::Method::kHead));
+  answer_whole(200, {{"ETag", "\"1\""}, {"Cache-Control", "no-store"}}, "");
+  EXPECT_EQ(only(), old);
+  for (Client* client : {&failed, &authorized, &forbidden}) {
+    EXPECT_EQ(told(*client)->outcome, FlightOutcome::kNotStorable);
+  }
+}
+
+// RFC 9111, 4.3.4: the variant that the 304 selects stays, and the new one shares its content.
+TEST_F(FlightTest, A304ThatSelectsAnotherVariantAddsOne) {
+  const auto lines = [](std::string tag) {
+    return Lines{{"Cache-Control", "max-age=60"}, {"Vary", "V"}, {"ETag", std::move(tag)}};
+  };
+  fill(lines("\"1\""), "one", {{"V", "1"}});
+  fill(lines("\"2\""), "two", {{"V", "2"}});
+  Client client;
+  start(client, request_of(storage::Method::kGet, {{"V", "3"}}));
+  EXPECT_EQ(origin_.requests.back().fields.first("If-None-Match"), "\"2\", \"1\"");
+  answer_whole(304, lines("\"1\""), "");
+  const auto answered = told(client);
+  ASSERT_NE(answered, nullptr);
+  EXPECT_EQ(answered->outcome, FlightOutcome::kFreshened);
+  ASSERT_EQ(variants()->size(), 3U);
+  const auto selected = [&](const std::string& value) {
+    return request_of(storage::Method::kGet, {{"V", value}}).selected;
+  };
+  EXPECT_EQ(selected("3"), answered->response);
+  EXPECT_EQ(selected("3")->body(), selected("1")->body());
+  EXPECT_NE(selected("3")->body(), selected("2")->body());
+}
+
+TEST_F(FlightTest, A304UpdatesAllThatHaveItsStrongTag) {
+  const Lines lines{{"Cache-Control", "max-age=60"}, {"Vary", "V"}, {"ETag", "\"1\""}};
+  fill(lines, "one", {{"V", "1"}});
+  fill(lines, "one", {{"V", "2"}});
+  Client client;
+  start(client, request_of(storage::Method::kGet, {{"V", "1"}}));
+  answer_whole(304, {{"ETag", "\"1\""}, {"A", "new"}}, "");
+  ASSERT_EQ(variants()->size(), 2U);
+  for (const auto& each : *variants()) EXPECT_EQ(each->head().response.fields.first("A"), "new");
+}
+
+// Nobody but the edge itself has set a condition or, after it, a range.
+TEST_F(FlightTest, WhatOnlyTheEdgesOwnConditionsCanMeanIsAskedAgainWithout) {
+  for (const int status : {206, 412, 416}) {
+    fill({{"Cache-Control", "max-age=60"}, {"ETag", "\"1\""}}, "content");
+    Client client;
+    const int started = origin_.started;
+    start(client, request_of(storage::Method::kGet));
+    EXPECT_TRUE(origin_.requests.back().fields.has("If-None-Match"));
+    answer(status, {});
+    EXPECT_EQ(origin_.started, started + 2);
+    EXPECT_FALSE(origin_.requests.back().fields.has("If-None-Match"));
+    EXPECT_EQ(told(client), nullptr);
+    answer_whole(200, {{"ETag", "\"2\""}}, "other");
+    EXPECT_EQ(told(client)->outcome, FlightOutcome::kStored);
+  }
+}
+
+// RFC 9110, 9.3.3, and RFC 9111, 4.4: first it invalidates, then it is stored, so that it stays.
+TEST_F(FlightTest, DISABLED_AStorableAnswerToPostIsStoredAfterItsInvalidation) {
+  fill({{"Cache-Control", "max-age=60"}, {"ETag", "\"1\""}}, "old");
+  Client client;
+  start(client, request_of(storage::Method::kPost));
+  answer_whole(200, {{"Cache-Control", "max-age=60"}, {"Content-Location", "/"}, {"ETag", "\"2\""}}, "new");
+  EXPECT_EQ(told(client)->outcome, FlightOutcome::kStored);
+  ASSERT_NE(only(), nullptr);
+  EXPECT_EQ(only()->head().response.fields.first("ETag"), "\"2\"");
 }
 
 }  // namespace

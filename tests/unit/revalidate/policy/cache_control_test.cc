@@ -137,6 +137,26 @@ TEST(CacheControl, SurrogateControlForOthersOrUnknownIsIgnored) {
   }
 }
 
+TEST(CacheControl, SurrogateControlAimedAtUsCountsBeforeWhatIsForEverybody) {
+  const auto ours = of({{"Surrogate-Control", "no-store, max-age=1, max-age=60;Freshet, max-age=9;other"}});
+  EXPECT_EQ(ours.max_age, Seconds{60});
+  EXPECT_FALSE(ours.no_store);
+  const auto lines = of({{"Surrogate-Control", "max-age=60"}, {"Surrogate-Control", "no-store;freshet"}});
+  EXPECT_TRUE(lines.no_store);
+  EXPECT_FALSE(lines.max_age);
+  // What is not known says nothing, aimed at us or not.
+  EXPECT_EQ(of({{"Surrogate-Control", "max-age=60, content=\"ESI/1.0\";freshet"}}).max_age, Seconds{60});
+}
+
+TEST(CacheControl, SurrogateControlGoesOnToSurrogatesOnly) {
+  EXPECT_FALSE(passes_surrogate_control(fields({})));
+  EXPECT_FALSE(passes_surrogate_control(fields({{"Surrogate-Capability", ""}})));
+  EXPECT_FALSE(passes_surrogate_control(fields({{"Surrogate-Capability", "abc"}})));
+  EXPECT_TRUE(passes_surrogate_control(fields({{"surrogate-capability", "abc=\"Surrogate/1.0\""}})));
+  EXPECT_TRUE(passes_surrogate_control(fields({{"Surrogate-Capability", "x=\"ESI/1.0\""},
+                                               {"Surrogate-Capability", "abc=\"ESI/1.0 Surrogate/1.0\""}})));
+}
+
 TEST(CacheControl, S521RequestDirectives) {
   const auto d = parse_request_directives(
       fields({{"Cache-Control", "No-Cache, no-store, only-if-cached, max-age=5, min-fresh=\"6\""},

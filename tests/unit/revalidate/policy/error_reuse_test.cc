@@ -53,7 +53,20 @@ TEST(ErrorReuse, S424NeverAgainstADirectiveThatForbidsIt) {
   }
 }
 
-TEST(ErrorReuse, WhatIsFreshMayAlwaysStandIn) {
+TEST(ErrorReuse, S435WhatIsOutdatedCountsAsStale) {
+  StoredHead head = stored_head({{"Cache-Control", "max-age=10"}});
+  head.outdated = true;
+  const ResponseFacts within(head, PolicyOptions{});
+  PolicyOptions none;
+  none.stale_if_error = Seconds{0};
+  EXPECT_EQ(decide_error_reuse(request_facts(request()), within, at(1), {}).reason, Reason::kStaleOnError);
+  EXPECT_FALSE(decide_error_reuse(request_facts(request()), within, at(1), none).serve_stale);
+  head.response = response(200, {{"Cache-Control", "max-age=10, must-revalidate"}});
+  const ResponseFacts forbidden(head, PolicyOptions{});
+  EXPECT_FALSE(decide_error_reuse(request_facts(request()), forbidden, at(1), {}).serve_stale);
+}
+
+TEST(ErrorReuse, S433WhatIsFreshMayAlwaysStandIn) {
   EXPECT_TRUE(decide("max-age=10, must-revalidate", 5, {{"Cache-Control", "no-cache"}}).serve_stale);
   EXPECT_FALSE(decide("max-age=10, no-cache", 5).serve_stale);
 }

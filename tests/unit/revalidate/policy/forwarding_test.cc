@@ -28,7 +28,7 @@ TEST(Forwarding, WritesHostViaAndWhoAsked) {
             "Via: 1.1 freshet\r\n");
 }
 
-TEST(Forwarding, S722HostIsTheTargetsOrTheGivenOne) {
+TEST(Forwarding, Rfc9110S722HostIsTheTargetsOrTheGivenOne) {
   ForwardingContext context = from("192.0.2.1");
   context.host = "origin.internal:8080";
   EXPECT_EQ(forwarded({{"Host", "evil"}}, context).first("Host"), "origin.internal:8080");
@@ -38,7 +38,7 @@ TEST(Forwarding, S722HostIsTheTargetsOrTheGivenOne) {
   EXPECT_EQ(normalised_authority("http", "example.com:"), "example.com");
 }
 
-TEST(Forwarding, S761HopByHopFieldsStay) {
+TEST(Forwarding, Rfc9110S761HopByHopFieldsStay) {
   const HeaderFields f = forwarded({{"Connection", "close, X-Named"},
                                     {"X-Named", "1"},
                                     {"Keep-Alive", "1"},
@@ -109,7 +109,7 @@ TEST(Forwarding, Rfc7239S6AddressesOfVersion6AreQuoted) {
             "for=unknown;host=\"example.com:8080\";proto=http");
 }
 
-TEST(Forwarding, S763ViaIsAppended) {
+TEST(Forwarding, Rfc9110S763ViaIsAppended) {
   EXPECT_EQ(forwarded({{"Via", "1.0 first"}}).combined("Via"), "1.0 first, 1.1 freshet");
 }
 
@@ -123,7 +123,46 @@ TEST(Forwarding, ConditionsAndRangeByFlag) {
   for (const auto& [name, value] : asked) EXPECT_TRUE(forwarded(asked, context).has(name)) << name;
 }
 
-TEST(Forwarding, S762MaxForwardsCountsDown) {
+TEST(Forwarding, Rfc9110S1311NoContentTagReachesTheOrigin) {
+  const std::string ours = "\"fr1-00112233445566778899aabbccddeeff\"";
+  ForwardingContext context = from("192.0.2.1");
+  context.keep_conditions = true;
+  context.keep_range = true;
+  const HeaderFields f = forwarded(
+      {{"If-None-Match", ours + ", \"a\""}, {"If-Match", ours}, {"If-Range", ours}, {"Range", "bytes=0-1"}},
+      context);
+  EXPECT_EQ(f.combined("If-None-Match"), "\"a\"");
+  for (const char* name : {"If-Match", "If-Range", "Range"}) EXPECT_FALSE(f.has(name)) << name;
+}
+
+TEST(Forwarding, SurrogateCapabilityIsOursAloneAndOnlyIfAnnounced) {
+  const Lines asked = {{"Surrogate-Capability", "x=\"ESI/1.0\""}, {"surrogate_capability", "y"}};
+  EXPECT_FALSE(forwarded(asked).has("Surrogate-Capability"));
+  EXPECT_FALSE(forwarded(asked).has("surrogate_capability"));
+  ForwardingContext context = from("192.0.2.1");
+  context.announce_surrogate = true;
+  EXPECT_EQ(forwarded(asked, context).combined("Surrogate-Capability"), "freshet=\"Surrogate/1.0\"");
+}
+
+TEST(Forwarding, Rfc9110S65TrailersGoOnApartFromWhatMustStandInFront) {
+  EXPECT_EQ(forwarded_trailers(fields({{"Server-Timing", "a"},
+                                       {"Content-Length", "3"},
+                                       {"Transfer-Encoding", "chunked"},
+                                       {"Connection", "x"},
+                                       {"Host", "h"},
+                                       {"Cache-Control", "max-age=9"},
+                                       {"Set-Cookie", "a=b"},
+                                       {"Authorization", "x"},
+                                       {"If-Match", "*"},
+                                       {"Trailer", "x"},
+                                       {"Content-Type", "a/b"},
+                                       {"ETag", "\"a\""},
+                                       {"Content-Digest", "x"}}))
+                .wire(),
+            "Server-Timing: a\r\nETag: \"a\"\r\nContent-Digest: x\r\n");
+}
+
+TEST(Forwarding, Rfc9110S762MaxForwardsCountsDown) {
   const RequestHead options = request({{"Max-Forwards", "3"}}, Method::kOptions, "OPTIONS");
   EXPECT_EQ(origin_request_fields(options, from("a")).first("Max-Forwards"), "2");
   EXPECT_EQ(forwarded({{"Max-Forwards", "3"}}).first("Max-Forwards"), "3");
@@ -132,7 +171,7 @@ TEST(Forwarding, S762MaxForwardsCountsDown) {
   EXPECT_FALSE(is_final_recipient(request({{"Max-Forwards", "0"}})));
 }
 
-TEST(Forwarding, S78UpgradeIsKeptOnlyOnPurpose) {
+TEST(Forwarding, Rfc9110S78UpgradeIsKeptOnlyOnPurpose) {
   ForwardingContext context = from("192.0.2.1");
   context.keep_upgrade = true;
   const HeaderFields f = forwarded({{"Connection", "Upgrade"}, {"Upgrade", "websocket"}}, context);

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "revalidate/policy/freshness.h"
 #include "tests/unit/revalidate/policy/policy_fixture.h"
 
 namespace freshet::revalidate {
@@ -50,6 +51,21 @@ TEST(Reuse, S4StaleIsValidatedOrFetched) {
 TEST(Reuse, S5224NoCacheIsValidatedEvenIfFresh) {
   expect(decide({}, stored({{"Cache-Control", "no-cache, max-age=10"}, {"ETag", "\"a\""}}), 1),
          Kind::kValidate, Reason::kNoCache);
+}
+
+TEST(Reuse, S435WhatIsOutdatedIsNeverUsedWithoutAsking) {
+  StoredHead head =
+      stored_head({{"Cache-Control", "max-age=10, stale-while-revalidate=60"}, {"ETag", "\"a\""}});
+  head.outdated = true;
+  const auto outdated = keep(head);
+  EXPECT_FALSE(is_fresh(facts_of(*outdated), at(1)));
+  EXPECT_TRUE(facts_of(*outdated).validate_each_use);
+  expect(decide({}, outdated, 1), Kind::kValidate, Reason::kOutdated);
+  expect(decide({}, outdated, 11), Kind::kValidate, Reason::kOutdated);
+  expect(decide({{"Cache-Control", "max-stale"}}, outdated, 11), Kind::kValidate, Reason::kOutdated);
+  expect(decide({{"Cache-Control", "only-if-cached"}}, outdated, 1), Kind::kGatewayTimeout,
+         Reason::kOnlyIfCached);
+  EXPECT_FALSE(may_share_flight_answer(request_facts(request()), facts_of(*outdated), false, at(1)));
 }
 
 TEST(Reuse, S5222MustRevalidateIsServedWhileFresh) {
