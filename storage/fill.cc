@@ -21,7 +21,9 @@ constexpr std::size_t kWindowThen = 128 * 1024;
 Fill::Fill(FillOptions options, FillBudget& budget)
     : options_(options),
       budget_(budget),
-      keep_whole_(options.expected_size.value_or(0) <= options.keep_whole_limit) {}
+      keep_whole_(options.expected_size.value_or(0) <= options.keep_whole_limit) {
+  if (options_.hash) digest_.emplace();
+}
 
 Fill::~Fill() {
   const MutexLock lock(mutex_);
@@ -97,6 +99,7 @@ Fill::Appetite Fill::append(std::string_view bytes, Executor& executor, const st
   Woken woken;
   std::unique_ptr<StoreWriter> dropped;
   Appetite appetite = Appetite::kMore;
+  if (digest_) digest_->update(bytes);
   {
     const MutexLock lock(mutex_);
     FRESHET_CHECK(state_ == State::kGrowing);
@@ -121,6 +124,7 @@ Fill::Sealed Fill::seal(HeaderFields trailers) {
   Sealed sealed;
   Woken woken;
   Room unneeded;
+  if (digest_) sealed.digest = digest_->digest();
   {
     const MutexLock lock(mutex_);
     FRESHET_CHECK(state_ == State::kGrowing);

@@ -26,6 +26,7 @@
 #include "storage/base/chunk.h"
 #include "storage/base/counters.h"
 #include "storage/base/executor.h"
+#include "storage/base/hash.h"
 #include "storage/base/mutex.h"
 #include "storage/http/header_fields.h"
 #include "storage/response_store.h"
@@ -52,6 +53,7 @@ struct FillOptions {
   std::optional<std::uint64_t> expected_size;
   std::size_t keep_whole_limit = 0;  // bytes; a larger body is not kept whole
   std::size_t window = 512 * 1024;   // bytes kept for readers once it is not kept whole
+  bool hash = false;                 // seal() gives the digest of the body
 };
 
 class FillReader;
@@ -77,6 +79,7 @@ class Fill : public std::enable_shared_from_this<Fill> {
     std::unique_ptr<StoreWriter> writer;
     std::optional<ChunkList> whole;  // if it was kept whole
     std::uint64_t size = 0;
+    std::optional<Digest128> digest;  // with FillOptions::hash
   };
   [[nodiscard]] Sealed seal(HeaderFields trailers);
   void fail();
@@ -144,6 +147,7 @@ class Fill : public std::enable_shared_from_this<Fill> {
 
   const FillOptions options_;
   FillBudget& budget_;
+  std::optional<StreamDigest> digest_;  // the writer's thread only
   mutable Mutex mutex_;
   State state_ GUARDED_BY(mutex_) = State::kGrowing;
   bool keep_whole_ GUARDED_BY(mutex_);
