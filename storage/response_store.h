@@ -9,7 +9,9 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <vector>
 
+#include "storage/base/hash.h"
 #include "storage/stored_response.h"
 
 namespace freshet::storage {
@@ -37,6 +39,17 @@ class StoreWriter {
   // certain that none will: from inside commit() or posted to `executor`.
   virtual void commit(StoredHead head, std::optional<ChunkList> whole, Executor& executor,
                       std::function<void(bool stored)> visible) = 0;
+};
+
+// That everything with the tag that was filled before `sequence` is dead; the tag's digest is that of its
+// text.
+struct TagInvalidation {
+  Digest128 tag;
+  Sequence sequence = 0;
+};
+struct TagInvalidations {
+  std::vector<TagInvalidation> newest;  // one for each tag
+  Sequence floor = 0;                   // that of any other tag
 };
 
 class ResponseStore {
@@ -72,6 +85,12 @@ class ResponseStore {
   // Forgets one stored response, if it is still the one that is stored, and all that share its body (which is
   // damaged).
   virtual void remove(const StoredResponse& response) = 0;
+
+  // Remembers an invalidation as long as the responses that it speaks of: where these outlive the process, so
+  // does it, as durably as a removal. Whether a response is dead is not this store's to say (Generations).
+  virtual void keep_invalidation(const TagInvalidation& /*invalidation*/) {}
+  // What was kept before this process began, and since.
+  [[nodiscard]] virtual TagInvalidations kept_invalidations() const { return {}; }
 
   // Blocks until all that was committed, freshened or removed before is visible and as durable as it will
   // be. For shutdown and tests; never on an event loop.

@@ -57,13 +57,14 @@ class TieredStore::Writer final : public StoreWriter {
 
  private:
   bool put_in_memory(const StoredHead& head, const ChunkList& whole) {
-    auto response = std::make_shared<const StoredResponse>(head, make_memory_body(whole), store_.describe());
+    const auto response =
+        std::make_shared<const StoredResponse>(head, make_memory_body(whole), store_.describe());
     // Without Vary the newest response serves every request; with it, the disk may hold other variants.
     const bool complete = store_.disk_ == nullptr || head.selecting.empty();
-    if (!store_.memory_.put(std::move(response), complete)) return false;
+    if (!store_.memory_.put(response, complete)) return false;
     // Between the check above and the put an invalidation may have come and gone.
     if (store_.generations_.is_current(head)) return true;
-    store_.memory_.remove(head.key);
+    store_.memory_.forget(head.key, {response}, nullptr);
     return false;
   }
 
@@ -73,7 +74,9 @@ class TieredStore::Writer final : public StoreWriter {
 
 TieredStore::TieredStore(MemoryStore& memory, ResponseStore* disk, Generations& generations,
                          Counters& counters)
-    : memory_(memory), disk_(disk), generations_(generations), counters_(counters) {}
+    : memory_(memory), disk_(disk), generations_(generations), counters_(counters) {
+  if (disk_ != nullptr) generations_.restore(disk_->kept_invalidations());
+}
 
 VariantSetPtr TieredStore::in_memory(const CacheKey& key, bool& complete) {
   VariantSetPtr variants = memory_.find(key, complete);
@@ -81,8 +84,10 @@ VariantSetPtr TieredStore::in_memory(const CacheKey& key, bool& complete) {
   const bool current = std::all_of(variants->begin(), variants->end(),
                                    [&](const auto& each) { return generations_.is_current(*each); });
   if (current) return variants;
-  memory_.remove(key);
-  return nullptr;
+  // What an invalidation of the key has left, one of a tag may have: each is asked about alone.
+  VariantSetPtr alive = only_current(variants);
+  memory_.forget(key, *variants, alive.get());
+  return alive;
 }
 
 VariantSetPtr TieredStore::only_current(const VariantSetPtr& variants) const {
@@ -172,6 +177,12 @@ void TieredStore::invalidate(const CacheKey& key) {
   generations_.invalidate(key);
   remove(key);
   counters_.add(Counter::kInvalidated);
+}
+
+void TieredStore::invalidate_tag(std::string_view tag) {
+  const Sequence sequence = generations_.invalidate_tag(tag);
+  if (disk_ != nullptr) disk_->keep_invalidation({digest128(tag), sequence});
+  counters_.add(Counter::kTagsInvalidated);
 }
 
 }  // namespace freshet::storage

@@ -9,6 +9,7 @@
 
 #include <memory>
 #include <optional>
+#include <string_view>
 
 #include "storage/invalidation/generations.h"
 #include "storage/memory/memory_store.h"
@@ -32,6 +33,8 @@ class TieredStore final : public ResponseStore {
 
   // Invalidates the key in both tiers, and whatever is being filled or read for it now (RFC 9111, 4.4).
   void invalidate(const CacheKey& key);
+  // Invalidates all that carries the tag, in both tiers or on its way there (StoredHead::tags).
+  void invalidate_tag(std::string_view tag);
 
   [[nodiscard]] const Generations& generations() const { return generations_; }
   [[nodiscard]] const Describe& describe() const { return memory_.describe(); }
@@ -42,7 +45,7 @@ class TieredStore final : public ResponseStore {
  private:
   class Writer;
 
-  // What memory has, if all of it is current; otherwise forgets it and gives null.
+  // What memory has; forgets of it what is not current.
   VariantSetPtr in_memory(const CacheKey& key, bool& complete);
   // Those that are current; null: none.
   [[nodiscard]] VariantSetPtr only_current(const VariantSetPtr& variants) const;

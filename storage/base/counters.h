@@ -56,6 +56,7 @@ namespace freshet::storage {
   X(kStored, "stored_total", "counter", "Responses stored.")                                              \
   X(kFreshened, "freshened_total", "counter", "Stored heads freshened by a 304.")                         \
   X(kInvalidated, "invalidated_total", "counter", "URLs invalidated.")                                    \
+  X(kTagsInvalidated, "tags_invalidated_total", "counter", "Cache groups invalidated.")                   \
   X(kMemoryHits, "memory_hits_total", "counter", "Look-ups that the memory tier answered.")               \
   X(kMemoryResponses, "memory_responses", "gauge", "Responses in the memory tier.")                       \
   X(kMemoryBytes, "memory_bytes", "gauge", "Bytes accounted to the memory tier.")                         \

@@ -209,21 +209,41 @@ void MemoryStore::remove(const CacheKey& key) {
 }
 
 void MemoryStore::remove(const StoredResponse& response) {
-  Shard& shard = shard_of(response.head().key.digest);
+  const CacheKey& key = response.head().key;
+  Shard& shard = shard_of(key.digest);
   VariantSetPtr released;
   const MutexLock lock(shard.mutex);
   ++shard.removals;
-  const Queue::iterator entry = find_locked(shard, response.head().key);
+  const Queue::iterator entry = find_locked(shard, key);
   if (entry == shard.queue.end()) return;
   auto kept = std::make_shared<VariantSet>();
   for (const StoredResponsePtr& each : *entry->variants) {
     if (!shares_body(*each, response)) kept->push_back(each);
   }
-  if (kept->empty()) {
-    released = erase_locked(shard, entry);
-  } else {
-    released = assign_locked(shard, response.head().key, std::move(kept), entry->complete);
+  released = keep_locked(shard, entry, std::move(kept));
+}
+
+void MemoryStore::forget(const CacheKey& key, const VariantSet& responses, const VariantSet* except) {
+  const auto is_in = [](const VariantSet& set, const StoredResponsePtr& one) {
+    return std::find(set.begin(), set.end(), one) != set.end();
+  };
+  Shard& shard = shard_of(key.digest);
+  VariantSetPtr released;
+  const MutexLock lock(shard.mutex);
+  ++shard.removals;
+  const Queue::iterator entry = find_locked(shard, key);
+  if (entry == shard.queue.end()) return;
+  auto kept = std::make_shared<VariantSet>();
+  for (const StoredResponsePtr& each : *entry->variants) {
+    if (!is_in(responses, each) || (except != nullptr && is_in(*except, each))) kept->push_back(each);
   }
+  released = keep_locked(shard, entry, std::move(kept));
+}
+
+VariantSetPtr MemoryStore::keep_locked(Shard& shard, Queue::iterator entry, VariantSetPtr kept) {
+  if (kept->empty()) return erase_locked(shard, entry);
+  const CacheKey key = kept->front()->head().key;
+  return assign_locked(shard, key, std::move(kept), entry->complete);
 }
 
 VariantSetPtr MemoryStore::assign_locked(Shard& shard, const CacheKey& key, VariantSetPtr variants,

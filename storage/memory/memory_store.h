@@ -60,6 +60,8 @@ class MemoryStore final : public ResponseStore {
   // variants are put together for this one look-up and not kept.
   VariantSetPtr merge(const CacheKey& key, const VariantSetPtr& others, std::uint64_t removals);
   [[nodiscard]] std::uint64_t removals(const CacheKey& key);
+  // Forgets those very responses, but for what is in `except` (which may be null).
+  void forget(const CacheKey& key, const VariantSet& responses, const VariantSet* except);
   // try_lookup() that also tells whether the variants are complete.
   [[nodiscard]] VariantSetPtr find(const CacheKey& key, bool& complete);
 
@@ -95,6 +97,8 @@ class MemoryStore final : public ResponseStore {
   // outside the lock.
   VariantSetPtr assign_locked(Shard& shard, const CacheKey& key, VariantSetPtr variants, bool complete)
       REQUIRES(shard.mutex);
+  // Leaves `kept` of the entry's variants, or nothing of it.
+  VariantSetPtr keep_locked(Shard& shard, Queue::iterator entry, VariantSetPtr kept) REQUIRES(shard.mutex);
   VariantSetPtr erase_locked(Shard& shard, Queue::iterator entry) REQUIRES(shard.mutex);
   // Null: the hand has come to the end of the queue and found nothing to take.
   VariantSetPtr evict_one_locked(Shard& shard, const Digest128& newest, bool spare) REQUIRES(shard.mutex);

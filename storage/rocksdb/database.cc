@@ -23,6 +23,9 @@ constexpr const char* kBodies = "bodies";
 constexpr const char* kState = "state";
 constexpr const char* kFormatKey = "format";
 constexpr const char* kIdPrefix = "ids/";
+constexpr const char* kTagPrefix = "tag/";
+constexpr const char* kTagEnd = "tag0";  // the first key behind those
+constexpr const char* kTagFloorKey = "tag-floor";
 constexpr std::uint64_t kSmallestLimit = 16ULL * 1024 * 1024;
 
 rocksdb::Slice slice(std::string_view bytes) {
@@ -284,6 +287,13 @@ Status Database::write(const Batch& batch) {
     const std::string prefix = head_key_prefix(key);
     out.DeleteRange(rocks_->heads, prefix, prefix + std::string(kHeadKeySize / 2 + 1, '\xff'));
   }
+  if (batch.tag_floor) {
+    out.DeleteRange(rocks_->state, kTagPrefix, kTagEnd);
+    out.Put(rocks_->state, kTagFloorKey, encode_u64(*batch.tag_floor));
+  }
+  for (const TagInvalidation& each : batch.tag_puts) {
+    out.Put(rocks_->state, kTagPrefix + head_key_prefix(each.tag), encode_u64(each.sequence));
+  }
   const rocksdb::Status written = rocks_->db->Write({}, &out);
   // Not before: a sync in between would take the mark away and miss the write.
   unsynced_ = true;
@@ -315,6 +325,27 @@ Result<std::uint64_t> Database::reserve_ids(const std::string& name, std::uint64
   const rocksdb::Status written = rocks_->db->Put(synced, rocks_->state, key, encode_u64(next + count));
   if (!written.ok()) return Error{written.ToString()};
   return next;
+}
+
+Result<TagInvalidations> Database::read_tags() const {
+  TagInvalidations tags;
+  const std::string prefix = kTagPrefix;
+  const std::unique_ptr<rocksdb::Iterator> at(rocks_->db->NewIterator({}, rocks_->state));
+  for (at->Seek(prefix); at->Valid() && at->key().starts_with(prefix); at->Next()) {
+    const auto tag = decode_digest(view(at->key()).substr(prefix.size()));
+    const auto sequence = decode_u64(view(at->value()));
+    if (!tag || !sequence) return Error{"a record of an invalidated tag is damaged"};
+    tags.newest.push_back({*tag, *sequence});
+  }
+  if (!at->status().ok()) return Error{at->status().ToString()};
+  std::string stored;
+  const rocksdb::Status read = rocks_->db->Get({}, rocks_->state, kTagFloorKey, &stored);
+  if (read.IsNotFound()) return tags;
+  if (!read.ok()) return Error{read.ToString()};
+  const auto floor = decode_u64(stored);
+  if (!floor) return Error{"the record of the oldest invalidated tags is damaged"};
+  tags.floor = *floor;
+  return tags;
 }
 
 std::uint64_t Database::floor() const {

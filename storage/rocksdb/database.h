@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "storage/base/counters.h"
 #include "storage/base/mutex.h"
 #include "storage/base/result.h"
+#include "storage/response_store.h"
 #include "storage/rocksdb/record.h"
 
 namespace freshet::storage {
@@ -56,8 +58,12 @@ class Database {
     std::vector<std::string> head_deletes;
     // Deletes every head of these keys without reading any (for a damaged block).
     std::vector<Digest128> key_deletes;
+    std::vector<TagInvalidation> tag_puts;
+    // Deletes all tags that were put before, and puts this in their place.
+    std::optional<Sequence> tag_floor;
     [[nodiscard]] bool empty() const {
-      return chunks.empty() && head_puts.empty() && head_deletes.empty() && key_deletes.empty();
+      return chunks.empty() && head_puts.empty() && head_deletes.empty() && key_deletes.empty() &&
+             tag_puts.empty() && !tag_floor;
     }
   };
 
@@ -75,6 +81,9 @@ class Database {
   ReadStatus read_chunk(const ChunkLabel& label, bool cache_only, Chunk& bytes) const;
   // False: the chunk is certainly not there. Without I/O.
   [[nodiscard]] bool chunk_may_exist(std::uint64_t body_id, std::uint32_t number) const;
+
+  // All that was put and not deleted.
+  Result<TagInvalidations> read_tags() const;
 
   // Into the log (WAL), unsynced: survives the process, not the machine. See sync().
   Status write(const Batch& batch);

@@ -206,6 +206,14 @@ std::string head_key_prefix(const Digest128& key) {
   return out;
 }
 
+std::optional<Digest128> decode_digest(std::string_view bytes) {
+  if (bytes.size() != 16) return std::nullopt;
+  Digest128 digest;
+  for (std::size_t i = 0; i < 8; ++i) digest.high = (digest.high << 8) | static_cast<unsigned char>(bytes[i]);
+  for (std::size_t i = 8; i < 16; ++i) digest.low = (digest.low << 8) | static_cast<unsigned char>(bytes[i]);
+  return digest;
+}
+
 std::string head_key(const Digest128& key, const Digest128& variant) {
   std::string out = head_key_prefix(key);
   put_digest(out, variant);

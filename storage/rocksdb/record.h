@@ -42,6 +42,7 @@ struct Extent {
 
 // Key of a head: the key's digest, then the variant's; the first 16 bytes find all variants.
 [[nodiscard]] std::string head_key_prefix(const Digest128& key);
+[[nodiscard]] std::optional<Digest128> decode_digest(std::string_view bytes);
 [[nodiscard]] std::string head_key(const Digest128& key, const Digest128& variant);
 // Key of a chunk: body id and number, big-endian, so that keys grow with time.
 [[nodiscard]] std::string chunk_key(std::uint64_t body_id, std::uint32_t number);

@@ -61,6 +61,9 @@ Result<std::unique_ptr<RocksdbStore>> RocksdbStore::open(RocksdbOptions options,
   if (Status ids = core->reserve_body_ids(); !ids.ok()) {
     return Error{"cannot write to the store in " + directory + ": " + ids.error()};
   }
+  if (Status tags = core->load_tags(); !tags.ok()) {
+    return Error{"cannot read the store in " + directory + ": " + tags.error()};
+  }
   return std::unique_ptr<RocksdbStore>(new RocksdbStore(std::move(core)));
 }
 
@@ -133,6 +136,14 @@ void RocksdbStore::remove(const CacheKey& key) {
 void RocksdbStore::remove(const StoredResponse& response) {
   const StoredHead& head = response.head();
   if (head.body_id != 0) core_->remove_body(head.key.digest, head.body_id);
+}
+
+void RocksdbStore::keep_invalidation(const TagInvalidation& invalidation) {
+  core_->keep_tag(invalidation);
+}
+
+TagInvalidations RocksdbStore::kept_invalidations() const {
+  return core_->kept_tags();
 }
 
 void RocksdbStore::settle() {

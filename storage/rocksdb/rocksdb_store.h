@@ -36,6 +36,7 @@ struct RocksdbOptions {
   Milliseconds loss_bound{2000};              // what a power cut may cost
   std::size_t io_threads = 4;                 // that read; two more write
   int max_open_files = 1000;
+  std::size_t max_tags = 1 << 16;  // whose invalidation is kept for each alone
   // Asked for each head that was read from disk or is about to become visible, on any thread: false, and it
   // is as if it were not there. Empty: all are current.
   std::function<bool(const StoredHead&)> is_current;
@@ -62,6 +63,8 @@ class RocksdbStore final : public ResponseStore {
   void add_variant(const StoredResponsePtr& old, const StoredResponsePtr& added) override;
   void remove(const CacheKey& key) override;
   void remove(const StoredResponse& response) override;
+  void keep_invalidation(const TagInvalidation& invalidation) override;
+  [[nodiscard]] TagInvalidations kept_invalidations() const override;
   void settle() override;
 
   // The first of `count` numbers that were never given before under this name, nor will be, whatever

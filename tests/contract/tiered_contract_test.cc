@@ -32,6 +32,48 @@ class TieredSubject final : public ContractSubject {
   std::unique_ptr<TieredStore> store_;
 };
 
+// The invalidation of a tag outlives the process, since what carries the tag does.
+TEST(TieredRestart, AnInvalidatedTagStaysSo) {
+  const TemporaryDirectory directory;
+  Counters counters;
+  const auto run = [&](const std::function<void(TieredStore&)>& use) {
+    Generations generations;
+    RocksdbOptions options;
+    options.directory = directory.path();
+    options.byte_limit = 256ULL << 20;
+    options.memory = 32ULL << 20;
+    options.is_current = [&](const StoredHead& head) { return generations.is_current(head); };
+    Result<std::unique_ptr<RocksdbStore>> opened = RocksdbStore::open(options, {}, counters);
+    ASSERT_TRUE(opened.ok());
+    const std::unique_ptr<RocksdbStore> disk = opened.take();
+    generations.begin_at(disk->reserve_ids("invalidations", 1000).value());
+    MemoryStore memory(MemoryStoreOptions{}, {}, counters);
+    TieredStore store(memory, disk.get(), generations, counters);
+    use(store);
+    store.settle();
+  };
+  const auto tagged = [](std::string_view path, std::string tag, Sequence filled_at) {
+    StoredHead head = test_head(test_key(path), 5, 1, 1000);
+    head.tags = {std::move(tag)};
+    head.filled_at = filled_at;
+    return head;
+  };
+  run([&](TieredStore& store) {
+    const Sequence now = store.generations().current();
+    ASSERT_TRUE(put(store, tagged("/a", "group:a", now), test_body(5, 1)));
+    ASSERT_TRUE(put(store, tagged("/b", "group:b", now), test_body(5, 1)));
+    store.invalidate_tag("group:a");
+    ASSERT_TRUE(put(store, tagged("/later", "group:a", store.generations().current()), test_body(5, 1)));
+  });
+  run([&](TieredStore& store) {
+    EXPECT_EQ(find(store, test_key("/a")), nullptr);
+    EXPECT_NE(find(store, test_key("/b")), nullptr);
+    EXPECT_NE(find(store, test_key("/later")), nullptr);
+    ASSERT_TRUE(put(store, tagged("/a", "group:a", store.generations().current()), test_body(5, 1)));
+    EXPECT_NE(find(store, test_key("/a")), nullptr);
+  });
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Tiered, ResponseStoreContract,
     testing::Values(

@@ -166,6 +166,23 @@ TEST_F(FillTest, TheTrailersAreThereOnceSealed) {
   EXPECT_EQ(fill->trailers().wire(), "X-Sum: 1\r\n");
 }
 
+TEST_F(FillTest, GivesTheDigestOfAllThatCameIfAsked) {
+  const std::string body = patterned(700 * kKiB);
+  for (const bool whole : {true, false}) {
+    FillOptions options{{}, whole ? 64 * kPiece : 0, 2 * kPiece};
+    options.hash = true;
+    const auto fill = make(options);
+    (void)append(*fill, std::string_view(body).substr(0, 100));
+    (void)append(*fill, "");
+    (void)append(*fill, std::string_view(body).substr(100));
+    EXPECT_EQ(fill->seal({}).digest, digest128(body));
+  }
+  FillOptions options;
+  options.hash = true;
+  EXPECT_EQ(make(options)->seal({}).digest, digest128(""));
+  EXPECT_EQ(make_whole()->seal({}).digest, std::nullopt);
+}
+
 TEST_F(FillTest, AKnownSizeIsSealedWithoutACopy) {
   const std::string body = patterned(kPiece + 1000);
   const auto fill = make_whole(body.size());

@@ -241,6 +241,48 @@ TEST_F(TieredStoreTest, ACommitThatRacesWithAnInvalidationLeavesNothingOnDisk) {
   }
 }
 
+// RFC 9875: all responses of a group, whatever their keys.
+TEST_F(TieredStoreTest, ATagInvalidatesInBothTiersWhatCarriesIt) {
+  const auto tagged = [this](std::string_view path, std::string language) {
+    StoredHead head = head_of({key_of(path), 100, std::move(language), generations_.current()});
+    head.tags = {"group:a"};
+    return head;
+  };
+  StoredHead other = tagged("/a", "de");
+  other.tags = {"group:b"};
+  EXPECT_EQ(store_body(store_, tagged("/a", "en"), "english"), true);
+  EXPECT_EQ(store_body(store_, other, "deutsch"), true);
+  EXPECT_EQ(store_body(store_, tagged("/large", ""), std::string(kBudget, 'x'), false), true);
+  ASSERT_EQ(look_up(store_, key_of("/a"))->size(), 2U);
+  const Sequence before = generations_.current();
+  const auto writer = store_.begin(key_of("/open"), 4);
+  const auto slow = begin_lookup(store_, key_of("/large"));
+  store_.invalidate_tag("group:a");
+  EXPECT_EQ(finish(slow), nullptr);
+  EXPECT_EQ(look_up(store_, key_of("/large")), nullptr);
+  ASSERT_NE(look_up(store_, key_of("/a")), nullptr);
+  EXPECT_EQ(look_up(store_, key_of("/a"))->size(), 1U) << "a variant of another group stays";
+  EXPECT_EQ(look_up(store_, key_of("/a"))->front()->head().tags, other.tags);
+  StoredHead open = tagged("/open", "");
+  open.filled_at = before;
+  (void)writer->append(Chunk::adopt("body"));
+  EXPECT_EQ(commit(*writer, open, "body"), false);
+  EXPECT_EQ(store_body(store_, tagged("/a", "en"), "english"), true) << "filled afterwards";
+  EXPECT_EQ(look_up(store_, key_of("/a"))->size(), 2U);
+  EXPECT_EQ(counters_.get(Counter::kTagsInvalidated), 1);
+}
+
+TEST_F(TieredStoreTest, WithoutADiskATagLeavesTheOtherVariants) {
+  StoredHead tagged = head_of({key_of("/a"), 100, "en", 1});
+  tagged.tags = {"group:a"};
+  EXPECT_EQ(store_body(memory_only_, tagged, "english"), true);
+  EXPECT_EQ(store_body(memory_only_, head_of({key_of("/a"), 100, "de", 1}), "deutsch"), true);
+  memory_only_.invalidate_tag("group:a");
+  const auto found = memory_only_.try_lookup(key_of("/a")).variants;
+  ASSERT_NE(found, nullptr);
+  EXPECT_EQ(found->size(), 1U);
+}
+
 // Memory has it, so the caller is told from inside commit() and may be gone when the disk is done.
 TEST_F(TieredStoreTest, WhereMemoryTakesItTheExecutorIsNotNeededAfterwards) {
   EXPECT_EQ(store_body(store_, head_of({key_of("/a")}), "body"), true);

@@ -56,6 +56,64 @@ TEST(Generations, ValidationDoesNotBringAResponseBack) {
   EXPECT_FALSE(generations.is_current(head));
 }
 
+StoredHead tagged(std::string_view path, Sequence filled_at, std::vector<std::string> tags) {
+  StoredHead head = head_of({key_of(path), 100, "", filled_at});
+  head.tags = std::move(tags);
+  return head;
+}
+
+TEST(Generations, ATagKillsWhatCarriesItAndWasFilledBefore) {
+  Generations generations(5);
+  const Sequence sequence = generations.invalidate_tag("group:b");
+  EXPECT_EQ(sequence, 6U);
+  EXPECT_FALSE(generations.is_current(tagged("/1", 5, {"group:b"})));
+  EXPECT_FALSE(generations.is_current(tagged("/2", 5, {"group:a", "group:b"})));
+  EXPECT_TRUE(generations.is_current(tagged("/3", 5, {"group:a", "group:B"})));
+  EXPECT_TRUE(generations.is_current(tagged("/4", 5, {})));
+  EXPECT_TRUE(generations.is_current(tagged("/5", sequence, {"group:b"})));
+  EXPECT_TRUE(generations.is_current(key_of("/1"), 5)) << "the key alone knows no tags";
+}
+
+TEST(Generations, WhatAResponseRemembersEndsWithATagToo) {
+  Generations generations(5);
+  const StoredResponse response(tagged("/a", 5, {"group:a"}), make_memory_body({}), {});
+  EXPECT_TRUE(generations.is_current(response));
+  generations.invalidate_tag("group:b");
+  EXPECT_TRUE(generations.is_current(response));
+  EXPECT_EQ(response.checked_at(), 6U);
+  generations.invalidate_tag("group:a");
+  EXPECT_FALSE(generations.is_current(response));
+}
+
+TEST(Generations, OverflowOfTagsForgetsMoreButNothingWithoutATag) {
+  Generations generations(5, 1000, 16);
+  for (int i = 0; i < 100; ++i) generations.invalidate_tag("group:" + std::to_string(i));
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_FALSE(generations.is_current(tagged("/", 5, {"group:" + std::to_string(i)}))) << i;
+  }
+  EXPECT_TRUE(generations.is_current(tagged("/", 5, {})));
+  EXPECT_TRUE(generations.is_current(tagged("/", generations.current(), {"group:1"})));
+}
+
+TEST(Generations, WhatWasKeptOfAnEarlierRunStillKills) {
+  for (const std::size_t max_tags : {std::size_t{1000}, std::size_t{0}}) {
+    Generations generations(1, 1000, max_tags);
+    generations.begin_at(1000);
+    TagInvalidations kept;
+    kept.floor = 10;
+    for (Sequence i = 0; i < 50; ++i)
+      kept.newest.push_back({digest128("group:" + std::to_string(i)), 100 + i});
+    generations.restore(kept);
+    EXPECT_EQ(generations.current(), 1000U);
+    for (Sequence i = 0; i < 50; ++i) {
+      EXPECT_FALSE(generations.is_current(tagged("/", 99 + i, {"group:" + std::to_string(i)}))) << i;
+      EXPECT_TRUE(generations.is_current(tagged("/", 1000, {"group:" + std::to_string(i)}))) << i;
+    }
+    EXPECT_FALSE(generations.is_current(tagged("/", 9, {"group:other"})));
+    EXPECT_TRUE(generations.is_current(tagged("/", 9, {})));
+  }
+}
+
 // Sixteen shards, one key each plus one: the second key of a shard makes the first one part of the floor.
 TEST(Generations, OverflowForgetsMoreAndNeverLess) {
   Generations generations(5, 0);
