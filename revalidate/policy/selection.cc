@@ -26,19 +26,62 @@ std::string lower_case(std::string_view text) {
   return lower;
 }
 
-// One member of Accept-Encoding or Accept-Language: no whitespace, lower case, "q=1" left out.
+// Lists with more members than this are compared as they stand: no client needs so many, and the work of
+// sorting is done for each request.
+constexpr std::size_t kMaxSorted = 64;
+
+// q without what it can be written without: "1.000" is left out, "0.50" is "0.5", ".0" is gone.
+void shorten_weight(std::string& member) {
+  const std::size_t at = member.rfind(";q=");
+  if (at == std::string::npos) return;
+  const std::size_t dot = member.find('.', at);
+  if (dot != std::string::npos) {
+    if (member.find_first_not_of("0123456789", dot + 1) != std::string::npos) return;
+    while (member.back() == '0') member.pop_back();
+    if (member.back() == '.') member.pop_back();
+  }
+  if (std::string_view(member).substr(at) == ";q=1") member.resize(at);
+}
+
+// One member of Accept-Encoding or Accept-Language: no whitespace, lower case, its weight in the shortest
+// form.
 std::string weighted_member(std::string_view element) {
   std::string member;
   for (const char c : element) {
     if (c != ' ' && c != '\t') member.push_back(storage::ascii_lower(c));
   }
-  for (const std::string_view weight : {";q=1", ";q=1.0", ";q=1.00", ";q=1.000"}) {
-    if (std::string_view(member).ends_with(weight)) {
-      member.resize(member.size() - weight.size());
-      break;
-    }
-  }
+  shorten_weight(member);
   return member;
+}
+
+// RFC 9110, 8.4.1.1 and 8.4.1.3: two names for one coding.
+void use_one_name(std::string& member) {
+  if (member.starts_with("x-gzip") || member.starts_with("x-compress")) member.erase(0, 2);
+}
+
+bool is_refusal(std::string_view member) {
+  return member.ends_with(";q=0");
+}
+
+// RFC 9110, 12.5.3: what is not listed is not accepted, so to refuse it says nothing more; unless "*" accepts
+// the rest, or it is identity, which is accepted unless refused.
+void drop_idle_refusals(std::vector<std::string>& codings) {
+  const bool has_star = std::any_of(codings.begin(), codings.end(),
+                                    [](std::string_view each) { return each.starts_with("*"); });
+  if (has_star) return;
+  std::erase_if(codings,
+                [](std::string_view each) { return is_refusal(each) && !each.starts_with("identity;"); });
+}
+
+void normalise_weighted(std::vector<std::string>& members, bool codings) {
+  if (members.size() > kMaxSorted) return;
+  for (std::string& member : members) {
+    member = weighted_member(member);
+    if (codings) use_one_name(member);
+  }
+  if (codings) drop_idle_refusals(members);
+  std::sort(members.begin(), members.end());
+  members.erase(std::unique(members.begin(), members.end()), members.end());
 }
 
 std::string join(const std::vector<std::string>& members) {
@@ -100,15 +143,10 @@ std::optional<std::string> normalised_value(const RequestHead& request, std::str
     present = true;
     storage::ListReader reader(line.value);
     std::string_view element;
-    while (reader.next(element)) {
-      members.push_back(weighted ? weighted_member(element) : std::string(element));
-    }
+    while (reader.next(element)) members.emplace_back(element);
   }
   if (!present) return std::nullopt;
-  if (weighted) {
-    std::sort(members.begin(), members.end());
-    members.erase(std::unique(members.begin(), members.end()), members.end());
-  }
+  if (weighted) normalise_weighted(members, id == FieldName::kAcceptEncoding);
   return join(members);
 }
 
@@ -139,18 +177,46 @@ SelectingFields selecting_fields_like(const SelectingFields& like, const Request
   return selecting;
 }
 
-bool matches(const storage::StoredHead& stored, const RequestHead& request) {
+namespace {
+
+// The request's normalised values by name, each made once however many variants are looked at.
+class RequestValues {
+ public:
+  explicit RequestValues(const RequestHead& request) : request_(request) {}
+
+  const std::optional<std::string>& get(const std::string& name) {
+    for (const SelectingField& each : known_) {
+      if (each.name == name) return each.value;
+    }
+    known_.push_back({name, normalised_value(request_, name)});
+    return known_.back().value;
+  }
+
+ private:
+  const RequestHead& request_;
+  SelectingFields known_;
+};
+
+bool matches_values(const storage::StoredHead& stored, const RequestHead& request, RequestValues& values) {
   for (const SelectingField& field : stored.selecting) {
     if (field.name == "*") return false;
-    if (normalised_value(request, field.name) == field.value) continue;
+    if (values.get(field.name) == field.value) continue;
     if (field.name != "accept-language" || !language_matches(stored, request)) return false;
   }
   return true;
 }
 
+}  // namespace
+
+bool matches(const storage::StoredHead& stored, const RequestHead& request) {
+  RequestValues values(request);
+  return matches_values(stored, request, values);
+}
+
 storage::StoredResponsePtr select(const storage::VariantSet& variants, const RequestHead& request) {
+  RequestValues values(request);
   for (const storage::StoredResponsePtr& stored : variants) {
-    if (matches(stored->head(), request)) return stored;
+    if (matches_values(stored->head(), request, values)) return stored;
   }
   return nullptr;
 }

@@ -1,7 +1,10 @@
 // Selection: which of a key's stored responses was chosen by header fields like this request's (RFC 9111,
 // section 4.1). Values are compared after normalising what cannot change the meaning: whitespace, several
 // lines against one list, empty list elements; Accept-Encoding and Accept-Language also without regard to
-// case and order (weights are what orders them; RFC 9110, 12.5.3 and 12.5.4). A response in the one language
+// case and order (weights are what orders them; RFC 9110, 12.5.3 and 12.5.4), with weights in their shortest
+// form, x-gzip as gzip, and without refusing a coding that is not accepted anyway. "*", identity and what it
+// weighs stay: they change what an origin may choose. Lists of over 64 members are compared as they stand. A
+// response in the one language
 // that a request prefers to all others is selected whatever else either request would have taken. Pure;
 // where nothing varies, nothing is looked at or allocated.
 #pragma once

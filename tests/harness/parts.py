@@ -29,7 +29,7 @@ class Part:
 
 def lint(runner) -> counts.Counts:
     found = counts.Counts()
-    for check in ["includes", "format", "text", "tidy"]:
+    for check in ["includes", "format", "text", "sections", "tidy"]:
         command = [f"tests/lint/{check}"] + (["--full"] if check == "tidy" and runner.full else [])
         status, _ = runner.execute(f"lint-{check}", command, deadline=40 * MINUTE)
         found.add(counts.Counts(passed=int(status == 0)).settle(" ".join(command), status))

@@ -5,6 +5,7 @@ import tempfile
 import unittest
 
 import include_rules
+import section_rules
 import text_rules
 
 HERE = pathlib.Path(__file__).parent
@@ -114,6 +115,40 @@ class Text(unittest.TestCase):
 
     def test_white_space_at_the_end(self):
         self.assertEqual(len(text_rules.problems("storage/cache_key.cc", "int x; ")), 1)
+
+
+class Sections(unittest.TestCase):
+    def test_a_name_says_what_it_holds_to(self):
+        for name, wanted in {
+            "S3OnlyAnswers": "9111 3",
+            "S421WhatIs": "9111 4.2.1",
+            "S5217Only": "9111 5.2.1.7",
+            "S1312List": "9110 13.1.2",
+            "S142One": "9110 14.2",
+            "Rfc9111S122Large": "9111 1.2.2",
+            "Rfc9110S762Max": "9110 7.6.2",
+            "Rfc9110S1242Weights": "9110 12.4.2",
+            "Rfc9213AField": "9213",
+            "G12Cookies": "G12",
+            "EdgeControl": "Edge architecture note",
+            "WhatNobodyAsked": section_rules.OWN,
+        }.items():
+            self.assertEqual(section_rules.section(name), wanted)
+
+    def test_functions_are_found_through_helpers(self):
+        header = "// decides(no)\n[[nodiscard]] bool decide_it(int a,\n                 int b);\nstd::string name_it();\n"
+        source = "int decide(const Options& o = {}) {\n  return decide_it(1, 2);\n}\n\nTEST(Suite, S41One) {\n  decide();\n}\n"
+        made = section_rules.table([header], [source])
+        self.assertIn("| 9111 §4.1, Vary | `decide_it` | `Suite.S41*` |", made)
+        self.assertNotIn("name_it", made)
+
+    def test_a_table_that_is_not_what_the_tests_say_is_another_text(self):
+        readme = f"a\n{section_rules.BEGIN}\nold\n{section_rules.END}\nb\n"
+        made = section_rules.with_table(readme, "new")
+        self.assertEqual(made, f"a\n{section_rules.BEGIN}\nnew\n{section_rules.END}\nb\n")
+        self.assertEqual(section_rules.with_table(made, "new"), made)
+        with self.assertRaises(ValueError):
+            section_rules.with_table("no marks", "new")
 
 
 if __name__ == "__main__":

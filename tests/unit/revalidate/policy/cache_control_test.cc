@@ -29,7 +29,7 @@ TEST(CacheControl, S52ReadsEveryDirectiveInAnyCase) {
   EXPECT_EQ(d.stale_if_error, Seconds{4});
 }
 
-TEST(CacheControl, S122LargeNumbersAreForever) {
+TEST(CacheControl, Rfc9111S122LargeNumbersAreForever) {
   for (const char* value : {"max-age=2147483648", "max-age=2147483649", "max-age=99999999999999999999999"}) {
     EXPECT_EQ(parse_cache_control(value).max_age, kForever) << value;
   }
@@ -55,7 +55,7 @@ TEST(CacheControl, S52DirectivesInsideQuotesAreNone) {
   EXPECT_FALSE(parse_cache_control("a=\"no-store\"").no_store);
 }
 
-TEST(CacheControl, AnOpenQuoteHidesNoRestriction) {
+TEST(CacheControl, S52AnOpenQuoteHidesNoRestriction) {
   EXPECT_TRUE(parse_cache_control("max-age=60, a=\"b, no-store").no_store);
   EXPECT_TRUE(parse_cache_control("private=\"a, max-age=60").is_private);
 }
@@ -119,7 +119,7 @@ TEST(CacheControl, Rfc9213TheFirstOfTheListThatIsValidCounts) {
   EXPECT_EQ(second.max_age, Seconds{2});
 }
 
-TEST(CacheControl, SurrogateControlReplacesCacheControlWhereItIsForUs) {
+TEST(CacheControl, EdgeSurrogateControlReplacesCacheControlWhereItIsForUs) {
   EXPECT_EQ(of({{"Cache-Control", "no-store"}, {"Surrogate-Control", "max-age=60;freshet"}}).max_age,
             Seconds{60});
   EXPECT_FALSE(of({{"Cache-Control", "no-store"}, {"Surrogate-Control", "max-age=60"}}).no_store);
@@ -129,7 +129,7 @@ TEST(CacheControl, SurrogateControlReplacesCacheControlWhereItIsForUs) {
   EXPECT_EQ(extended.stale_while_revalidate, Seconds{60});
 }
 
-TEST(CacheControl, SurrogateControlForOthersOrUnknownIsIgnored) {
+TEST(CacheControl, EdgeSurrogateControlForOthersOrUnknownIsIgnored) {
   for (const char* value : {"max-age=60;other", "foo", "content=\"ESI/1.0\"", "max-age =60"}) {
     const auto d = of({{"Cache-Control", "max-age=1"}, {"Surrogate-Control", value}});
     EXPECT_EQ(d.max_age, Seconds{1}) << value;
@@ -137,7 +137,7 @@ TEST(CacheControl, SurrogateControlForOthersOrUnknownIsIgnored) {
   }
 }
 
-TEST(CacheControl, SurrogateControlAimedAtUsCountsBeforeWhatIsForEverybody) {
+TEST(CacheControl, EdgeSurrogateControlAimedAtUsCountsBeforeWhatIsForEverybody) {
   const auto ours = of({{"Surrogate-Control", "no-store, max-age=1, max-age=60;Freshet, max-age=9;other"}});
   EXPECT_EQ(ours.max_age, Seconds{60});
   EXPECT_FALSE(ours.no_store);
@@ -148,7 +148,7 @@ TEST(CacheControl, SurrogateControlAimedAtUsCountsBeforeWhatIsForEverybody) {
   EXPECT_EQ(of({{"Surrogate-Control", "max-age=60, content=\"ESI/1.0\";freshet"}}).max_age, Seconds{60});
 }
 
-TEST(CacheControl, SurrogateControlGoesOnToSurrogatesOnly) {
+TEST(CacheControl, EdgeSurrogateControlGoesOnToSurrogatesOnly) {
   EXPECT_FALSE(passes_surrogate_control(fields({})));
   EXPECT_FALSE(passes_surrogate_control(fields({{"Surrogate-Capability", ""}})));
   EXPECT_FALSE(passes_surrogate_control(fields({{"Surrogate-Capability", "abc"}})));

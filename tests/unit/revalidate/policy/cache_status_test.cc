@@ -16,7 +16,7 @@ std::string text(const CacheStatus& status) {
   return out;
 }
 
-TEST(CacheStatus, S21AHit) {
+TEST(CacheStatus, Rfc9211S21AHit) {
   CacheStatus status;
   status.hit = true;
   status.ttl = storage::Seconds{-30};
@@ -24,7 +24,7 @@ TEST(CacheStatus, S21AHit) {
   EXPECT_EQ(text(status), "freshet; hit; ttl=-30; detail=stale-if-error");
 }
 
-TEST(CacheStatus, S22AForwardedRequest) {
+TEST(CacheStatus, Rfc9211S22AForwardedRequest) {
   CacheStatus status;
   status.forwarded = Forwarded::kUriMiss;
   status.forwarded_status = 200;
@@ -36,7 +36,7 @@ TEST(CacheStatus, S22AForwardedRequest) {
             "freshet; fwd=uri-miss; fwd-status=200; ttl=60; stored; collapsed; key=\"http://h/\\\"q\\\"\"");
 }
 
-TEST(CacheStatus, S2OurMemberStandsBehindUpstreams) {
+TEST(CacheStatus, Rfc9211S2OurMemberStandsBehindUpstreams) {
   storage::HeaderFields fields;
   fields.add("Cache-Status", "origin; hit");
   CacheStatus status;
@@ -46,7 +46,7 @@ TEST(CacheStatus, S2OurMemberStandsBehindUpstreams) {
   EXPECT_EQ(fields.combined("Cache-Status"), "origin; hit, freshet; fwd=stale; fwd-status=304");
 }
 
-TEST(Reason, EveryRowHasATokenOfItsOwnAndASentence) {
+TEST(Reason, Rfc9211S22EveryRowHasATokenOfItsOwnAndASentence) {
   std::set<std::string_view> tokens;
   for (std::size_t i = 0; i < kReasonCount; ++i) {
     const auto reason = static_cast<Reason>(i);

@@ -21,7 +21,7 @@ HeaderFields forwarded(const Lines& lines, const ForwardingContext& context = fr
   return origin_request_fields(request(lines), context);
 }
 
-TEST(Forwarding, WritesHostViaAndWhoAsked) {
+TEST(Forwarding, Rfc9110S76WritesHostViaAndWhoAsked) {
   EXPECT_EQ(forwarded({{"Host", "EXAMPLE.com:80"}, {"Accept", "a"}}).wire(),
             "Host: example.com\r\nAccept: a\r\nX-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: http\r\n"
             "X-Forwarded-Host: example.com\r\nForwarded: for=192.0.2.1;host=example.com;proto=http\r\n"
@@ -74,7 +74,7 @@ TEST(Forwarding, G9WhatOverridesTheTargetIsRemoved) {
   }
 }
 
-TEST(Forwarding, UntrustedForwardingFieldsAreReplaced) {
+TEST(Forwarding, G9UntrustedForwardingFieldsAreReplaced) {
   const HeaderFields f = forwarded({{"X-Forwarded-For", "10.0.0.1"},
                                     {"X-Forwarded-Host", "evil"},
                                     {"X-Forwarded-Port", "1"},
@@ -89,7 +89,7 @@ TEST(Forwarding, UntrustedForwardingFieldsAreReplaced) {
     EXPECT_FALSE(f.has(name)) << name;
 }
 
-TEST(Forwarding, TrustedChainsGoOn) {
+TEST(Forwarding, Rfc7239S4TrustedChainsGoOn) {
   const HeaderFields f =
       forwarded({{"X-Forwarded-For", "10.0.0.1"}, {"Forwarded", "for=10.0.0.1"}, {"X-Forwarded-Host", "h"}},
                 from("192.0.2.1", true));
@@ -113,7 +113,7 @@ TEST(Forwarding, Rfc9110S763ViaIsAppended) {
   EXPECT_EQ(forwarded({{"Via", "1.0 first"}}).combined("Via"), "1.0 first, 1.1 freshet");
 }
 
-TEST(Forwarding, ConditionsAndRangeByFlag) {
+TEST(Forwarding, S431ConditionsAndRangeByFlag) {
   const Lines asked = {{"If-None-Match", "\"a\""},   {"If-Modified-Since", "x"}, {"If-Match", "\"a\""},
                        {"If-Unmodified-Since", "x"}, {"Range", "bytes=0-1"},     {"If-Range", "\"a\""}};
   for (const auto& [name, value] : asked) EXPECT_FALSE(forwarded(asked).has(name)) << name;
@@ -135,7 +135,7 @@ TEST(Forwarding, Rfc9110S1311NoContentTagReachesTheOrigin) {
   for (const char* name : {"If-Match", "If-Range", "Range"}) EXPECT_FALSE(f.has(name)) << name;
 }
 
-TEST(Forwarding, SurrogateCapabilityIsOursAloneAndOnlyIfAnnounced) {
+TEST(Forwarding, EdgeSurrogateCapabilityIsOursAloneAndOnlyIfAnnounced) {
   const Lines asked = {{"Surrogate-Capability", "x=\"ESI/1.0\""}, {"surrogate_capability", "y"}};
   EXPECT_FALSE(forwarded(asked).has("Surrogate-Capability"));
   EXPECT_FALSE(forwarded(asked).has("surrogate_capability"));

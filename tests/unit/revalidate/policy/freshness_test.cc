@@ -123,7 +123,7 @@ TEST(Freshness, S51TheFirstMemberOfAgeCountsAndAnInvalidOneIsIgnored) {
   EXPECT_EQ(parse_age(fields({})), Seconds{0});
 }
 
-TEST(ResponseFacts, TellWhatReuseAsks) {
+TEST(ResponseFacts, S4TellWhatReuseAsks) {
   const ResponseFacts plain = facts({{"Cache-Control", "max-age=5"}, {"ETag", "W/\"x\""}});
   EXPECT_TRUE(plain.has_validator && plain.origin_stated_freshness && plain.shareable_with_credentials);
   EXPECT_FALSE(plain.never_stale || plain.validate_each_use || plain.shareable_with_authorization);

@@ -90,7 +90,7 @@ TEST(Invalidation, Rfc9875S3OnlyAnUnsafeMethodsSuccessInvalidatesGroups) {
   EXPECT_TRUE(invalidated_groups(request({}, Method::kPost, "POST"), response(200)).empty());
 }
 
-TEST(Invalidation, ClearSiteDataIsTheBrowsersAndInvalidatesNothingMore) {
+TEST(Invalidation, S44ClearSiteDataIsTheBrowsersAndInvalidatesNothingMore) {
   EXPECT_EQ(invalidated({{"Clear-Site-Data", "\"cache\", \"*\""}}), Texts{"http://example.com/a/b?c=d"});
   EXPECT_TRUE(invalidated({{"Clear-Site-Data", "\"cache\""}}, 200, Method::kGet).empty());
 }

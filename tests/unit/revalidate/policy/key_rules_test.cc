@@ -74,7 +74,7 @@ TEST(KeyRules, S2NoValueLooksLikeTwo) {
   EXPECT_NE(key_fields({{"A", "x#F1:y"}}, rules), key_fields({{"A", "x"}, {"B", "y"}}, rules));
 }
 
-TEST(NoVarySearch, NoVarySearchIsRead) {
+TEST(NoVarySearch, NvsIsRead) {
   ASSERT_TRUE(parsed("params"));
   EXPECT_TRUE(parsed("params")->ignores_all);
   EXPECT_EQ(parsed("params=(\"b\" \"a\" \"b\")")->ignored, (std::vector<std::string>{"a", "b"}));
@@ -84,7 +84,7 @@ TEST(NoVarySearch, NoVarySearchIsRead) {
   EXPECT_EQ(parsed("params=(\"%C3%A9+%41\")")->ignored, std::vector<std::string>{"\xc3\xa9 A"});
 }
 
-TEST(NoVarySearch, NoVarySearchThatIsInvalidOrSaysTheDefaultIsNone) {
+TEST(NoVarySearch, NvsThatIsInvalidOrSaysTheDefaultIsNone) {
   for (const char* value :
        {"unknown-key", "key-order=\"not a boolean\"", "params=\"not a boolean or inner list\"",
         "params=(not-a-string)", "params=(\"a\"), except=(\"x\")", "params=(), except=()",
@@ -96,7 +96,7 @@ TEST(NoVarySearch, NoVarySearchThatIsInvalidOrSaysTheDefaultIsNone) {
   EXPECT_FALSE(parse_no_vary_search({}));
 }
 
-TEST(NoVarySearch, NoVarySearchSaysWhichTargetsAreOne) {
+TEST(NoVarySearch, NvsSaysWhichTargetsAreOne) {
   EXPECT_TRUE(same("params", "/?a=1", "/?b=2&c"));
   EXPECT_FALSE(same("params", "/?a=1", "/x?a=1"));
   EXPECT_TRUE(same("params=(\"a\")", "/?a=1&b=2", "/?b=2&a=3&a"));
@@ -109,7 +109,7 @@ TEST(NoVarySearch, NoVarySearchSaysWhichTargetsAreOne) {
   EXPECT_FALSE(same("unknown", "/?a=1", "/?a=2"));
 }
 
-TEST(NoVarySearch, NoVarySearchComparesAsAFormIsRead) {
+TEST(NoVarySearch, NvsComparesAsAFormIsRead) {
   for (const auto& [a, b] : Lines{{"/", "/?"},
                                   {"/?a=x", "/?%61=%78"},
                                   {"/?a=\xc3\xa9", "/?a=%C3%A9"},
@@ -126,7 +126,7 @@ TEST(NoVarySearch, NoVarySearchComparesAsAFormIsRead) {
   EXPECT_FALSE(same("key-order", "/?=", "/?"));
 }
 
-TEST(NoVarySearch, NoVarySearchHasOneTextPerMeaning) {
+TEST(NoVarySearch, NvsHasOneTextPerMeaning) {
   EXPECT_EQ(rule_text(*parsed("params=(\"b\" \"a%20\"), key-order")), "o-&a%20&b");
   EXPECT_EQ(rule_text(*parsed("params=(\"a+\" \"b\"), key-order=?1")), "o-&a%20&b");
   EXPECT_EQ(rule_text(*parsed("params, except=(\"x\")")), "*&x");

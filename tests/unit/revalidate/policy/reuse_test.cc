@@ -133,7 +133,7 @@ TEST(Reuse, Rfc5861StaleWhileRevalidateOnlyIfAskedFor) {
   expect(decide({}, forbidden, 11), Kind::kFetch, Reason::kMustRevalidate);
 }
 
-TEST(Reuse, ASoftPurgeMakesStale) {
+TEST(Reuse, G4ASoftPurgeMakesStale) {
   const auto fresh = stored({{"Cache-Control", "max-age=10"}, {"ETag", "\"a\""}});
   expect(decide({}, fresh, 1, true), Kind::kValidate, Reason::kInvalidated);
   expect(decide({{"Cache-Control", "max-stale"}}, fresh, 1, true), Kind::kValidate, Reason::kInvalidated);
@@ -173,7 +173,7 @@ TEST(Reuse, G12AuthorizationNeedsWhatSection35Asks) {
   }
 }
 
-TEST(Reuse, ClientDirectivesCanBeIgnored) {
+TEST(Reuse, S521ClientDirectivesCanBeIgnored) {
   PolicyOptions options;
   options.ignore_client_directives = true;
   const auto fresh = stored({{"Cache-Control", "max-age=10"}});
@@ -201,14 +201,14 @@ TEST(Collapse, G12CredentialsNeedStatedFreshness) {
       may_share_flight_answer(request_facts(request()), facts({{"ETag", "\"a\""}}, 200, true), true, at(0)));
 }
 
-TEST(Collapse, ALateReloadGetsItsOwnAnswer) {
+TEST(Collapse, S5214ALateReloadGetsItsOwnAnswer) {
   const RequestFacts reload = request_facts(request({{"Cache-Control", "no-cache"}}));
   const ResponseFacts fresh = facts({{"Cache-Control", "max-age=9"}});
   EXPECT_TRUE(may_share_flight_answer(reload, fresh, true, at(0)));
   EXPECT_FALSE(may_share_flight_answer(reload, fresh, false, at(0)));
 }
 
-TEST(Collapse, SomeRequestsNeverJoin) {
+TEST(Collapse, G12SomeRequestsNeverJoin) {
   EXPECT_TRUE(may_collapse(request_facts(request())));
   EXPECT_TRUE(may_collapse(request_facts(request({{"Cookie", "a"}}))));
   EXPECT_FALSE(may_collapse(request_facts(request({{"Authorization", "a"}}))));

@@ -61,6 +61,45 @@ TEST(Selection, S41EncodingsAndLanguagesCompareByMeaning) {
                       {{"Accept-Language", " De ,eN"}}));
 }
 
+TEST(Selection, Rfc9110S1242WeightsCompareByValue) {
+  const auto same = [](const std::string& name, const std::string& a, const std::string& b) {
+    return selects({{"Vary", name}}, {{name, a}}, {{name, b}});
+  };
+  EXPECT_TRUE(same("Accept-Language", "en;q=1.000, de;q=0.50", "de;q=0.5,en"));
+  EXPECT_TRUE(same("Accept-Language", "en;q=1.", "en; Q=1"));
+  EXPECT_TRUE(same("Accept-Language", "en, de;q=0.000", "en, de;q=0"));
+  EXPECT_FALSE(same("Accept-Language", "en, de;q=0.1", "en, de;q=0.01"));
+  // A refusal can keep the origin from falling back to that language.
+  EXPECT_FALSE(same("Accept-Language", "en, de;q=0", "en"));
+  EXPECT_FALSE(same("Accept-Language", "en, *;q=0.5", "en"));
+  EXPECT_FALSE(same("Accept-Language", "en;q=x0", "en;q=x"));
+}
+
+TEST(Selection, Rfc9110S1253WildcardIdentityAndRefusedCodings) {
+  const auto same = [](const std::string& a, const std::string& b) {
+    return selects({{"Vary", "Accept-Encoding"}}, {{"Accept-Encoding", a}}, {{"Accept-Encoding", b}});
+  };
+  EXPECT_TRUE(same("gzip, br;q=0", "gzip"));
+  EXPECT_TRUE(same("br;q=0.0", ""));
+  EXPECT_TRUE(same("x-gzip, x-compress;q=0.5", "gzip, compress;q=0.5"));
+  // "*" accepts what is not listed: then to refuse one says something.
+  EXPECT_FALSE(same("*, br;q=0", "*"));
+  EXPECT_FALSE(same("gzip, *;q=0", "gzip"));
+  EXPECT_FALSE(same("gzip, identity;q=0", "gzip"));
+  EXPECT_FALSE(same("gzip;q=0.5, identity", "gzip;q=0.5"));
+  EXPECT_FALSE(same("gzip;q=0", "gzip"));
+  EXPECT_FALSE(selects({{"Vary", "Accept-Encoding"}}, {{"Accept-Encoding", "*"}}, {}));
+  EXPECT_FALSE(selects({{"Vary", "Accept-Encoding"}}, {{"Accept-Encoding", ""}}, {}));
+}
+
+TEST(Selection, Rfc9110S1253LongListsAreComparedAsTheyStand) {
+  std::string list;
+  for (int i = 0; i < 5000; ++i) list += "c" + std::to_string(i) + ", ";
+  const Lines vary = {{"Vary", "Accept-Encoding"}};
+  EXPECT_TRUE(selects(vary, {{"Accept-Encoding", list + "a, b"}}, {{"Accept-Encoding", list + "a,b"}}));
+  EXPECT_FALSE(selects(vary, {{"Accept-Encoding", list + "a, b"}}, {{"Accept-Encoding", list + "b, a"}}));
+}
+
 TEST(Selection, S41TheOneLanguageThatIsPreferredSelects) {
   const Lines german = {{"Vary", "Accept-Language"}, {"Content-Language", "de"}};
   EXPECT_TRUE(selects(german, {{"Accept-Language", "en, de"}}, {{"Accept-Language", "fr;q=0.5, de;q=1.0"}}));

@@ -237,7 +237,7 @@ TEST(Storability, S73ClearSiteDataIsOneBrowsersAsACookieIs) {
   EXPECT_EQ(decide(request(), resp, options).withheld, std::vector<std::string>{"clear-site-data"});
 }
 
-TEST(Storability, SurrogateFreshSurrogateControlCountsBeforeNoStore) {
+TEST(Storability, EdgeFreshSurrogateControlCountsBeforeNoStore) {
   const Lines lines = {{"Cache-Control", "no-store"}, {"Surrogate-Control", "max-age=60"}};
   EXPECT_EQ(reason(lines), Reason::kStored);
   PolicyOptions options;
