@@ -28,6 +28,7 @@
 #include "revalidate/origin/origin_pool.h"
 #include "revalidate/policy/policy_options.h"
 #include "revalidate/policy/reason.h"
+#include "revalidate/slices.h"
 #include "storage/base/counters.h"
 #include "storage/base/io_loop.h"
 #include "storage/base/mutex.h"
@@ -81,6 +82,22 @@ struct FlightRequest {
   bool may_store = false;
   bool may_join = false;           // others may wait for the answer
   UploadSource* upload = nullptr;  // borrowed; the ticket's destructor ends its use
+  bool for_range = false;          // the client's Range goes to the origin, and nothing is known of the key
+  // A slice of a sliced response; `key` is the slice's, `whole_key` the response's.
+  std::optional<SliceExpectation> slice{};
+  storage::CacheKey whole_key{};
+};
+
+// The keys whose responses cannot be kept in slices, because the origin does no ranges or no tier takes the
+// head; one worker's, bounded.
+class SliceMemory {
+ public:
+  [[nodiscard]] bool knows(const storage::CacheKey& key) const;
+  void remember(const storage::CacheKey& key);
+
+ private:
+  static constexpr std::size_t kMost = 4096;
+  std::unordered_set<storage::Digest128, storage::Digest128Hash> unsliceable_;
 };
 
 // What flights of one worker share. Owned by the worker's server part; outlives its flights in progress.
@@ -97,6 +114,8 @@ struct FlightContext {
   std::uint64_t max_object = 0;  // bytes; a larger body is passed on, not stored
   // Flights in progress on this worker; what is left at shutdown is ended.
   std::unordered_set<Flight*> active;
+  SliceOptions slices{};
+  SliceMemory unsliceable{};
 };
 
 class Flight final : public OriginHandler, public std::enable_shared_from_this<Flight> {
@@ -155,6 +174,10 @@ class Flight final : public OriginHandler, public std::enable_shared_from_this<F
   void ask();
   void take_304(const storage::ResponseHead& head);
   void take_storable(const storage::ResponseHead& head, std::optional<std::uint64_t> body_size);
+  // Of slice_flight.cc. False: it is an answer like any other.
+  bool take_range_answer(const storage::ResponseHead& head, std::optional<std::uint64_t> body_size);
+  bool store_sliced_head(const storage::ResponseHead& whole, std::uint64_t size, std::function<void()> done);
+  void take_slice(const storage::ResponseHead& head, std::optional<std::uint64_t> body_size);
   void take_unstorable(const storage::ResponseHead& head, std::optional<std::uint64_t> body_size,
                        Reason reason);
   void give_up_storing();

@@ -148,6 +148,8 @@ class Exchange {
   [[nodiscard]] bool asks_far_into_the_unknown() const;
   Outcome leave_for_own_range();
   void start_pump();
+  [[nodiscard]] std::unique_ptr<revalidate::SliceReader> make_slice_reader();
+  void tell_of_slices();
   void append_fields_of_206(ReplyHead& reply);
   void send_text(std::string text);
   [[nodiscard]] bool begin_next_part();

@@ -79,9 +79,34 @@ void Exchange::start_pump() {
   }
   if (reader_) {
     pump_.start(std::move(reader_), begin, end);
+  } else if (response_->head().sliced) {
+    pump_.start(response_, make_slice_reader(), begin, end);
   } else {
     pump_.start(response_, begin, end);
   }
+}
+
+std::unique_ptr<revalidate::SliceReader> Exchange::make_slice_reader() {
+  const auto make_request = [this] {
+    range_forwarded_ = false;
+    revalidate::FlightRequest request = make_flight_request(!revalidate::may_collapse(facts_));
+    request.request.method = storage::Method::kGet;
+    return request;
+  };
+  return std::make_unique<revalidate::SliceReader>(context_.flights, response_, make_request,
+                                                   [this] { advance(); });
+}
+
+// Before the head goes out: a hit on the head alone is half a hit.
+void Exchange::tell_of_slices() {
+  if (pump_.slices() == nullptr || pump_.slices()->asked_for() == 0) return;
+  status_.hit = false;
+  if (status_.forwarded == revalidate::Forwarded::kNo) {
+    status_.forwarded = revalidate::Forwarded::kPartial;
+    status_.forwarded_status = 206;
+  }
+  if (outcome_ == CacheOutcome::kHit) outcome_ = CacheOutcome::kMiss;
+  why_ = revalidate::Reason::kStoredInSlices;
 }
 
 void Exchange::append_fields_of_206(ReplyHead& reply) {

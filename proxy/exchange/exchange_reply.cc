@@ -58,6 +58,7 @@ Exchange::Outcome Exchange::send_head() {
         break;
     }
   }
+  tell_of_slices();
   send_prepared_head();
   if (has_body_ && multipart_) send_text(std::move(part_head_));
   if (!first_chunk_.empty()) {
@@ -69,6 +70,7 @@ Exchange::Outcome Exchange::send_head() {
 
 Exchange::Outcome Exchange::replace_damaged() {
   const storage::StoredResponsePtr damaged = pump_.damaged();
+  const Reason slices_failed = pump_.slices() != nullptr ? pump_.slices()->reason() : Reason::kNone;
   pump_.reset();
   if (damaged) context_.store.remove(*damaged);
   response_.reset();
@@ -78,8 +80,10 @@ Exchange::Outcome Exchange::replace_damaged() {
   prepared_ = false;
   precondition_ = {};
   multipart_.reset();
-  why_ = Reason::kStoreFailure;
   outcome_ = CacheOutcome::kMiss;
+  // The origin did not give a slice: it would not give the whole either.
+  if (slices_failed != Reason::kNone && !damaged) return take_failure(slices_failed);
+  why_ = slices_failed != Reason::kNone ? slices_failed : Reason::kStoreFailure;
   return go(Step::kJoinFlight);
 }
 

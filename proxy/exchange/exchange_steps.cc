@@ -179,6 +179,8 @@ revalidate::FlightRequest Exchange::make_flight_request(bool alone) {
   revalidate::FlightRequest flight;
   flight.key = key_;
   flight.request = request_;
+  flight.for_range = range_forwarded_;
+  if (range_forwarded_) flight.may_store = true;
   if (uses_store && !range_forwarded_) {
     flight.stored = variants_;
     flight.selected = selected_;
