@@ -189,8 +189,8 @@ void Flight::on_complete(storage::HeaderFields trailers) {
   if (!fill) return end();
   Fill::Sealed sealed = fill->seal(std::move(trailers));
   permit_ = {};
-  const bool whole = !request_.slice || sealed.size == request_.slice->range.size();
-  if (stored_to_be_ && whole && sealed.size <= context_.max_object) return commit(std::move(sealed));
+  if (stored_to_be_ && fits_its_place(sealed.size) && sealed.size <= context_.max_object)
+    return commit(std::move(sealed));
   end();
 }
 

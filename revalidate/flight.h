@@ -177,6 +177,11 @@ class Flight final : public OriginHandler, public std::enable_shared_from_this<F
   // Of slice_flight.cc. False: it is an answer like any other.
   bool take_range_answer(const storage::ResponseHead& head, std::optional<std::uint64_t> body_size);
   bool store_sliced_head(const storage::ResponseHead& whole, std::uint64_t size, std::function<void()> done);
+  bool take_part(const storage::ResponseHead& head, std::optional<std::uint64_t> body_size);
+  void open_fill(std::shared_ptr<storage::Fill> fill, const storage::StoredResponsePtr& response,
+                 std::optional<std::uint64_t> body_size);
+  // Whether a body of this length is what the stored 206 says.
+  [[nodiscard]] bool fits_its_place(std::uint64_t size) const;
   void take_slice(const storage::ResponseHead& head, std::optional<std::uint64_t> body_size);
   void take_unstorable(const storage::ResponseHead& head, std::optional<std::uint64_t> body_size,
                        Reason reason);

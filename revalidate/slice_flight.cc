@@ -14,6 +14,13 @@ using storage::Counter;
 using storage::Fill;
 using storage::MutexLock;
 
+namespace {
+
+// Bytes that a part which is too large for memory may be ahead of its slowest reader.
+constexpr std::size_t kWindow = 512 * 1024;
+
+}  // namespace
+
 bool SliceMemory::knows(const storage::CacheKey& key) const {
   return unsliceable_.count(key.digest) > 0;
 }
@@ -29,15 +36,13 @@ bool Flight::take_range_answer(const storage::ResponseHead& head, std::optional<
     take_slice(head, body_size);
     return true;
   }
-  if (!request_.may_store || request_.request.method != storage::Method::kGet ||
-      context_.unsliceable.knows(request_.key)) {
-    return false;
-  }
+  if (!request_.may_store || request_.request.method != storage::Method::kGet) return false;
   if (head.status == 206 && request_.for_range) {
     const auto text = head.fields.first(storage::FieldName::kContentRange);
     const auto part = text ? storage::parse_content_range(*text) : std::nullopt;
-    if (part && part->size) store_sliced_head(head_of_the_whole(head), *part->size, nullptr);
-    return false;
+    if (!part || !part->size) return false;
+    if (store_sliced_head(head_of_the_whole(head), *part->size, nullptr)) return false;
+    return take_part(head, body_size);
   }
   // Others may wait for it: they will find the head in the store.
   if (!request_.may_join || !body_size || !request_.request.fields.has(storage::FieldName::kRange)) {
@@ -55,7 +60,7 @@ bool Flight::take_range_answer(const storage::ResponseHead& head, std::optional<
 // `done` (may be empty): the origin is asked for nothing more, and who waits is told when the head is there.
 bool Flight::store_sliced_head(const storage::ResponseHead& whole, std::uint64_t size,
                                std::function<void()> done) {
-  if (!is_sliceable(whole, size, context_.slices)) return false;
+  if (!is_sliceable(whole, size, context_.slices) || context_.unsliceable.knows(request_.key)) return false;
   const storage::WallTime now = storage::wall_now();
   const StoreDecision decision = decide_storable(request_.request, whole, now, context_.policy);
   if (!decision.store || !decision.withheld.empty()) return false;
@@ -82,6 +87,41 @@ bool Flight::store_sliced_head(const storage::ResponseHead& whole, std::uint64_t
   return true;
 }
 
+// A part that came alone goes to who asked for it, and into the store for those who want some of it.
+bool Flight::take_part(const storage::ResponseHead& head, std::optional<std::uint64_t> body_size) {
+  const storage::WallTime now = storage::wall_now();
+  // Whether the content is as long as Content-Range says shows when it is here: fits_its_place().
+  storage::ResponseHead unframed = head;
+  unframed.fields.remove(storage::FieldName::kContentLength);
+  const StoreDecision decision = decide_part_storable(request_.request, unframed, now, context_.policy);
+  if (!decision.store || !decision.withheld.empty() || body_size.value_or(0) > context_.max_object) {
+    return false;
+  }
+  const storage::CacheKey key = part_key(request_.key);
+  std::unique_ptr<storage::StoreWriter> writer = context_.store.begin(key, body_size);
+  if (!writer) return false;
+  head_ = make_stored_head(key, request_.request, head, decision, request_time_, now);
+  head_.filled_at = filled_at_;
+  head_.validated_at = filled_at_;
+  auto fill = std::make_shared<Fill>(storage::FillOptions{body_size, context_.store.max_in_memory(), kWindow},
+                                     context_.fill_budget);
+  fill->write_to(std::move(writer));
+  stored_to_be_ = true;
+  open_fill(std::move(fill),
+            std::make_shared<const storage::StoredResponse>(head_, storage::make_memory_body({}),
+                                                            context_.store.describe()),
+            body_size);
+  return true;
+}
+
+bool Flight::fits_its_place(std::uint64_t size) const {
+  if (request_.slice) return size == request_.slice->range.size();
+  if (head_.response.status != 206) return true;
+  const auto text = head_.response.fields.first(storage::FieldName::kContentRange);
+  const auto part = text ? storage::parse_content_range(*text) : std::nullopt;
+  return part && size > 0 && size <= part->range.size();
+}
+
 void Flight::take_slice(const storage::ResponseHead& head, std::optional<std::uint64_t> body_size) {
   const SliceExpectation& expected = *request_.slice;
   const std::uint64_t size = expected.range.size();
@@ -106,24 +146,30 @@ void Flight::take_slice(const storage::ResponseHead& head, std::optional<std::ui
   const auto response = std::make_shared<const storage::StoredResponse>(head_, storage::make_memory_body({}),
                                                                         context_.store.describe());
   // Kept whole while it comes: it is small, and the bound on fills counts it.
-  const auto fill = std::make_shared<Fill>(
+  auto fill = std::make_shared<Fill>(
       storage::FillOptions{size, static_cast<std::size_t>(size), static_cast<std::size_t>(size)},
       context_.fill_budget);
   if (auto writer = context_.store.begin(request_.key, size)) {
     fill->write_to(std::move(writer));
     stored_to_be_ = true;
   }
+  open_fill(std::move(fill), response, size);
+}
+
+// All who wait, and who comes while it grows, read it.
+void Flight::open_fill(std::shared_ptr<Fill> fill, const storage::StoredResponsePtr& response,
+                       std::optional<std::uint64_t> body_size) {
   std::vector<Waiting> waiting;
   {
     const MutexLock lock(mutex_);
-    fill_ = fill;
+    fill_ = std::move(fill);
     open_response_ = response;
-    open_body_size_ = size;
+    open_body_size_ = body_size;
     phase_ = Phase::kOpen;
     waiting = std::exchange(waiting_, {});
   }
   for (const Waiting& each : waiting) {
-    answer_with_fill(each.waiter, FlightOutcome::kStored, Reason::kStored, response, size);
+    answer_with_fill(each.waiter, FlightOutcome::kStored, Reason::kStored, response, body_size);
   }
 }
 

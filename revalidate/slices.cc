@@ -60,6 +60,13 @@ storage::CacheKey slice_key(const storage::StoredResponse& head, std::uint64_t n
   return key;
 }
 
+storage::CacheKey part_key(const storage::CacheKey& whole) {
+  storage::CacheKey key;
+  key.text.append(whole.text).append("#part");
+  key.digest = storage::digest128(key.text);
+  return key;
+}
+
 SliceExpectation expected_slice(const storage::StoredHead& head, std::uint64_t number,
                                 const SliceOptions& options) {
   return {std::string(head.response.fields.first(FieldName::kETag).value_or("")),

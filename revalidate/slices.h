@@ -42,6 +42,8 @@ struct SliceExpectation {
 // `head`: a sliced one.
 [[nodiscard]] storage::CacheKey slice_key(const storage::StoredResponse& head, std::uint64_t number,
                                           const SliceOptions& options);
+// Where a part that came alone is kept (RFC 9111, 3.3).
+[[nodiscard]] storage::CacheKey part_key(const storage::CacheKey& whole);
 [[nodiscard]] SliceExpectation expected_slice(const storage::StoredHead& head, std::uint64_t number,
                                               const SliceOptions& options);
 

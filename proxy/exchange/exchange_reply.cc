@@ -80,6 +80,7 @@ Exchange::Outcome Exchange::replace_damaged() {
   prepared_ = false;
   precondition_ = {};
   multipart_.reset();
+  place_.reset();
   outcome_ = CacheOutcome::kMiss;
   // The origin did not give a slice: it would not give the whole either.
   if (slices_failed != Reason::kNone && !damaged) return take_failure(slices_failed);
@@ -114,7 +115,7 @@ void Exchange::send_prepared_head() {
   reply.has_body = has_body_;
   reply.fields = &reply_fields_;
   reply_fields_.clear();
-  switch (sent_status_ == head.response.status ? 0 : sent_status_) {
+  switch (sent_status_ == head.response.status && !place_ ? 0 : sent_status_) {
     case 304:
       revalidate::append_fields_for_304(stored, reply_fields_);
       saved_bytes_ = body_size_.value_or(0);
@@ -236,6 +237,7 @@ Exchange::Outcome Exchange::finish() {
   response_.reset();
   selected_.reset();
   variants_.reset();
+  parts_.reset();
   step_ = Step::kDone;
   return Outcome::kWait;
 }

@@ -115,6 +115,8 @@ void Exchange::read_from_disk() {
 }
 
 Exchange::Outcome Exchange::decide() {
+  if (asks_for_part()) return look_up_part();
+  if (use_part()) return Outcome::kGoOn;
   selected_ = variants_ ? revalidate::select(*variants_, request_) : nullptr;
   const ReuseDecision decision = revalidate::decide_reuse(facts_, selected_.get(), variants_ != nullptr,
                                                           context_.wall_time(), context_.policy);
@@ -279,6 +281,7 @@ Exchange::Outcome Exchange::take_stored_answer(FlightAnswer& answer) {
   }
   status_.forwarded_status = answer.response->head().response.status;
   status_.stored = !joined_;
+  if (range_forwarded_) status_.detail = Reason::kFarRange;
   outcome_ = joined_ ? CacheOutcome::kCollapsed : CacheOutcome::kMiss;
   response_ = answer.response;
   reader_ = std::move(answer.reader);
