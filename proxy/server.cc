@@ -241,11 +241,23 @@ void Server::start_workers() {
     if (const auto network = IpNetwork::parse(text)) trusted.push_back(*network);
   }
   // An aggregate: make_unique cannot make it.
-  shared_.reset(new ServerShared{
-      // NOLINT(modernize-make-unique)
-      *store_, *fill_budget_, *flights_, *pool_, *health_, policy_, counters_, *access_log_, origin_,
-      parser_from(settings_.server), timeouts_from(settings_.server), std::move(trusted),
-      exchange_from(settings_), settings_.cache.max_object, settings_.server.max_connections});
+  shared_.reset(new ServerShared{// NOLINT(modernize-make-unique)
+                                 *store_,
+                                 *fill_budget_,
+                                 *flights_,
+                                 *pool_,
+                                 *health_,
+                                 policy_,
+                                 counters_,
+                                 *access_log_,
+                                 origin_,
+                                 parser_from(settings_.server),
+                                 timeouts_from(settings_.server),
+                                 std::move(trusted),
+                                 exchange_from(settings_),
+                                 settings_.cache.max_object,
+                                 {settings_.cache.slice_above, settings_.cache.slice_size},
+                                 settings_.server.max_connections});
   for (std::size_t i = 0; i < listening_.size(); ++i) {
     workers_.push_back(
         std::make_unique<ServerWorker>("worker-" + std::to_string(i), *shared_, std::move(listening_[i])));

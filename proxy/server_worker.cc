@@ -28,6 +28,8 @@ class ServerWorker::Parts {
                  shared.policy,
                  counters_,
                  shared.max_object,
+                 {},
+                 shared.slices,
                  {}},
         exchanges_{flights_,
                    shared.store,

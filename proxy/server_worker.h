@@ -43,6 +43,7 @@ struct ServerShared {
   std::vector<IpNetwork> trusted_proxies;
   ExchangeOptions exchange;
   std::uint64_t max_object = 0;
+  revalidate::SliceOptions slices;
   std::uint64_t max_connections = 0;
   std::atomic<std::uint64_t> connections{0};
 };

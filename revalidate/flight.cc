@@ -189,7 +189,8 @@ void Flight::on_complete(storage::HeaderFields trailers) {
   if (!fill) return end();
   Fill::Sealed sealed = fill->seal(std::move(trailers));
   permit_ = {};
-  if (stored_to_be_ && sealed.size <= context_.max_object) return commit(std::move(sealed));
+  if (stored_to_be_ && fits_its_place(sealed.size) && sealed.size <= context_.max_object)
+    return commit(std::move(sealed));
   end();
 }
 

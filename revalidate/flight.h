@@ -28,6 +28,7 @@
 #include "revalidate/origin/origin_pool.h"
 #include "revalidate/policy/policy_options.h"
 #include "revalidate/policy/reason.h"
+#include "revalidate/slices.h"
 #include "storage/base/counters.h"
 #include "storage/base/io_loop.h"
 #include "storage/base/mutex.h"
@@ -83,6 +84,22 @@ struct FlightRequest {
   bool may_store = false;
   bool may_join = false;           // others may wait for the answer
   UploadSource* upload = nullptr;  // borrowed; the ticket's destructor ends its use
+  bool for_range = false;          // the client's Range goes to the origin, and nothing is known of the key
+  // A slice of a sliced response; `key` is the slice's, `whole_key` the response's.
+  std::optional<SliceExpectation> slice{};
+  storage::CacheKey whole_key{};
+};
+
+// The keys whose responses cannot be kept in slices, because the origin does no ranges or no tier takes the
+// head; one worker's, bounded.
+class SliceMemory {
+ public:
+  [[nodiscard]] bool knows(const storage::CacheKey& key) const;
+  void remember(const storage::CacheKey& key);
+
+ private:
+  static constexpr std::size_t kMost = 4096;
+  std::unordered_set<storage::Digest128, storage::Digest128Hash> unsliceable_;
 };
 
 // What flights of one worker share. Owned by the worker's server part; outlives its flights in progress.
@@ -99,6 +116,8 @@ struct FlightContext {
   std::uint64_t max_object = 0;  // bytes; a larger body is passed on, not stored
   // Flights in progress on this worker; what is left at shutdown is ended.
   std::unordered_set<Flight*> active;
+  SliceOptions slices{};
+  SliceMemory unsliceable{};
 };
 
 class Flight final : public OriginHandler, public std::enable_shared_from_this<Flight> {
@@ -167,6 +186,15 @@ class Flight final : public OriginHandler, public std::enable_shared_from_this<F
                                                      const storage::ResponseHead& head) const;
   void take_storable(const storage::ResponseHead& head, std::optional<std::uint64_t> body_size);
   void invalidate_by_use(const storage::ResponseHead& head);
+  // Of slice_flight.cc. False: it is an answer like any other.
+  bool take_range_answer(const storage::ResponseHead& head, std::optional<std::uint64_t> body_size);
+  bool store_sliced_head(const storage::ResponseHead& whole, std::uint64_t size, std::function<void()> done);
+  bool take_part(const storage::ResponseHead& head, std::optional<std::uint64_t> body_size);
+  void open_fill(std::shared_ptr<storage::Fill> fill, const storage::StoredResponsePtr& response,
+                 std::optional<std::uint64_t> body_size);
+  // Whether a body of this length is what the stored 206 says.
+  [[nodiscard]] bool fits_its_place(std::uint64_t size) const;
+  void take_slice(const storage::ResponseHead& head, std::optional<std::uint64_t> body_size);
   void take_unstorable(const storage::ResponseHead& head, std::optional<std::uint64_t> body_size,
                        Reason reason);
   void give_up_storing();

@@ -53,6 +53,7 @@ void Flight::on_head(storage::ResponseHead head, std::optional<std::uint64_t> bo
   // The answer to the client's own conditions.
   if (head.status == 304) return take_unstorable(head, body_size, Reason::kNone);
   if (request_.request.method == storage::Method::kHead && take_head(head)) return;
+  if (take_range_answer(head, body_size)) return;
   if (!request_.may_store || body_size.value_or(0) > context_.max_object) {
     return take_unstorable(head, body_size, request_.may_store ? Reason::kTooLarge : Reason::kBypass);
   }

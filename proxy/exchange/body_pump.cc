@@ -32,6 +32,13 @@ void BodyPump::start(std::unique_ptr<storage::FillReader> reader, std::uint64_t 
   end_ = end;
 }
 
+void BodyPump::start(const storage::StoredResponsePtr& response,
+                     std::unique_ptr<revalidate::SliceReader> slices, std::uint64_t begin,
+                     std::uint64_t end) {
+  start(response, begin, end);
+  slices_ = std::move(slices);
+}
+
 void BodyPump::go_on_with(std::uint64_t begin, std::uint64_t end) {
   offset_ = begin;
   end_ = response_ ? std::min(end, response_->head().body_size) : end;
@@ -43,12 +50,14 @@ void BodyPump::reset() {
   response_.reset();
   damaged_.reset();
   reader_.reset();
+  slices_.reset();
 }
 
 BodyPump::Next BodyPump::next(Chunk& chunk) {
   if (offset_ >= end_) return Next::kEnd;
   if (read_) return take_read(chunk);
   if (reader_) return next_of_fill(chunk);
+  if (slices_) return next_of_slices(chunk);
   return next_of_body(*response_->body(), chunk);
 }
 
@@ -67,6 +76,21 @@ BodyPump::Next BodyPump::next_of_fill(Chunk& chunk) {
   }
   const std::shared_ptr<const StoredBody> written = reader_->fill().written_body();
   return written ? next_of_body(*written, chunk) : Next::kBroken;
+}
+
+BodyPump::Next BodyPump::next_of_slices(Chunk& chunk) {
+  switch (slices_->read(offset_, end_, chunk)) {
+    case revalidate::SliceReader::Next::kData:
+      return advance(chunk);
+    case revalidate::SliceReader::Next::kWait:
+      return Next::kWait;
+    case revalidate::SliceReader::Next::kChanged:
+      damaged_ = response_;
+      return Next::kBroken;
+    case revalidate::SliceReader::Next::kFailed:
+      break;
+  }
+  return Next::kBroken;
 }
 
 BodyPump::Next BodyPump::next_of_body(const StoredBody& body, Chunk& chunk) {

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 
+#include "revalidate/slice_reader.h"
 #include "storage/base/executor.h"
 #include "storage/fill.h"
 #include "storage/stored_response.h"
@@ -29,6 +30,9 @@ class BodyPump {
   void start(const storage::StoredResponsePtr& response, std::uint64_t begin, std::uint64_t end);
   // The same of a growing one. The reader's own wake must lead here as well.
   void start(std::unique_ptr<storage::FillReader> reader, std::uint64_t begin, std::uint64_t end);
+  // The same of a sliced one, whose head is `response`.
+  void start(const storage::StoredResponsePtr& response, std::unique_ptr<revalidate::SliceReader> slices,
+             std::uint64_t begin, std::uint64_t end);
   // Another part of the same content; of a growing one not before what was read.
   void go_on_with(std::uint64_t begin, std::uint64_t end);
   void reset();
@@ -38,6 +42,8 @@ class BodyPump {
   [[nodiscard]] storage::HeaderFields trailers() const;
   // The stored response whose body could not be read, after kBroken; null otherwise.
   [[nodiscard]] const storage::StoredResponsePtr& damaged() const { return damaged_; }
+  // Null: not a sliced response.
+  [[nodiscard]] const revalidate::SliceReader* slices() const { return slices_.get(); }
   // Whether kBroken is the origin's fault.
   [[nodiscard]] bool is_fill() const { return reader_ != nullptr; }
 
@@ -51,6 +57,7 @@ class BodyPump {
   };
 
   Next next_of_fill(storage::Chunk& chunk);
+  Next next_of_slices(storage::Chunk& chunk);
   Next next_of_body(const storage::StoredBody& body, storage::Chunk& chunk);
   Next take_read(storage::Chunk& chunk);
   Next advance(storage::Chunk& chunk);
@@ -60,6 +67,7 @@ class BodyPump {
   storage::StoredResponsePtr response_;
   storage::StoredResponsePtr damaged_;
   std::unique_ptr<storage::FillReader> reader_;
+  std::unique_ptr<revalidate::SliceReader> slices_;
   std::shared_ptr<DiskRead> read_;
   std::uint64_t offset_ = 0;
   std::uint64_t end_ = 0;

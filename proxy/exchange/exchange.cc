@@ -59,7 +59,9 @@ void Exchange::reset() {
   step_ = Step::kDone;
   attempts_ = 0;
   ask_alone_ = joined_ = tell_key_ = may_force_ = origin_hinted_ = conditions_forwarded_ = prepared_ =
-      has_body_ = range_forwarded_ = false;
+      has_body_ = range_forwarded_ = looked_for_part_ = false;
+  parts_.reset();
+  place_.reset();
   body_size_.reset();
   status_ = {};
   outcome_ = CacheOutcome::kMiss;

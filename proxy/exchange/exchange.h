@@ -152,7 +152,12 @@ class Exchange {
   [[nodiscard]] bool asks_far_into_fill();
   [[nodiscard]] bool asks_far_into_the_unknown() const;
   Outcome leave_for_own_range();
+  [[nodiscard]] bool asks_for_part() const;
+  Outcome look_up_part();
+  bool use_part();
   void start_pump();
+  [[nodiscard]] std::unique_ptr<revalidate::SliceReader> make_slice_reader();
+  void tell_of_slices();
   void append_fields_of_206(ReplyHead& reply);
   void send_text(std::string text);
   [[nodiscard]] bool begin_next_part();
@@ -177,9 +182,12 @@ class Exchange {
   Step step_ = Step::kDone;
   bool advancing_ = false;
   bool advance_again_ = false;
-  int attempts_ = 0;                   // flights joined
-  bool ask_alone_ = false;             // the next flight is ours alone
-  bool joined_ = false;                // the flight was another's
+  int attempts_ = 0;        // flights joined
+  bool ask_alone_ = false;  // the next flight is ours alone
+  bool joined_ = false;     // the flight was another's
+  bool looked_for_part_ = false;
+  storage::VariantSetPtr parts_;               // of the whole that is not stored
+  std::optional<storage::PlaceInPart> place_;  // in response_, which is a stored part
   bool range_forwarded_ = false;       // the next flight asks for the client's one range, for us alone
   bool conditions_forwarded_ = false;  // the client's conditions are the origin's business
   bool tell_key_ = false;              // in Cache-Status

@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "proxy/exchange/exchange.h"
+#include "revalidate/policy/response_facts.h"
+#include "revalidate/policy/selection.h"
 
 namespace freshet::proxy {
 
@@ -24,10 +26,14 @@ bool ascending(const std::vector<ByteRange>& ranges) {
 // The client's own conditions and Range against response_.
 void Exchange::evaluate_request() {
   precondition_ = {};
+  if (place_) precondition_.ranges = {place_->within};
   const bool reads = request_.method == storage::Method::kGet || request_.method == storage::Method::kHead;
   if (conditions_forwarded_ || !reads || (!facts_.has_cache_conditions() && !facts_.has_range)) return;
   precondition_ = revalidate::evaluate_preconditions(
       facts_, request_, revalidate::validators_of(revalidate::facts_of(*response_)), body_size_);
+  if (place_ && precondition_.outcome == revalidate::Precondition::kProceed) {
+    precondition_.ranges = {place_->within};
+  }
   // What still grows is read once, from its beginning to its end: out of order the whole is sent.
   if (reader_ && !ascending(precondition_.ranges)) precondition_.ranges.clear();
 }
@@ -48,6 +54,54 @@ bool Exchange::asks_far_into_the_unknown() const {
   const auto range = storage::parse_single_range(*request_.fields.first(storage::FieldName::kRange));
   if (!range || (range->first && *range->first <= kNear)) return false;
   return !context_.flights.table.in_progress(key_, request_);
+}
+
+// One range of what is not stored: a part of it may be.
+bool Exchange::asks_for_part() const {
+  return !looked_for_part_ && !variants_ && facts_.has_range && !facts_.has_if_range &&
+         request_.method == storage::Method::kGet && facts_.may_use_store() &&
+         request_.fields.count(storage::FieldName::kRange) == 1 &&
+         storage::parse_single_range(*request_.fields.first(storage::FieldName::kRange));
+}
+
+Exchange::Outcome Exchange::look_up_part() {
+  looked_for_part_ = true;
+  const storage::CacheKey key = revalidate::part_key(key_);
+  storage::ResponseStore::LookupResult found = context_.store.try_lookup(key);
+  if (found.found != storage::ResponseStore::Found::kNeedsIo) {
+    parts_ = std::move(found.variants);
+    return go(Step::kDecide);
+  }
+  context_.store.lookup(key, context_.flights.loop, [this, alive = alive()](storage::VariantSetPtr parts) {
+    if (!*alive) return;
+    parts_ = std::move(parts);
+    step_ = Step::kDecide;
+    advance();
+  });
+  return go(Step::kAwaitDisk);
+}
+
+// RFC 9111, 3.3: a stored part answers a range that lies wholly within it, while it is fresh. A purge is the
+// whole's.
+bool Exchange::use_part() {
+  const storage::VariantSetPtr parts = std::exchange(parts_, nullptr);
+  const storage::StoredResponsePtr part = parts ? revalidate::select(*parts, request_) : nullptr;
+  if (!part || !context_.store.generations().is_current(key_, part->head().filled_at)) return false;
+  const revalidate::ReuseDecision decision =
+      revalidate::decide_reuse(facts_, part.get(), true, context_.wall_time(), context_.policy);
+  if (decision.kind != revalidate::ReuseDecision::Kind::kServe) return false;
+  const auto range = storage::parse_single_range(*request_.fields.first(storage::FieldName::kRange));
+  const auto text = part->head().response.fields.first(storage::FieldName::kContentRange);
+  const auto where = text ? storage::parse_content_range(*text) : std::nullopt;
+  if (!range || !where) return false;
+  place_ = storage::find_in_part(*range, *where, part->head().body_size);
+  if (!place_) return false;
+  outcome_ = decision.ttl.count() < 0 ? CacheOutcome::kStale : CacheOutcome::kHit;
+  status_.hit = true;
+  status_.ttl = decision.ttl;
+  why_ = revalidate::Reason::kStoredPart;
+  use_stored(part);
+  return true;
 }
 
 // A request of its own that nobody joins and whose answer is passed on.
@@ -79,9 +133,34 @@ void Exchange::start_pump() {
   }
   if (reader_) {
     pump_.start(std::move(reader_), begin, end);
+  } else if (response_->head().sliced) {
+    pump_.start(response_, make_slice_reader(), begin, end);
   } else {
     pump_.start(response_, begin, end);
   }
+}
+
+std::unique_ptr<revalidate::SliceReader> Exchange::make_slice_reader() {
+  const auto make_request = [this] {
+    range_forwarded_ = false;
+    revalidate::FlightRequest request = make_flight_request(!revalidate::may_collapse(facts_));
+    request.request.method = storage::Method::kGet;
+    return request;
+  };
+  return std::make_unique<revalidate::SliceReader>(context_.flights, response_, make_request,
+                                                   [this] { advance(); });
+}
+
+// Before the head goes out: a hit on the head alone is half a hit.
+void Exchange::tell_of_slices() {
+  if (pump_.slices() == nullptr || pump_.slices()->asked_for() == 0) return;
+  status_.hit = false;
+  if (status_.forwarded == revalidate::Forwarded::kNo) {
+    status_.forwarded = revalidate::Forwarded::kPartial;
+    status_.forwarded_status = 206;
+  }
+  if (outcome_ == CacheOutcome::kHit) outcome_ = CacheOutcome::kMiss;
+  why_ = revalidate::Reason::kStoredInSlices;
 }
 
 void Exchange::append_fields_of_206(ReplyHead& reply) {
@@ -89,6 +168,10 @@ void Exchange::append_fields_of_206(ReplyHead& reply) {
   if (multipart_) {
     revalidate::append_fields_for_multipart_206(stored, multipart_->content_type(), reply_fields_);
     reply.content_length = multipart_->content_length();
+  } else if (place_) {
+    const auto part = storage::parse_content_range(*stored.first(storage::FieldName::kContentRange));
+    revalidate::append_fields_for_206(stored, place_->whole, *part->size, reply_fields_);
+    reply.content_length = place_->whole.size();
   } else {
     const ByteRange& range = precondition_.ranges.front();
     revalidate::append_fields_for_206(stored, range, *body_size_, reply_fields_);

@@ -58,6 +58,7 @@ Exchange::Outcome Exchange::send_head() {
         break;
     }
   }
+  tell_of_slices();
   send_prepared_head();
   if (has_body_ && multipart_) send_text(std::move(part_head_));
   if (!first_chunk_.empty()) {
@@ -69,6 +70,7 @@ Exchange::Outcome Exchange::send_head() {
 
 Exchange::Outcome Exchange::replace_damaged() {
   const storage::StoredResponsePtr damaged = pump_.damaged();
+  const Reason slices_failed = pump_.slices() != nullptr ? pump_.slices()->reason() : Reason::kNone;
   pump_.reset();
   if (damaged) context_.store.remove(*damaged);
   response_.reset();
@@ -78,8 +80,11 @@ Exchange::Outcome Exchange::replace_damaged() {
   prepared_ = false;
   precondition_ = {};
   multipart_.reset();
-  why_ = Reason::kStoreFailure;
+  place_.reset();
   outcome_ = CacheOutcome::kMiss;
+  // The origin did not give a slice: it would not give the whole either.
+  if (slices_failed != Reason::kNone && !damaged) return take_failure(slices_failed);
+  why_ = slices_failed != Reason::kNone ? slices_failed : Reason::kStoreFailure;
   return go(Step::kJoinFlight);
 }
 
@@ -110,7 +115,7 @@ void Exchange::send_prepared_head() {
   reply.has_body = has_body_;
   reply.fields = &reply_fields_;
   reply_fields_.clear();
-  switch (sent_status_ == head.response.status ? 0 : sent_status_) {
+  switch (sent_status_ == head.response.status && !place_ ? 0 : sent_status_) {
     case 304:
       revalidate::append_fields_for_304(stored, reply_fields_);
       saved_bytes_ = body_size_.value_or(0);
@@ -232,6 +237,7 @@ Exchange::Outcome Exchange::finish() {
   response_.reset();
   selected_.reset();
   variants_.reset();
+  parts_.reset();
   step_ = Step::kDone;
   return Outcome::kWait;
 }

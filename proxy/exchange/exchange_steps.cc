@@ -115,6 +115,8 @@ void Exchange::read_from_disk() {
 }
 
 Exchange::Outcome Exchange::decide() {
+  if (asks_for_part()) return look_up_part();
+  if (use_part()) return Outcome::kGoOn;
   selected_ = variants_ ? revalidate::select(*variants_, request_) : nullptr;
   ReuseDecision decision = revalidate::decide_reuse(facts_, selected_.get(), variants_ != nullptr,
                                                     context_.wall_time(), context_.policy);
@@ -195,6 +197,8 @@ revalidate::FlightRequest Exchange::make_flight_request(bool alone) {
   revalidate::FlightRequest flight;
   flight.key = key_;
   flight.request = request_;
+  flight.for_range = range_forwarded_;
+  if (range_forwarded_) flight.may_store = true;
   if (uses_store && !range_forwarded_) {
     flight.stored = variants_;
     flight.selected = selected_;
@@ -292,6 +296,7 @@ Exchange::Outcome Exchange::take_stored_answer(FlightAnswer& answer) {
   }
   status_.forwarded_status = answer.response->head().response.status;
   status_.stored = !joined_;
+  if (range_forwarded_) status_.detail = Reason::kFarRange;
   outcome_ = joined_ ? CacheOutcome::kCollapsed : CacheOutcome::kMiss;
   response_ = answer.response;
   reader_ = std::move(answer.reader);

@@ -145,4 +145,23 @@ std::optional<ContentRange> parse_content_range(std::string_view text) {
   return result;
 }
 
+std::optional<PlaceInPart> find_in_part(const SingleRange& range, const ContentRange& part,
+                                        std::uint64_t content_size) {
+  if (!part.size || content_size == 0 || content_size > part.range.size()) return std::nullopt;
+  const std::uint64_t size = *part.size;
+  if (range.suffix) {
+    const std::uint64_t asked = *range.suffix;
+    if (asked == 0 || asked > content_size || part.range.last != size - 1) return std::nullopt;
+    return PlaceInPart{{content_size - asked, content_size - 1}, {size - asked, size - 1}};
+  }
+  const std::uint64_t first = *range.first;
+  const std::uint64_t last = std::min(range.last.value_or(size - 1), size - 1);
+  if (first < part.range.first || first - part.range.first >= content_size || last > part.range.last ||
+      last < first) {
+    return std::nullopt;
+  }
+  const ByteRange within{first - part.range.first, std::min(last - part.range.first, content_size - 1)};
+  return PlaceInPart{within, {first, part.range.first + within.last}};
+}
+
 }  // namespace freshet::storage

@@ -64,4 +64,15 @@ struct ContentRange {
 // A 206's Content-Range in bytes; nothing if malformed, inconsistent, of another unit or unsatisfied.
 [[nodiscard]] std::optional<ContentRange> parse_content_range(std::string_view text);
 
+// Where one range lies in a stored part of a representation (RFC 9111, 3.3).
+struct PlaceInPart {
+  ByteRange within;  // of the part's own bytes
+  ByteRange whole;   // of the representation
+};
+// Nothing: not wholly in it. `part`: with a size. `content_size`: the bytes that the part has; where an
+// origin sent fewer than its Content-Range says, positions count from the part's beginning and a suffix from
+// its end.
+[[nodiscard]] std::optional<PlaceInPart> find_in_part(const SingleRange& range, const ContentRange& part,
+                                                      std::uint64_t content_size);
+
 }  // namespace freshet::storage

@@ -256,3 +256,69 @@ test('If-Range on a miss: the whole is fetched, the condition evaluated here', a
   });
   expectWhole(await ranged(path, 'bytes=-5', { 'If-Range': '"old"' }), 200, body);
 });
+
+// A path whose origin gives the end of `body` to whoever asks for it: the part is stored.
+async function partOf(body, first, fields = {}) {
+  const path = lab.path();
+  const all = { 'Cache-Control': 'max-age=60', ETag: '"v"', ...fields };
+  lab.origin.on(path, (request, reply) => {
+    if (!request.has('range')) return reply.send(200, all, body);
+    reply.send(206, { ...all, 'Content-Range': `bytes ${first}-${body.length - 1}/${body.length}` }, body.subarray(first));
+  });
+  const response = await ranged(path, `bytes=-${body.length - first}`);
+  assert.equal(response.status, 206);
+  assert.ok(response.body.equals(body.subarray(first)));
+  return path;
+}
+
+test('a part that came alone serves the ranges that lie in it (RFC 9111 section 3.3)', async () => {
+  const body = patterned(1000);
+  const path = await partOf(body, 900);
+  for (const [range, a, b] of [['bytes=900-', 900, 999], ['bytes=950-959', 950, 959], ['bytes=-1', 999, 999], ['bytes=-100', 900, 999], ['bytes=990-5000', 990, 999]]) {
+    const response = await ranged(path, range);
+    expectHit(response);
+    assert.equal(response.status, 206);
+    assert.equal(response.field('content-range'), `bytes ${a}-${b}/1000`);
+    assert.equal(response.field('content-length'), String(b - a + 1));
+    assert.ok(response.body.equals(body.subarray(a, b + 1)), range);
+  }
+  assert.equal(lab.origin.requestsFor(path).length, 1);
+  assert.equal((await ranged(path, 'bytes=-9', { 'If-None-Match': '"v"' })).status, 304);
+});
+
+test('what does not lie in it: the whole is fetched', async () => {
+  const body = patterned(1000);
+  const path = await partOf(body, 900);
+  const response = await ranged(path, 'bytes=890-910');
+  assert.ok(response.body.equals(body.subarray(890, 911)));
+  assert.equal(lab.origin.requestsFor(path)[1].has('range'), false);
+  expectHit(await lab.get(path));
+});
+
+test('a part is neither for requests without Range nor for several ranges', async () => {
+  const body = patterned(1000);
+  const path = await partOf(body, 900);
+  expectWhole(await lab.get(path), 200, body);
+  assert.equal(lab.origin.requestsFor(path).length, 2);
+});
+
+for (const [why, fields] of [['no-store', { 'Cache-Control': 'no-store' }], ['private', { 'Cache-Control': 'private, max-age=60' }], ['stale', { Age: '60' }]]) {
+  test(`a part is not used: ${why}`, async () => {
+    const path = await partOf(patterned(1000), 900, fields);
+    expectForwarded(await ranged(path, 'bytes=-10'));
+  });
+}
+
+test('a purge of the URL takes its parts', async () => {
+  const body = patterned(1000);
+  const path = await partOf(body, 900);
+  expectHit(await ranged(path, 'bytes=-10'));
+  await lab.get(path, { method: 'DELETE' });
+  expectForwarded(await ranged(path, 'bytes=-10'));
+});
+
+test('a part is selected by Vary', async () => {
+  const path = await partOf(patterned(1000), 900, { Vary: 'X-Kind' });
+  expectHit(await ranged(path, 'bytes=-10'));
+  expectForwarded(await ranged(path, 'bytes=-10', { 'X-Kind': 'other' }));
+});

@@ -89,6 +89,29 @@ TEST(ByteRange, OneRangeBeforeTheLengthIsKnown) {
   }
 }
 
+TEST(ByteRange, S33PlacesInAStoredPart) {
+  const ContentRange part{{40, 89}, 90};
+  const auto place = [&](std::string_view value, std::uint64_t content = 50) {
+    return find_in_part(*parse_single_range(value), part, content);
+  };
+  EXPECT_EQ(place("bytes=50-59")->within, (ByteRange{10, 19}));
+  EXPECT_EQ(place("bytes=50-59")->whole, (ByteRange{50, 59}));
+  EXPECT_EQ(place("bytes=80-")->within, (ByteRange{40, 49}));
+  EXPECT_EQ(place("bytes=80-200")->whole, (ByteRange{80, 89}));
+  EXPECT_EQ(place("bytes=-50")->within, (ByteRange{0, 49}));
+  EXPECT_EQ(place("bytes=-1")->whole, (ByteRange{89, 89}));
+  for (const char* outside : {"bytes=39-40", "bytes=0-", "bytes=-51", "bytes=-0", "bytes=90-"}) {
+    EXPECT_FALSE(place(outside)) << outside;
+  }
+  EXPECT_FALSE(find_in_part(*parse_single_range("bytes=50-95"), {{40, 89}, 100}, 50));
+  EXPECT_FALSE(find_in_part(*parse_single_range("bytes=-5"), {{40, 89}, 100}, 50));
+  EXPECT_FALSE(place("bytes=50-59", 51));
+  // Fewer bytes than it says.
+  EXPECT_EQ(place("bytes=50-", 49)->whole, (ByteRange{50, 88}));
+  EXPECT_EQ(place("bytes=-1", 49)->within, (ByteRange{48, 48}));
+  EXPECT_FALSE(place("bytes=89-89", 49));
+}
+
 TEST(ByteRange, WritesContentRange) {
   std::string text;
   append_content_range(text, {5, 9}, 20);
