@@ -218,9 +218,10 @@ for (const control of ['max-age=60', 'no-store', 'private', 'max-age=0']) {
 test('one transfer serves clients with and without a condition', async () => {
   const path = lab.path();
   const { opened, open } = gate();
+  const before = (await lab.edge.metrics()).sum('freshet_collapsed_total');
   lab.origin.on(path, async (_, reply) => { await opened; reply.send(200, { ...minute, ETag: '"v1"' }, 'whole'); });
   const all = [{ 'If-None-Match': '"v1"' }, {}, { 'If-None-Match': '"v2"' }, { 'If-None-Match': '*' }].map((fields) => lab.get(path, { fields }));
-  await lab.edge.metricsWhen((metrics) => metrics.sum('freshet_collapsed_total') >= 3 || lab.origin.requestsFor(path).length > 1, 'three requests that joined');
+  await lab.edge.metricsWhen((metrics) => metrics.sum('freshet_collapsed_total') >= before + 3, 'three requests that joined');
   open();
   const responses = await Promise.all(all);
   assert.deepEqual(responses.map((response) => response.status), [304, 200, 200, 304]);
