@@ -7,8 +7,14 @@ import path from 'node:path';
 import { root, sanitized } from '../support/edge.mjs';
 import { collapse } from './collapse.mjs';
 import { hit } from './hit.mjs';
+import { reload } from './reload.mjs';
+import { slices } from './slices.mjs';
+import { unchanged } from './unchanged.mjs';
 
+// Measured beside nginx, all of them where none is named; and checks with a verdict, which are run by name.
 const benchmarks = { hit, collapse };
+const checks = { reload, slices, unchanged };
+const all = { ...benchmarks, ...checks };
 const defaults = { hit: { rounds: 5, seconds: 5 }, collapse: { rounds: 10 } };
 
 function option(args, name) {
@@ -17,11 +23,11 @@ function option(args, name) {
 }
 
 const args = process.argv.slice(2);
-const given = Object.fromEntries(['rounds', 'seconds'].map((name) => [name, option(args, name)]).filter(([, value]) => value !== undefined));
+const given = Object.fromEntries(['rounds', 'seconds', 'clients', 'size', 'ranges'].map((name) => [name, option(args, name)]).filter(([, value]) => value !== undefined));
 const chosen = args.length > 0 ? args : Object.keys(benchmarks);
 for (const name of chosen) {
-  if (!Object.hasOwn(benchmarks, name)) {
-    console.error(`unknown benchmark ${name}; there are ${Object.keys(benchmarks).join(', ')}`);
+  if (!Object.hasOwn(all, name)) {
+    console.error(`unknown benchmark ${name}; there are ${Object.keys(all).join(', ')}`);
     process.exit(2);
   }
 }
@@ -29,8 +35,9 @@ if (sanitized()) console.log('the binary is instrumented: the figures mean nothi
 const output = path.join(root, 'build/bench');
 fs.mkdirSync(output, { recursive: true });
 for (const name of chosen) {
-  const result = await benchmarks[name]({ ...defaults[name], ...given });
+  const result = await all[name]({ ...defaults[name], ...given });
   const about = { when: new Date().toISOString(), cpu: os.cpus()[0].model, cores: os.cpus().length };
   fs.writeFileSync(path.join(output, `${name}.json`), `${JSON.stringify({ ...about, ...result }, null, 2)}\n`);
+  if (result.ok === false) process.exitCode = 1;
 }
 process.exit();

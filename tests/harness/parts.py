@@ -117,6 +117,7 @@ def all_parts() -> list[Part]:
                 node("deploy", variant, "tests/deploy/*.test.mjs"),
                 node("browser", variant, "tests/browser/*.test.mjs"),
                 Part("conformance", variant, conformance, "tests/conformance/run"),
+                node("checks", variant, "tests/bench/*.test.mjs"),
                 node("faults", variant, "tests/faults/*.test.mjs", minutes=30),
             ]
     return parts + [Part("fuzz", "fuzz", fuzz, "tests/fuzz/fuzz_*.cc")]
