@@ -33,6 +33,12 @@ class StoreWriter {
   // The id under which commit() will keep the body on disk (StoredHead::body_id); 0 where there is none.
   [[nodiscard]] virtual std::uint64_t body_id() const { return 0; }
 
+  // `done` is posted to `executor` when what was appended so far has been written, as far as it will be
+  // before the commit: a pace for who has more than the store can write at once.
+  virtual void when_written(Executor& executor, std::function<void()> done) {
+    executor.post(std::move(done));
+  }
+
   // The body is complete. stored_body_size(head) is its length; `whole` are its bytes where the caller kept
   // them all (a memory tier stores nothing without). Replaces the stored response of the same key and
   // variant. `visible` is called once, when a look-up on any thread would find the response or when it is

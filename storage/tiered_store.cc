@@ -35,6 +35,10 @@ class TieredStore::Writer final : public StoreWriter {
     return disk_ ? disk_->written_body() : nullptr;
   }
   [[nodiscard]] std::uint64_t body_id() const override { return disk_ ? disk_->body_id() : 0; }
+  void when_written(Executor& executor, std::function<void()> done) override {
+    if (disk_) return disk_->when_written(executor, std::move(done));
+    executor.post(std::move(done));
+  }
 
   void commit(StoredHead head, std::optional<ChunkList> whole, Executor& executor,
               std::function<void(bool)> visible) override {

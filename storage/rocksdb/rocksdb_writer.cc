@@ -101,6 +101,10 @@ std::shared_ptr<const StoredBody> RocksdbWriter::written_body() const {
   return std::make_shared<GrowingBody>(core_, key_.digest, progress_);
 }
 
+void RocksdbWriter::when_written(Executor& executor, std::function<void()> done) {
+  core_->post_change(key_.digest, [&executor, done = std::move(done)] { executor.post(done); });
+}
+
 void RocksdbWriter::commit(StoredHead head, std::optional<ChunkList> whole, Executor& executor,
                            std::function<void(bool stored)> visible) {
   FRESHET_CHECK(!committed_);

@@ -26,6 +26,7 @@ class RocksdbWriter final : public StoreWriter {
   [[nodiscard]] std::uint64_t readable() const override;
   [[nodiscard]] std::shared_ptr<const StoredBody> written_body() const override;
   [[nodiscard]] std::uint64_t body_id() const override;
+  void when_written(Executor& executor, std::function<void()> done) override;
   void commit(StoredHead head, std::optional<ChunkList> whole, Executor& executor,
               std::function<void(bool stored)> visible) override;
 
