@@ -51,7 +51,7 @@ function curl(args) {
 const versionOf = (bytes, first) => [1, 2].find((version) => bytes.equals(pattern(version, first, bytes.length))) ?? 0;
 
 // `control` is the origin's Cache-Control: with no-cache the new version is to be seen at once, with a lifetime what is stored may serve on.
-export async function readRanges({ size, ranges, control, settings = {}, memory = '64M', parallel = 4 }) {
+export async function readRanges({ size, ranges, control, settings = {}, parallel = 4 }) {
   const nginx = await Nginx.start({ server: (n) => `root ${n.prefix}/www; etag on; add_header Cache-Control "${control}";` });
   const folder = temporaryDirectory('freshet-slices-');
   const result = { size, ranges, control, versions: [0, 0, 0], mistakes: [] };
@@ -61,7 +61,7 @@ export async function readRanges({ size, ranges, control, settings = {}, memory 
     const file = path.join(nginx.prefix, 'www', name);
     writeVersion(file, 1, size);
     writeVersion(`${file}.next`, 2, size);
-    edge = await Edge.start({ origin: nginx.url, accessLog: 'off', settings: { 'cache.memory': memory, ...settings } });
+    edge = await Edge.start({ origin: nginx.url, accessLog: 'off', settings: { 'cache.memory': '256M', ...settings } });
     const url = `${edge.url}/${name}`;
     const before = edge.memory();
     // Begun on the first version, still reading when the file changes: it may be whole, or visibly cut, but not mixed.
@@ -122,7 +122,7 @@ export async function slices({ size = 1024, ranges = 100 }) {
 }
 
 // The memory tier, the write buffers and the block cache of the disk tier, and what four readers and a slow one have in flight.
-const budget = 64 * mib + 256 * mib;
+const budget = 256 * mib + 256 * mib;
 
 function report(result) {
   const grown = result.memory.highest - result.memory.before;
