@@ -7,15 +7,16 @@ import path from 'node:path';
 import { root, sanitized } from '../support/edge.mjs';
 import { collapse } from './collapse.mjs';
 import { hit } from './hit.mjs';
+import { policy } from './policy.mjs';
 import { reload } from './reload.mjs';
 import { slices } from './slices.mjs';
 import { unchanged } from './unchanged.mjs';
 
 // Measured beside nginx, all of them where none is named; and checks with a verdict, which are run by name.
-const benchmarks = { hit, collapse };
+const benchmarks = { hit, collapse, policy };
 const checks = { reload, slices, unchanged };
 const all = { ...benchmarks, ...checks };
-const defaults = { hit: { rounds: 5, seconds: 5 }, collapse: { rounds: 10 } };
+const defaults = { hit: { rounds: 5, seconds: 5 }, collapse: { rounds: 10 }, policy: { rounds: 15 } };
 
 function option(args, name) {
   const at = args.indexOf(`--${name}`);
