@@ -165,8 +165,9 @@ TEST(Fields206, S1537TheStoredFieldsAndContentRange) {
   EXPECT_EQ(out.wire(), "A: 1\r\nContent-Range: bytes 5-9/100\r\n");
   HeaderFields none;
   HeaderFields several;
-  append_fields_for_multipart_206(fields({{"A", "1"}, {"Content-Type", "text/plain"}, {"Content-Range", "x"}}),
-                                  "multipart/byteranges; boundary=b", several);
+  append_fields_for_multipart_206(
+      fields({{"A", "1"}, {"Content-Type", "text/plain"}, {"Content-Range", "x"}}),
+      "multipart/byteranges; boundary=b", several);
   EXPECT_EQ(several.wire(), "A: 1\r\nContent-Type: multipart/byteranges; boundary=b\r\n");
   append_fields_for_416(100, none);
   EXPECT_EQ(none.wire(), "Content-Range: bytes */100\r\n");
