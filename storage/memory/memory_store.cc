@@ -12,7 +12,13 @@ constexpr std::size_t kEntryOverhead = 192;
 
 std::size_t size_of(const VariantSet& variants) {
   std::size_t size = kEntryOverhead + variants.capacity() * sizeof(StoredResponsePtr);
-  for (const StoredResponsePtr& response : variants) size += response->memory_size();
+  for (auto each = variants.begin(); each != variants.end(); ++each) {
+    const auto& body = (*each)->body();
+    size += (*each)->memory_size();
+    // A body that several share is there once.
+    if (std::any_of(variants.begin(), each, [&](const auto& other) { return other->body() == body; }))
+      size -= body->memory_size();
+  }
   return size;
 }
 

@@ -40,7 +40,9 @@ void rewrite_head(StoreCore& core, Removals::Ticket ticket, const StoredResponse
   // A 304 may have changed what Vary names.
   if (!keep_old && fresh.variant() != old.variant())
     batch.head_deletes.push_back(head_key(key, old.variant()));
-  batch.head_puts.emplace_back(head_key(key, fresh.variant()), encode_head(head));
+  const std::string place = head_key(key, fresh.variant());
+  batch.head_puts.emplace_back(place, encode_head(head));
+  if (keep_old) core.bound_variants(head, place, batch);
   if (core.write(batch)) core.counters().add(Counter::kDiskHeadRewrites);
 }
 

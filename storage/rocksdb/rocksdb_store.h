@@ -36,6 +36,7 @@ struct RocksdbOptions {
   Milliseconds loss_bound{2000};              // what a power cut may cost
   std::size_t io_threads = 4;                 // that read; two more write
   int max_open_files = 1000;
+  std::size_t max_variants = 64;   // of one key; the oldest go first
   std::size_t max_tags = 1 << 16;  // whose invalidation is kept for each alone
   // Asked for each head that was read from disk or is about to become visible, on any thread: false, and it
   // is as if it were not there. Empty: all are current.

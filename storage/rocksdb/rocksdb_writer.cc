@@ -32,7 +32,9 @@ bool write_commit(StoreCore& core, WriteProgress& progress, Removals::Ticket tic
   head.body_id = label.body_id;
   Database::Batch batch;
   batch.chunks.push_back({label, std::move(parts)});
-  batch.head_puts.emplace_back(head_key(head.key.digest, variant_digest(head.selecting)), encode_head(head));
+  const std::string place = head_key(head.key.digest, variant_digest(head.selecting));
+  batch.head_puts.emplace_back(place, encode_head(head));
+  core.bound_variants(head, place, batch);
   if (!core.write(batch)) return false;
   core.counters().add(Counter::kDiskWrites);
   core.counters().add(Counter::kDiskWriteBytes, label.size);

@@ -105,6 +105,26 @@ bool StoreCore::write(const Database::Batch& batch) {
   return false;
 }
 
+void StoreCore::bound_variants(const StoredHead& head, const std::string& place, Database::Batch& batch) {
+  // One without selecting fields is the only one of its kind: not worth a look at the others.
+  if (head.selecting.empty()) return;
+  std::vector<std::pair<std::string, std::string>> others;
+  const auto collect = [&](std::string_view at, std::string_view record) {
+    if (at != place) others.emplace_back(at, record);
+  };
+  if (database_->scan_heads(head.key.digest, false, collect) != ReadStatus::kFound) return;
+  if (others.size() < options_.max_variants) return;
+  std::vector<std::pair<WallTime, std::string>> by_age;
+  for (auto& [at, record] : others) {
+    const std::optional<StoredHead> other = decode_head(record);
+    by_age.emplace_back(other ? other->response_time : WallTime{}, std::move(at));
+  }
+  std::sort(by_age.begin(), by_age.end());
+  const std::size_t too_many = others.size() + 1 - std::max<std::size_t>(options_.max_variants, 1);
+  for (std::size_t i = 0; i < too_many; ++i) batch.head_deletes.push_back(std::move(by_age[i].second));
+  counters_.add(Counter::kDiskEvictions, static_cast<std::int64_t>(too_many));
+}
+
 void StoreCore::report_damage(std::string_view what) {
   counters_.add(Counter::kDiskCorrupt);
   limiter_.log(LogLevel::kWarning, "disk tier: damaged, taken for a miss: " + std::string(what));

@@ -60,6 +60,10 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   // only.
   [[nodiscard]] bool write(const Database::Batch& batch);
 
+  // Adds to a batch that puts `head` at `place` the deletes of what is too many then: the oldest of the key's
+  // variants. Io pool only.
+  void bound_variants(const StoredHead& head, const std::string& place, Database::Batch& batch);
+
   // Forgets all heads of a key, or one body of it: at once for look-ups, behind on disk.
   void remove_key(const Digest128& key);
   void remove_body(const Digest128& key, std::uint64_t body_id);

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "storage/comparing_writer.h"
+
 namespace freshet::storage {
 
 void WaitingExecutor::post(Task task) {
@@ -413,6 +415,82 @@ TEST_P(ResponseStoreContract, RemovesAllThatShareADamagedBody) {
   ASSERT_NE(found, nullptr);
   ASSERT_EQ(found->size(), 1U);
   EXPECT_EQ(etag_of(*found->front()), "\"2\"");
+}
+
+// A bound on variants: 64 of one key, the oldest go.
+TEST_P(ResponseStoreContract, KeepsTheNewestVariantsOfAKey) {
+  const CacheKey key = test_key("/many-variants");
+  const auto language = [](unsigned i) { return "l" + std::to_string(i); };
+  for (unsigned i = 0; i < 66; ++i) {
+    ASSERT_TRUE(put(store_, head_in_language(key, 20, i, language(i), 1000 + i), test_body(20, i)));
+  }
+  const auto expect_newest = [&](unsigned newest) {
+    store_.settle();
+    const VariantSetPtr found = find(store_, key);
+    ASSERT_NE(found, nullptr);
+    ASSERT_EQ(found->size(), 64U);
+    EXPECT_EQ(found->front()->head().selecting.front().value, language(newest));
+    EXPECT_EQ(found->back()->head().selecting.front().value, language(newest - 63));
+  };
+  expect_newest(65);
+  const StoredResponsePtr last = find(store_, key)->front();
+  store_.add_variant(last, in_language(last, language(66), 2000));
+  expect_newest(66);
+  // One that is replaced makes room for itself.
+  ASSERT_TRUE(put(store_, head_in_language(key, 20, 66, language(66), 3000), test_body(20, 66)));
+  expect_newest(66);
+}
+
+namespace {
+
+// Commits `bytes` through a comparison with what is stored; the head that was found equal, if it was.
+std::optional<StoredHead> compare_and_put(ResponseStore& store, const StoredResponsePtr& old,
+                                          const std::string& bytes, unsigned seed) {
+  WaitingExecutor& executor = executor_of_this_thread();
+  std::optional<StoredHead> equal;
+  const CacheKey key = old->head().key;
+  ComparingWriter writer(
+      old, [&] { return store.begin(key, std::nullopt); }, executor, {},
+      [&](StoredHead head) { equal = std::move(head); });
+  ChunkList whole;
+  for (std::size_t at = 0; at < bytes.size(); at += 100'000) {
+    whole.push_back(Chunk::copy_of(std::string_view(bytes).substr(at, 100'000)));
+    writer.append(whole.back());
+    executor.run_posted();
+  }
+  bool told = false;
+  writer.commit(test_head(key, bytes.size(), seed, 2000), std::move(whole), executor, [&](bool stored) {
+    EXPECT_TRUE(stored);
+    told = true;
+  });
+  executor.run_until(told);
+  EXPECT_EQ(writer.equal(), equal.has_value());
+  return equal;
+}
+
+}  // namespace
+
+TEST_P(ResponseStoreContract, ComparesWithWhatIsStoredAndTakesOnlyADifference) {
+  for (const std::size_t size :
+       {std::size_t{0}, std::size_t{9}, std::size_t{300'000}, std::size_t{2'000'000}}) {
+    const CacheKey key = test_key("/compared/" + std::to_string(size));
+    const std::string body = test_body(size, 1);
+    ASSERT_TRUE(put(store_, test_head(key, size, 1, 1000), body));
+    StoredResponsePtr stored = find(store_, key)->front();
+    EXPECT_TRUE(compare_and_put(store_, stored, body, 1).has_value()) << size;
+    EXPECT_EQ(find(store_, key)->front()->head().response_time, wall_from_seconds(1000));
+    for (const bool longer : {true, false}) {
+      std::string changed = body + "more";
+      if (!longer) changed.resize(size / 2);
+      EXPECT_FALSE(compare_and_put(store_, stored, changed, 2).has_value()) << size;
+      const VariantSetPtr found = find(store_, key);
+      ASSERT_NE(found, nullptr);
+      ASSERT_EQ(found->size(), 1U);
+      EXPECT_EQ(etag_of(*found->front()), "\"2\"");
+      EXPECT_TRUE(read_body(*found->front()) == changed);
+      stored = found->front();
+    }
+  }
 }
 
 TEST_P(ResponseStoreContract, AddsNoVariantOfWhatIsNoLongerStored) {

@@ -49,6 +49,24 @@ TEST_F(MemoryStoreTest, FindsWhatWasPut) {
   expect_accounted(*store, 1);
 }
 
+TEST_F(MemoryStoreTest, ABodyThatVariantsShareCountsOnce) {
+  const auto store = make();
+  const auto english = response_of({key_of("/a"), 100, "en"}, std::string(100'000, 'x'));
+  store->put(english, true);
+  const std::size_t one = store->size();
+  StoredHead head = english->head();
+  head.selecting.front().value = "de";
+  store->add_variant(english, std::make_shared<const StoredResponse>(head, english->body(), Describe{}));
+  EXPECT_GT(store->size(), one);
+  EXPECT_LT(store->size(), one + 10'000);
+  expect_accounted(*store, 2);
+  // The one that is left counts it.
+  store->put(response_of({key_of("/a"), 200, "en"}, "short"), true);
+  EXPECT_GT(store->size(), 100'000U);
+  store->remove(key_of("/a"));
+  EXPECT_EQ(store->size(), 0U);
+}
+
 TEST_F(MemoryStoreTest, ALookupIsAnsweredByAPostedTask) {
   const auto store = make();
   tests::ManualExecutor executor;
