@@ -71,6 +71,10 @@ ExchangeOptions exchange_from(const Settings& settings) {
   ExchangeOptions options;
   options.early_hints = settings.cache.early_hints;
   options.status_key = settings.cache.status_key;
+  options.key_rules.ignore_query = settings.cache.ignore_query;
+  options.key_rules.sort_query = settings.cache.sort_query;
+  options.key_rules.fields = settings.cache.key_fields;
+  options.key_rules.cookies = settings.cache.key_cookies;
   return options;
 }
 
@@ -190,6 +194,7 @@ Status Server::open_store() {
 
   storage::MemoryStoreOptions memory;
   memory.budget = settings_.cache.memory;
+  memory.max_variants = settings_.cache.max_variants;
   memory_ = std::make_unique<storage::MemoryStore>(memory, describe, counters_.make());
   store_ = std::make_unique<storage::TieredStore>(*memory_, disk_.get(), *generations_, counters_.make());
   fill_budget_ = std::make_unique<storage::FillBudget>(settings_.cache.memory / 4);

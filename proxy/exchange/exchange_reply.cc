@@ -4,7 +4,9 @@
 
 #include "proxy/exchange/exchange.h"
 #include "proxy/observe/access_log.h"
+#include "revalidate/policy/cache_control.h"
 #include "revalidate/policy/freshness.h"
+#include "revalidate/policy/proxy_status.h"
 #include "revalidate/policy/response_facts.h"
 #include "storage/http/http_date.h"
 #include "storage/http/status_code.h"
@@ -138,7 +140,18 @@ void Exchange::send_prepared_head() {
   }
   append_dynamic_lines();
   reply.more = more_;
+  if (withholds_surrogate_control(*reply.fields)) {
+    if (reply.fields == &stored) reply_fields_ = stored;
+    reply_fields_.remove(storage::FieldName::kSurrogateControl);
+    reply.fields = &reply_fields_;
+  }
   sink_.send_head(reply);
+}
+
+// Where we are the surrogate that Surrogate-Control speaks to, it goes on only to another one.
+bool Exchange::withholds_surrogate_control(const storage::HeaderFields& fields) const {
+  return fields.has(storage::FieldName::kSurrogateControl) && context_.policy.surrogate_control &&
+         !revalidate::passes_surrogate_control(request_.fields);
 }
 
 // What differs from one answer to the next: Age, Via, Cache-Status.
@@ -183,6 +196,9 @@ void Exchange::send_error_head() {
   reply_fields_.add(storage::FieldName::kCacheControl, "no-store");
   if (error_status_ == 503) reply_fields_.add(storage::FieldName::kRetryAfter, "1");
   more_.clear();
+  more_.append("Proxy-Status: ");
+  revalidate::append_proxy_status(more_, why_, status_.forwarded_status);
+  more_.append("\r\n");
   append_cache_status_line();
   ReplyHead reply;
   reply.status = error_status_;
@@ -278,7 +294,7 @@ void Exchange::count_and_log(bool complete) {
   record.client = client_.address;
   record.method = request_.method_text;
   record.host = request_.authority;
-  record.path = request_.target;
+  record.path = asked_target_.empty() ? request_.target : asked_target_;
   record.protocol = request_.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1";
   record.status = sent_status_;
   record.head_bytes = sink_.head_bytes();

@@ -60,19 +60,24 @@ for (const [what, bytes, status] of [
     const response = await client.send(bytes).response();
     assert.equal(response.status, status);
     assert.deepEqual(members(response), ['freshet']);
+    assert.match(response.field('proxy-status'), /^freshet(; error=http_request_error)?$/);
   });
 }
 
-test('a 504 of only-if-cached, a 502 and a 503 have Cache-Status with a reason', async (t) => {
+test('a 504 of only-if-cached and a 502 have Cache-Status and Proxy-Status with a reason; an answer of the origin has no Proxy-Status', async (t) => {
   const own = await ownLab(t);
   const forbidden = await own.get('/nothing', { fields: { 'Cache-Control': 'only-if-cached' } });
   assert.equal(forbidden.status, 504);
   assert.equal(cacheStatus(forbidden).detail, 'only-if-cached');
+  assert.equal(forbidden.field('proxy-status'), 'freshet; error=proxy_internal_response');
+  own.origin.on('/503', { status: 503, fields: fresh, body: 'x' });
+  assert.equal((await own.get('/503')).has('proxy-status'), false);
   await own.origin.down();
   const down = await own.get('/down');
   assert.equal(down.status, 502);
   assert.equal(cacheStatus(down).detail, 'origin-unreachable');
   assert.equal(cacheStatus(down).fwd, 'uri-miss');
+  assert.equal(down.field('proxy-status'), 'freshet; error=destination_unavailable');
 });
 
 test('two edges in a row: Age adds up, Date stays the origin\'s, Via and Cache-Status have both in order', async (t) => {
@@ -95,6 +100,28 @@ test('two edges in a row: Age adds up, Date stays the origin\'s, Via and Cache-S
     assert.match(inner, /^freshet; hit/);
     assert.match(ours, response === first ? /^freshet; fwd=uri-miss/ : /^freshet; hit/);
   }
+});
+
+test('Surrogate-Control is for us, and goes on to another surrogate alone; the origin is told that we are one', async (t) => {
+  const path = lab.path();
+  lab.origin.on(path, { fields: { 'Surrogate-Control': 'max-age=60', ETag: '"v"' }, body: 'hello' });
+  for (const options of [{}, {}, { method: 'HEAD' }, { fields: { Range: 'bytes=0-1' } }, { fields: { 'If-None-Match': '"v"' } }]) {
+    assert.equal((await lab.get(path, options)).has('surrogate-control'), false);
+  }
+  const surrogate = { 'Surrogate-Capability': 'outer="Surrogate/1.0"' };
+  const hit = await lab.get(path, { fields: surrogate });
+  expectHit(hit);
+  assert.equal(hit.field('surrogate-control'), 'max-age=60');
+  assert.equal(lab.origin.requestsFor(path)[0].field('surrogate-capability'), 'freshet="Surrogate/1.0"');
+
+  const off = await ownLab(t, { settings: { 'cache.surrogate_control': 'false' } });
+  off.origin.on('/off', { fields: { ...fresh, 'Surrogate-Control': 'no-store' }, body: 'hello' });
+  for (const expected of [() => {}, expectHit]) {
+    const response = await off.get('/off');
+    expected(response);
+    assert.equal(response.field('surrogate-control'), 'no-store');
+  }
+  assert.equal(off.origin.requests[0].has('surrogate-capability'), false);
 });
 
 test('100, 102 and 103 of the origin reach the client, in order, before the answer and before a pipelined one', async () => {
