@@ -88,6 +88,9 @@ struct FlightRequest {
   // A slice of a sliced response; `key` is the slice's, `whole_key` the response's.
   std::optional<SliceExpectation> slice{};
   storage::CacheKey whole_key{};
+  // The beginning of the whole is stored, in memory: `origin` asks for the rest, and what comes is added to
+  // it.
+  storage::StoredResponsePtr beginning{};
 };
 
 // The keys whose responses cannot be kept in slices, because the origin does no ranges or no tier takes the
@@ -189,6 +192,7 @@ class Flight final : public OriginHandler, public std::enable_shared_from_this<F
   // Of slice_flight.cc. False: it is an answer like any other.
   bool take_range_answer(const storage::ResponseHead& head, std::optional<std::uint64_t> body_size);
   bool store_sliced_head(const storage::ResponseHead& whole, std::uint64_t size, std::function<void()> done);
+  bool take_rest(const storage::ResponseHead& head, std::optional<std::uint64_t> body_size);
   bool take_part(const storage::ResponseHead& head, std::optional<std::uint64_t> body_size);
   void open_fill(std::shared_ptr<storage::Fill> fill, const storage::StoredResponsePtr& response,
                  std::optional<std::uint64_t> body_size);

@@ -31,7 +31,13 @@ KeyMemory FlightTable::recall(const storage::CacheKey& key, storage::MonoTime no
   const auto known = shard.remembered.find(key.digest);
   if (known == shard.remembered.end()) return {};
   const Remembered& of_key = known->second;
-  return {of_key.varies_by, now < of_key.not_shareable_until, of_key.hints};
+  return {of_key.varies_by, now < of_key.not_shareable_until, of_key.hints, of_key.has_beginning};
+}
+
+void FlightTable::remember_beginning(const storage::CacheKey& key) {
+  Shard& shard = shard_of(key);
+  const MutexLock lock(shard.mutex);
+  known_locked(shard, key).has_beginning = true;
 }
 
 FlightTable::Remembered& FlightTable::known_locked(Shard& shard, const storage::CacheKey& key) {
@@ -52,6 +58,7 @@ void FlightTable::remember_vary(const storage::CacheKey& key, const storage::Sel
     Remembered& known = known_locked(shard, key);
     known.varies_by = fields;
     known.not_shareable_until = {};
+    known.has_beginning = false;
     return;
   }
   // The common case: nothing to learn, and nothing that an earlier answer taught.
@@ -60,6 +67,7 @@ void FlightTable::remember_vary(const storage::CacheKey& key, const storage::Sel
   Remembered& known = place->second;
   known.varies_by.reset();
   known.not_shareable_until = {};
+  known.has_beginning = false;
   if (!known.forced_at && !known.hints) shard.remembered.erase(place);
 }
 

@@ -33,6 +33,7 @@ struct KeyMemory {
   bool not_shareable = false;
   // The fields of the last 103 (RFC 8297); null: none.
   std::shared_ptr<const storage::HeaderFields> early_hints;
+  bool has_beginning = false;  // a part that begins at 0 is stored
 };
 
 class FlightTable {
@@ -40,7 +41,9 @@ class FlightTable {
   explicit FlightTable(FlightTableOptions options);
 
   [[nodiscard]] KeyMemory recall(const storage::CacheKey& key, storage::MonoTime now) const;
+  // Of what has been stored whole.
   void remember_vary(const storage::CacheKey& key, const storage::SelectingFields& fields);
+  void remember_beginning(const storage::CacheKey& key);
   void remember_not_shareable(const storage::CacheKey& key, storage::MonoTime now);
   // Replaces the last ones; no fields, or more than kMostHintBytes of them: forgets them.
   void remember_hints(const storage::CacheKey& key, storage::HeaderFields fields);
@@ -83,6 +86,7 @@ class FlightTable {
     storage::MonoTime not_shareable_until{};
     std::optional<storage::MonoTime> forced_at;
     std::shared_ptr<const storage::HeaderFields> hints;
+    bool has_beginning = false;
   };
   struct Shard {
     mutable storage::Mutex mutex;

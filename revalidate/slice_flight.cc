@@ -37,6 +37,7 @@ bool Flight::take_range_answer(const storage::ResponseHead& head, std::optional<
     return true;
   }
   if (!request_.may_store || request_.request.method != storage::Method::kGet) return false;
+  if (request_.beginning && head.status != 200) return take_rest(head, body_size);
   if (head.status == 206 && request_.for_range) {
     const auto text = head.fields.first(storage::FieldName::kContentRange);
     const auto part = text ? storage::parse_content_range(*text) : std::nullopt;
@@ -87,6 +88,32 @@ bool Flight::store_sliced_head(const storage::ResponseHead& whole, std::uint64_t
   return true;
 }
 
+// RFC 9111, 3.4: the rest of a stored beginning makes the whole, if it is of the same version. Otherwise the
+// whole is asked for.
+bool Flight::take_rest(const storage::ResponseHead& head, std::optional<std::uint64_t> body_size) {
+  const storage::StoredResponsePtr beginning = std::exchange(request_.beginning, nullptr);
+  if (head.status != 206 && head.status != 416) return false;
+  const auto rest = rest_of(beginning->head());
+  std::string bytes;
+  storage::Chunk chunk;
+  while (bytes.size() < beginning->head().body_size &&
+         beginning->body()->try_read(bytes.size(), chunk) == storage::StoredBody::TryRead::kData) {
+    bytes.append(chunk.view());
+  }
+  if (bytes.size() != beginning->head().body_size || !is_rest_of(head, beginning->head()) ||
+      body_size != rest->size()) {
+    request_.origin.fields.remove(storage::FieldName::kRange);
+    request_.origin.fields.remove(storage::FieldName::kIfRange);
+    ask();
+    return true;
+  }
+  // The oldest of its bytes count.
+  filled_at_ = beginning->head().filled_at;
+  take_storable(head_of_the_whole(head), rest->last + 1);
+  static_cast<void>(on_body(bytes));
+  return true;
+}
+
 // A part that came alone goes to who asked for it, and into the store for those who want some of it.
 bool Flight::take_part(const storage::ResponseHead& head, std::optional<std::uint64_t> body_size) {
   const storage::WallTime now = storage::wall_now();
@@ -103,6 +130,10 @@ bool Flight::take_part(const storage::ResponseHead& head, std::optional<std::uin
   head_ = make_stored_head(key, request_.request, head, decision, request_time_, now);
   head_.filled_at = filled_at_;
   head_.validated_at = filled_at_;
+  if (const auto text = head.fields.first(storage::FieldName::kContentRange)) {
+    const auto place = storage::parse_content_range(*text);
+    if (place && place->range.first == 0) context_.table.remember_beginning(request_.key);
+  }
   auto fill = std::make_shared<Fill>(storage::FillOptions{body_size, context_.store.max_in_memory(), kWindow},
                                      context_.fill_budget);
   fill->write_to(std::move(writer));

@@ -73,6 +73,22 @@ SliceExpectation expected_slice(const storage::StoredHead& head, std::uint64_t n
           slice_range(number, head.body_size, options), head.body_size};
 }
 
+std::optional<storage::ByteRange> rest_of(const storage::StoredHead& part) {
+  const auto text = part.response.fields.first(FieldName::kContentRange);
+  const auto place = text ? storage::parse_content_range(*text) : std::nullopt;
+  if (!place || !place->size || place->range.first != 0 || place->range.size() != part.body_size ||
+      part.body_size >= *place->size || part.body_size > kMostBeginning) {
+    return std::nullopt;
+  }
+  return storage::ByteRange{part.body_size, *place->size - 1};
+}
+
+bool is_rest_of(const ResponseHead& response, const storage::StoredHead& part) {
+  const auto rest = rest_of(part);
+  const auto tag = part.response.fields.first(FieldName::kETag);
+  return rest && tag && is_expected(response, {std::string(*tag), *rest, rest->last + 1});
+}
+
 bool is_expected(const ResponseHead& response, const SliceExpectation& expected) {
   if (response.status != 206 || !has_tag(response, expected.entity_tag)) return false;
   if (response.fields.count(FieldName::kContentRange) != 1) return false;

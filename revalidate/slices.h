@@ -47,6 +47,15 @@ struct SliceExpectation {
 [[nodiscard]] SliceExpectation expected_slice(const storage::StoredHead& head, std::uint64_t number,
                                               const SliceOptions& options);
 
+// The most bytes of a beginning that are worth keeping and adding the rest to.
+inline constexpr std::uint64_t kMostBeginning = 128 * 1024;
+// What to ask for so that `part` becomes whole; nothing where it is no beginning, is whole already, or has
+// other bytes than it says.
+[[nodiscard]] std::optional<storage::ByteRange> rest_of(const storage::StoredHead& part);
+// RFC 9111, 3.4: whether a 206 is the rest of `part`: exactly those bytes, and the same strong entity tag in
+// both. Without one, nothing is combined.
+[[nodiscard]] bool is_rest_of(const storage::ResponseHead& response, const storage::StoredHead& part);
+
 // A 206 with the same strong entity tag, of the same whole, and exactly this part.
 [[nodiscard]] bool is_expected(const storage::ResponseHead& response, const SliceExpectation& expected);
 // A 200 of the same version: the origin does not do ranges.

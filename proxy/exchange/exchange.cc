@@ -64,6 +64,7 @@ void Exchange::reset() {
       has_body_ = range_forwarded_ = looked_for_part_ = false;
   parts_.reset();
   place_.reset();
+  beginning_.reset();
   body_size_.reset();
   status_ = {};
   outcome_ = CacheOutcome::kMiss;

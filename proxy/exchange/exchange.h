@@ -167,6 +167,7 @@ class Exchange {
   [[nodiscard]] bool asks_for_part() const;
   Outcome look_up_part();
   bool use_part();
+  void ask_for_rest(revalidate::FlightRequest& flight) const;
   void start_pump();
   [[nodiscard]] std::unique_ptr<revalidate::SliceReader> make_slice_reader();
   void tell_of_slices();
@@ -201,6 +202,7 @@ class Exchange {
   bool joined_ = false;     // the flight was another's
   bool looked_for_part_ = false;
   storage::VariantSetPtr parts_;               // of the whole that is not stored
+  storage::StoredResponsePtr beginning_;       // a stored part that begins at 0
   std::optional<storage::PlaceInPart> place_;  // in response_, which is a stored part
   bool range_forwarded_ = false;       // the next flight asks for the client's one range, for us alone
   bool conditions_forwarded_ = false;  // the client's conditions are the origin's business

@@ -56,11 +56,13 @@ bool Exchange::asks_far_into_the_unknown() const {
   return !context_.flights.table.in_progress(key_, request_);
 }
 
-// One range of what is not stored: a part of it may be.
+// One range of what is not stored, a part of it may be; or the whole, whose beginning is.
 bool Exchange::asks_for_part() const {
-  return !looked_for_part_ && !variants_ && facts_.has_range && !facts_.has_if_range &&
-         request_.method == storage::Method::kGet && facts_.may_use_store() &&
-         request_.fields.count(storage::FieldName::kRange) == 1 &&
+  if (looked_for_part_ || variants_ || request_.method != storage::Method::kGet || !facts_.may_use_store()) {
+    return false;
+  }
+  if (!facts_.has_range) return context_.flights.table.recall(key_, arrived_).has_beginning;
+  return !facts_.has_if_range && request_.fields.count(storage::FieldName::kRange) == 1 &&
          storage::parse_single_range(*request_.fields.first(storage::FieldName::kRange));
 }
 
@@ -90,6 +92,10 @@ bool Exchange::use_part() {
   const revalidate::ReuseDecision decision =
       revalidate::decide_reuse(facts_, part.get(), true, context_.wall_time(), context_.policy);
   if (decision.kind != revalidate::ReuseDecision::Kind::kServe) return false;
+  if (!facts_.has_range) {
+    beginning_ = part;
+    return false;
+  }
   const auto range = storage::parse_single_range(*request_.fields.first(storage::FieldName::kRange));
   const auto text = part->head().response.fields.first(storage::FieldName::kContentRange);
   const auto where = text ? storage::parse_content_range(*text) : std::nullopt;
@@ -102,6 +108,16 @@ bool Exchange::use_part() {
   why_ = revalidate::Reason::kStoredPart;
   use_stored(part);
   return true;
+}
+
+void Exchange::ask_for_rest(revalidate::FlightRequest& flight) const {
+  const storage::StoredHead& head = beginning_->head();
+  const auto rest = revalidate::rest_of(head);
+  if (!rest) return;
+  flight.beginning = beginning_;
+  flight.origin.fields.set(storage::FieldName::kRange, "bytes=" + std::to_string(rest->first) + "-");
+  const auto tag = head.response.fields.first(storage::FieldName::kETag);
+  if (tag && tag->starts_with('"')) flight.origin.fields.set(storage::FieldName::kIfRange, *tag);
 }
 
 // A request of its own that nobody joins and whose answer is passed on.

@@ -175,6 +175,7 @@ revalidate::FlightRequest Exchange::make_flight_request(bool alone) {
   flight.origin.method = request_.method_text;
   flight.origin.target = request_.target;
   flight.origin.fields = revalidate::origin_request_fields(request_, forwarding);
+  if (beginning_ && flight.may_join && !variants_) ask_for_rest(flight);
   // "Content-Length: 0" goes on as such: some origins insist on it (RFC 9110, 8.6).
   flight.origin.has_body = body_.source != nullptr || body_.size.has_value();
   flight.origin.body_size = body_.size;

@@ -322,3 +322,29 @@ test('a part is selected by Vary', async () => {
   expectHit(await ranged(path, 'bytes=-10'));
   expectForwarded(await ranged(path, 'bytes=-10', { 'X-Kind': 'other' }));
 });
+
+// An origin that answers every Range with a beginning, whatever was asked for (as a suffix on a miss is sent on): the part is stored.
+for (const [why, tag, combined] of [['the same strong tag', '"v"', true], ['another tag', '"w"', false], ['a weak tag', 'W/"v"', false], ['no tag', undefined, false]]) {
+  test(`a stored beginning and the rest, ${why}: ${combined ? 'combined' : 'not combined'} (RFC 9111 section 3.4)`, async () => {
+    const path = lab.path();
+    const body = patterned(1000);
+    const first = why === 'another tag' ? '"v"' : tag;
+    const fields = (etag) => ({ 'Cache-Control': 'max-age=60', ...(etag && { ETag: etag }) });
+    lab.origin.on(path, (request, reply) => {
+      const range = request.field('range');
+      if (range === 'bytes=-600') return reply.send(206, { ...fields(first), 'Content-Range': 'bytes 0-599/1000' }, body.subarray(0, 600));
+      if (range === 'bytes=600-') return reply.send(206, { ...fields(tag), 'Content-Range': 'bytes 600-999/1000' }, body.subarray(600));
+      reply.send(200, fields(tag), body);
+    });
+    await ranged(path, 'bytes=-600');
+    expectWhole(await lab.get(path), 200, body);
+    const [, rest, whole] = lab.origin.requestsFor(path);
+    assert.equal(rest.field('range'), 'bytes=600-');
+    assert.equal(rest.field('if-range'), first?.startsWith('"') ? first : undefined);
+    assert.equal(whole === undefined, combined);
+    const again = await lab.get(path);
+    expectHit(again);
+    expectWhole(again, 200, body);
+    assert.equal(again.has('content-range'), false);
+  });
+}

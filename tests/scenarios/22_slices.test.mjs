@@ -149,6 +149,14 @@ test('many clients, one slice: one request', async () => {
   assert.equal(slicesOf(at).filter((range) => range.startsWith(`bytes=${2 * kMiB}-`)).length, 1);
 });
 
+test('many clients on a miss: one request for the head, one for each slice', async () => {
+  const { at, file } = sliced();
+  const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => ranged(at, i * 1000, kSlice + 99)));
+  for (const [i, answer] of answers.entries()) expectPart(answer, file.body, i * 1000, kSlice + 99);
+  assert.equal(slicesOf(at).length, 2);
+  assert.equal(lab.origin.requestsFor(at).length, 3);
+});
+
 test('changed at the origin before the first byte: the answer is of the new version', async () => {
   const { at, file } = sliced();
   expectPart(await ranged(at, 0, 9), file.body, 0, 9);
@@ -261,6 +269,8 @@ test('HTTP/1.0 clients', async () => {
 test('nginx: random ranges compare equal with the file, also by curl, also after a restart', async (t) => {
   const nginx = await Nginx.start({ server: (n) => `root ${n.prefix}/www; add_header Cache-Control max-age=60;` });
   t.after(() => nginx.stop());
+  // The port is another after a restart, so the host is named.
+  const host = 'slices.example';
   const body = patterned(8 * kMiB);
   nginx.write('large.bin', body);
   const cacheDir = temporaryDirectory('freshet-slices-');
@@ -271,16 +281,20 @@ test('nginx: random ranges compare equal with the file, also by curl, also after
     for (let i = 0; i < count; ++i) {
       const first = Math.floor(Math.random() * body.length);
       const last = Math.min(body.length - 1, first + Math.floor(Math.random() * 300000));
-      expectPart(await edge.get('/large.bin', { fields: { Range: `bytes=${first}-${last}` } }), body, first, last);
+      expectPart(await edge.get('/large.bin', { host, fields: { Range: `bytes=${first}-${last}` } }), body, first, last);
     }
   };
   try {
     await check(60);
     const out = path.join(cacheDir, 'part');
-    await promisify(execFile)('curl', ['-sf', '-r', '1000000-2999999', '-o', out, `http://127.0.0.1:${edge.port}/large.bin`]);
+    await promisify(execFile)('curl', ['-sf', '-H', `Host: ${host}`, '-r', '1000000-2999999', '-o', out, `http://127.0.0.1:${edge.port}/large.bin`]);
     assert.ok(fs.readFileSync(out).equals(body.subarray(1000000, 3000000)));
     await edge.stop();
     edge = await start();
+    // Head and slices are on disk.
+    const response = await edge.get('/large.bin', { host, fields: { Range: 'bytes=1500000-1500099' } });
+    expectPart(response, body, 1500000, 1500099);
+    expectHit(response);
     await check(20);
   } finally {
     await edge.stop();

@@ -68,6 +68,24 @@ TEST(Slices, S34AnotherVersionIsNotExpected) {
   EXPECT_FALSE(is_same_whole(head(200, "\"b\""), expected));
 }
 
+TEST(Slices, S34ABeginningIsCompletedByTheRestOfTheSameVersion) {
+  storage::StoredHead part = tests::head_of({tests::key_of("/f")});
+  part.response = head(206, "\"a\"", "bytes 0-9/30");
+  part.body_size = 10;
+  EXPECT_EQ(rest_of(part), (storage::ByteRange{10, 29}));
+  EXPECT_TRUE(is_rest_of(head(206, "\"a\"", "bytes 10-29/30"), part));
+  EXPECT_FALSE(is_rest_of(head(206, "\"b\"", "bytes 10-29/30"), part));
+  EXPECT_FALSE(is_rest_of(head(206, "\"a\"", "bytes 11-29/30"), part));
+  EXPECT_FALSE(is_rest_of(head(206, "\"a\"", "bytes 10-28/30"), part));
+  EXPECT_FALSE(is_rest_of(head(206, "\"a\"", "bytes 10-29/31"), part));
+  part.response = head(206, "W/\"a\"", "bytes 0-9/30");
+  EXPECT_FALSE(is_rest_of(head(206, "W/\"a\"", "bytes 10-29/30"), part));
+  for (const char* no_beginning : {"bytes 1-10/30", "bytes 0-9/10", "bytes 0-8/30", "bytes 0-9/*"}) {
+    part.response = head(206, "\"a\"", no_beginning);
+    EXPECT_FALSE(rest_of(part)) << no_beginning;
+  }
+}
+
 TEST(Slices, TheHeadOfTheWholeIsA200WithoutItsPlace) {
   storage::ResponseHead part = head(206, "\"a\"", "bytes 0-9/1050");
   part.fields.add("Content-Length", "10");
