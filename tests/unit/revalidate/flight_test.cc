@@ -81,6 +81,8 @@ class FlightTest : public testing::Test {
     made.key = key_;
     made.request.method = storage::Method::kGet;
     made.request.method_text = made.origin.method = "GET";
+    made.request.scheme = "http";
+    made.request.authority = "a";
     made.request.target = made.origin.target = "/";
     made.may_store = made.may_join = true;
     return made;
@@ -335,7 +337,7 @@ TEST_F(FlightTest, WhatOnlyTheEdgesOwnConditionsCanMeanIsAskedAgainWithout) {
 }
 
 // RFC 9110, 9.3.3, and RFC 9111, 4.4: first it invalidates, then it is stored, so that it stays.
-TEST_F(FlightTest, DISABLED_AStorableAnswerToPostIsStoredAfterItsInvalidation) {
+TEST_F(FlightTest, AStorableAnswerToPostIsStoredAfterItsInvalidation) {
   fill({{"Cache-Control", "max-age=60"}, {"ETag", "\"1\""}}, "old");
   Client client;
   start(client, request_of(storage::Method::kPost));
@@ -343,6 +345,89 @@ TEST_F(FlightTest, DISABLED_AStorableAnswerToPostIsStoredAfterItsInvalidation) {
   EXPECT_EQ(told(client)->outcome, FlightOutcome::kStored);
   ASSERT_NE(only(), nullptr);
   EXPECT_EQ(only()->head().response.fields.first("ETag"), "\"2\"");
+}
+
+// RFC 9110, 8.8.3.
+TEST_F(FlightTest, SmallContentOfAStatedLengthIsAwaitedSoThatTheFirstAnswerHasItsTag) {
+  Client starter;
+  Client joined;
+  start(starter, request_of(storage::Method::kGet));
+  answer(200, {{"Cache-Control", "max-age=60"}}, 7);
+  EXPECT_EQ(told(starter), nullptr);
+  start(joined, request_of(storage::Method::kGet));
+  EXPECT_EQ(origin_.started, 1);
+  ASSERT_EQ(origin_.handler->on_body("content"), OriginHandler::Body::kTaken);
+  EXPECT_EQ(told(starter), nullptr);
+  origin_.handler->on_complete({});
+  ASSERT_NE(only(), nullptr);
+  EXPECT_TRUE(only()->head().own_entity_tag);
+  const auto tag = only()->head().response.fields.first("ETag");
+  ASSERT_TRUE(tag);
+  for (Client* client : {&starter, &joined}) {
+    const auto answered = told(*client);
+    ASSERT_NE(answered, nullptr);
+    EXPECT_EQ(answered->outcome, FlightOutcome::kStored);
+    EXPECT_EQ(answered->response->head().response.fields.first("ETag"), tag);
+    storage::Chunk chunk;
+    EXPECT_EQ(answered->reader->read(0, 100, chunk), storage::Fill::Read::kData);
+    EXPECT_EQ(chunk.view(), "content");
+  }
+}
+
+TEST_F(FlightTest, ContentOfAnUnknownLengthIsStreamedAndStoredWithItsTag) {
+  for (const std::optional<std::uint64_t> size : {std::optional<std::uint64_t>{}, {70'000}}) {
+    store_.remove(key_);
+    Client client;
+    start(client, request_of(storage::Method::kGet));
+    answer(200, {{"Cache-Control", "max-age=60"}}, size);
+    ASSERT_NE(told(client), nullptr);
+    EXPECT_FALSE(told(client)->response->head().response.fields.has("ETag"));
+    ASSERT_EQ(origin_.handler->on_body(std::string(70'000, 'b')), OriginHandler::Body::kTaken);
+    origin_.handler->on_complete({});
+    ASSERT_NE(only(), nullptr);
+    EXPECT_TRUE(only()->head().own_entity_tag);
+    EXPECT_TRUE(only()->head().response.fields.has("ETag"));
+  }
+}
+
+TEST_F(FlightTest, TheTagIsThatOfTheContentAndOnlyWhereThereIsNone) {
+  const auto tag_of = [&](const Lines& lines, std::string_view content) {
+    store_.remove(key_);
+    fill(lines, content);
+    const auto tag = only()->head().response.fields.first("ETag");
+    return std::string(tag.value_or("none"));
+  };
+  const std::string tag = tag_of({{"Cache-Control", "max-age=60"}}, "content");
+  EXPECT_EQ(tag_of({{"Cache-Control", "max-age=61"}, {"A", "b"}}, "content"), tag);
+  EXPECT_NE(tag_of({{"Cache-Control", "max-age=60"}}, "contenT"), tag);
+  EXPECT_NE(tag_of({{"Cache-Control", "max-age=60"}, {"Content-Type", "text/plain"}}, "content"), tag);
+  EXPECT_EQ(tag_of({{"Cache-Control", "max-age=60"}, {"ETag", "W/\"1\""}}, "content"), "W/\"1\"");
+  EXPECT_FALSE(only()->head().own_entity_tag);
+  policy_.content_tags = false;
+  EXPECT_EQ(tag_of({{"Cache-Control", "max-age=60"}}, "content"), "none");
+}
+
+TEST_F(FlightTest, AnOriginThatWritesSlowlyIsNotAwaited) {
+  Client client;
+  start(client, request_of(storage::Method::kGet));
+  answer(200, {{"Cache-Control", "max-age=60"}}, 7);
+  ASSERT_EQ(origin_.handler->on_body("con"), OriginHandler::Body::kTaken);
+  ASSERT_TRUE(loop_.run_until([&] { return told(client) != nullptr; }));
+  EXPECT_FALSE(told(client)->response->head().response.fields.has("ETag"));
+  ASSERT_EQ(origin_.handler->on_body("tent"), OriginHandler::Body::kTaken);
+  origin_.handler->on_complete({});
+  EXPECT_TRUE(only()->head().own_entity_tag);
+}
+
+TEST_F(FlightTest, WhatIsAwaitedAndBreaksOffIsAFailure) {
+  Client starter;
+  start(starter, request_of(storage::Method::kGet));
+  answer(200, {{"Cache-Control", "max-age=60"}}, 7);
+  ASSERT_EQ(origin_.handler->on_body("con"), OriginHandler::Body::kTaken);
+  origin_.handler->on_failure({OriginFailure::kTruncated, "cut"});
+  ASSERT_NE(told(starter), nullptr);
+  EXPECT_EQ(told(starter)->outcome, FlightOutcome::kFailed);
+  EXPECT_EQ(only(), nullptr);
 }
 
 }  // namespace
