@@ -203,7 +203,10 @@ class Flight final : public OriginHandler, public std::enable_shared_from_this<F
   void take_slice(const storage::ResponseHead& head, std::optional<std::uint64_t> body_size);
   void take_unstorable(const storage::ResponseHead& head, std::optional<std::uint64_t> body_size,
                        Reason reason);
-  [[nodiscard]] std::unique_ptr<storage::StoreWriter> begin_writer(std::optional<std::uint64_t> body_size);
+  [[nodiscard]] std::unique_ptr<storage::StoreWriter> begin_writer(const storage::ResponseHead& head,
+                                                                   std::optional<std::uint64_t> body_size);
+  void take_difference();
+  void take_equal(storage::StoredHead head);
   void begin_fill(std::unique_ptr<storage::StoreWriter> writer, std::optional<std::uint64_t> body_size);
   void answer_awaiting();
   void stop_awaiting();

@@ -164,7 +164,7 @@ void Flight::take_storable(const storage::ResponseHead& head, std::optional<std:
     head_ = make_stored_head(request_.key, request_.request, head, decision, request_time_, now);
     head_.filled_at = filled_at_;
     head_.validated_at = filled_at_;
-    writer = begin_writer(body_size);
+    writer = begin_writer(head, body_size);
   }
   if (!writer) {
     return take_unstorable(head, body_size, decision.store ? Reason::kStoreFull : decision.reason);

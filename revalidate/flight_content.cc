@@ -10,6 +10,7 @@
 #include "revalidate/policy/content_tag.h"
 #include "revalidate/policy/response_facts.h"
 #include "revalidate/policy/validation.h"
+#include "storage/comparing_writer.h"
 
 namespace freshet::revalidate {
 
@@ -26,8 +27,25 @@ constexpr storage::Milliseconds kLongestAwaited{100};
 
 }  // namespace
 
-std::unique_ptr<storage::StoreWriter> Flight::begin_writer(std::optional<std::uint64_t> body_size) {
-  return context_.store.begin(request_.key, body_size);
+std::unique_ptr<storage::StoreWriter> Flight::begin_writer(const storage::ResponseHead& head,
+                                                           std::optional<std::uint64_t> body_size) {
+  auto begin = [&store = context_.store, key = request_.key, body_size] {
+    return store.begin(key, body_size);
+  };
+  const storage::StoredResponsePtr& old = request_.selected;
+  if (!is_current(old) || old->head().key != request_.key || !may_have_same_content(*old, head, body_size)) {
+    return begin();
+  }
+  compared_ = old;
+  const std::weak_ptr<Flight> weak = weak_from_this();
+  return std::make_unique<storage::ComparingWriter>(
+      old, std::move(begin), context_.loop,
+      [weak] {
+        if (const std::shared_ptr<Flight> self = weak.lock()) self->take_difference();
+      },
+      [weak](storage::StoredHead head_to_store) {
+        if (const std::shared_ptr<Flight> self = weak.lock()) self->take_equal(std::move(head_to_store));
+      });
 }
 
 void Flight::begin_fill(std::unique_ptr<storage::StoreWriter> writer,
@@ -160,15 +178,48 @@ void Flight::on_complete(storage::HeaderFields trailers) {
   permit_ = {};
   const bool stored =
       stored_to_be_ && sealed.writer && sealed.size <= context_.max_object && fits_its_place(sealed.size);
-  if (stored) take_whole(sealed);
-  bool undecided = false;
+  if (!stored) {
+    answer_awaiting();
+    return end();
+  }
+  const std::shared_ptr<Flight> self = shared_from_this();
+  take_whole(sealed);
+  commit(std::move(sealed));
+  // Those without a condition need not wait for what is being compared or written.
+  stop_awaiting();
+}
+
+// Other content than what is stored. The first answer still has its tag, if it is awaited.
+void Flight::take_difference() {
+  std::vector<Waiting> waiting;
   {
     const MutexLock lock(mutex_);
-    undecided = comparing_;
+    if (!std::exchange(comparing_, false)) return;
+    waiting = take_answered_locked();
   }
-  if (!stored || !undecided) answer_awaiting();
-  if (!stored) return end();
-  commit(std::move(sealed));
+  answer_stored(waiting);
+}
+
+// The content that is stored already came once more: that response is kept, with a head made of this
+// answer's. An invalidation since this answer was asked for wins: the store no longer has the old one then.
+void Flight::take_equal(storage::StoredHead head) {
+  head.body_id = compared_->head().body_id;
+  head.body_size = compared_->head().body_size;
+  const storage::StoredResponsePtr fresh = make_response(std::move(head), compared_);
+  if (is_current(fresh)) context_.store.freshen(compared_, fresh);
+  context_.counters.add(Counter::kContentEqual);
+  std::vector<Waiting> waiting;
+  {
+    const MutexLock lock(mutex_);
+    awaiting_ = comparing_ = false;
+    if (phase_ == Phase::kAsking) phase_ = Phase::kOpen;
+    waiting = std::exchange(waiting_, {});
+  }
+  for (const Waiting& each : waiting) {
+    auto answer = make_answer(FlightOutcome::kFreshened, Reason::kContentEqual, response_for(each, fresh));
+    answer->origin_status = 200;
+    post_answer(each.waiter, std::move(answer));
+  }
 }
 
 // The head as it will be stored.
