@@ -77,7 +77,8 @@ std::unique_ptr<Flight::Ticket> Flight::join(FlightWaiter waiter) {
   if (phase_ == Phase::kAsking) {
     waiting_.push_back({shared, false});
   } else if (phase_ == Phase::kOpen && comparing_ && shared->has_condition) {
-    waiting_.push_back({shared, false});
+    // Without its beginning it will be told to ask again.
+    waiting_.push_back({shared, false, open_reader_locked(shared)});
   } else if (phase_ == Phase::kClosed) {
     latecomers_.push_back(shared);
   } else {

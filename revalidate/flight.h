@@ -167,6 +167,8 @@ class Flight final : public OriginHandler, public std::enable_shared_from_this<F
   struct Waiting {
     std::shared_ptr<FlightWaiter> waiter;
     bool starter = false;
+    // Where it waits while content comes: its place at the beginning.
+    std::unique_ptr<storage::FillReader> reader{};
   };
 
   // OriginHandler.
@@ -211,7 +213,7 @@ class Flight final : public OriginHandler, public std::enable_shared_from_this<F
   void answer_awaiting();
   void stop_awaiting();
   [[nodiscard]] std::vector<Waiting> take_answered_locked() REQUIRES(mutex_);
-  void answer_stored(const std::vector<Waiting>& waiting);
+  void answer_stored(std::vector<Waiting> waiting);
   [[nodiscard]] storage::StoredResponsePtr response_for(const Waiting& waiting,
                                                         const storage::StoredResponsePtr& response) const;
   void take_whole(const storage::Fill::Sealed& sealed);
@@ -226,7 +228,8 @@ class Flight final : public OriginHandler, public std::enable_shared_from_this<F
                                                           storage::StoredResponsePtr response) const;
   static void post_answer(const std::shared_ptr<FlightWaiter>& waiter, std::shared_ptr<FlightAnswer> answer);
   void answer_with_fill(const std::shared_ptr<FlightWaiter>& waiter, FlightOutcome outcome, Reason reason,
-                        const storage::StoredResponsePtr& response, std::optional<std::uint64_t> body_size);
+                        const storage::StoredResponsePtr& response, std::optional<std::uint64_t> body_size,
+                        std::unique_ptr<storage::FillReader> reader = nullptr);
   [[nodiscard]] std::unique_ptr<storage::FillReader> open_reader_locked(
       const std::shared_ptr<FlightWaiter>& waiter) REQUIRES(mutex_);
   [[nodiscard]] std::vector<Waiting> take_waiting(Phase next);

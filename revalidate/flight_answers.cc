@@ -246,15 +246,17 @@ void Flight::post_answer(const std::shared_ptr<FlightWaiter>& waiter, std::share
 
 void Flight::answer_with_fill(const std::shared_ptr<FlightWaiter>& waiter, FlightOutcome outcome,
                               Reason reason, const storage::StoredResponsePtr& response,
-                              std::optional<std::uint64_t> body_size) {
+                              std::optional<std::uint64_t> body_size,
+                              std::unique_ptr<storage::FillReader> reader) {
   auto answer = make_answer(outcome, reason, response);
   answer->body_size = body_size;
-  {
+  answer->reader = std::move(reader);
+  if (!answer->reader) {
     const MutexLock lock(mutex_);
     answer->reader = open_reader_locked(waiter);
   }
   if (!answer->reader) {
-    // It waited too long: the beginning is gone.
+    // The beginning is gone.
     answer = make_answer(FlightOutcome::kAskAgain, reason, nullptr);
     answer->must_ask_alone = true;
   }

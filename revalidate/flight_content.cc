@@ -72,8 +72,10 @@ void Flight::begin_fill(std::unique_ptr<storage::StoreWriter> writer,
     comparing_ = comparing;
     phase_ = !open ? Phase::kClosed : awaited ? Phase::kAsking : Phase::kOpen;
     answered = take_answered_locked();
+    // The beginning may be gone by the time that the others are answered.
+    for (Waiting& each : waiting_) each.reader = open_reader_locked(each.waiter);
   }
-  answer_stored(answered);
+  answer_stored(std::move(answered));
   if (!awaited) return;
   await_timer_ = context_.loop.timer([this] { stop_awaiting(); });
   await_timer_->arm(kLongestAwaited);
@@ -88,7 +90,7 @@ void Flight::stop_awaiting() {
     if (phase_ == Phase::kAsking) phase_ = Phase::kOpen;
     waiting = take_answered_locked();
   }
-  answer_stored(waiting);
+  answer_stored(std::move(waiting));
 }
 
 // Of those who wait, all who do not have to any longer.
@@ -114,7 +116,7 @@ storage::StoredResponsePtr Flight::response_for(const Waiting& waiting,
   return make_response(std::move(head), response);
 }
 
-void Flight::answer_stored(const std::vector<Waiting>& waiting) {
+void Flight::answer_stored(std::vector<Waiting> waiting) {
   storage::StoredResponsePtr response;
   std::optional<std::uint64_t> body_size;
   {
@@ -122,9 +124,9 @@ void Flight::answer_stored(const std::vector<Waiting>& waiting) {
     response = open_response_;
     body_size = open_body_size_;
   }
-  for (const Waiting& each : waiting) {
+  for (Waiting& each : waiting) {
     answer_with_fill(each.waiter, FlightOutcome::kStored, store_reason_, response_for(each, response),
-                     body_size);
+                     body_size, std::move(each.reader));
   }
 }
 
@@ -137,7 +139,7 @@ void Flight::answer_awaiting() {
     if (phase_ == Phase::kAsking) phase_ = Phase::kOpen;
     waiting = std::exchange(waiting_, {});
   }
-  answer_stored(waiting);
+  answer_stored(std::move(waiting));
 }
 
 OriginHandler::Body Flight::on_body(std::string_view bytes) {
@@ -197,7 +199,7 @@ void Flight::take_difference() {
     if (!std::exchange(comparing_, false)) return;
     waiting = take_answered_locked();
   }
-  answer_stored(waiting);
+  answer_stored(std::move(waiting));
 }
 
 // The content that is stored already came once more: that response is kept, with a head made of this
