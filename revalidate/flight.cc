@@ -79,6 +79,9 @@ std::unique_ptr<Flight::Ticket> Flight::join(FlightWaiter waiter) {
   if (open && !context_.store.generations().is_current(open_response_->head())) return nullptr;
   if (phase_ == Phase::kAsking) {
     waiting_.push_back({shared, false});
+  } else if (phase_ == Phase::kOpen && comparing_ && shared->has_condition) {
+    // Without its beginning it will be told to ask again.
+    waiting_.push_back({shared, false, open_reader_locked(shared)});
   } else if (phase_ == Phase::kClosed) {
     latecomers_.push_back(shared);
   } else {
@@ -157,55 +160,6 @@ void Flight::on_informational(storage::ResponseHead head) {
   });
 }
 
-OriginHandler::Body Flight::on_body(std::string_view bytes) {
-  if (body_paused_) {
-    curl_waits_ = true;
-    return Body::kPause;
-  }
-  const std::shared_ptr<Fill> fill = current_fill();
-  if (!fill) return Body::kTaken;  // a 304's or an ended flight's stray bytes
-  const std::weak_ptr<Flight> weak = weak_from_this();
-  const auto appetite = fill->append(bytes, context_.loop, [weak] {
-    const std::shared_ptr<Flight> self = weak.lock();
-    if (!self) return;
-    self->body_paused_ = false;
-    if (std::exchange(self->curl_waits_, false) && self->call_) self->call_->resume();
-  });
-  if (appetite == Fill::Appetite::kPause) body_paused_ = true;
-  if (stored_to_be_ && !fill->can_be_stored()) give_up_storing();
-  end_if_unwanted();
-  return Body::kTaken;
-}
-
-// The tiers have had enough of it. Those who have it read on; nobody waits for it any more, who comes now
-// asks for himself (G5).
-void Flight::give_up_storing() {
-  stored_to_be_ = false;
-  context_.table.forget(*this);
-  for (const auto& waiter : take_latecomers()) {
-    post_answer(waiter, make_answer(FlightOutcome::kAskAgain, Reason::kStoreFull, nullptr));
-  }
-}
-
-void Flight::on_complete(storage::HeaderFields trailers) {
-  const std::shared_ptr<Fill> fill = current_fill();
-  if (!fill) return end();
-  Fill::Sealed sealed = fill->seal(std::move(trailers));
-  permit_ = {};
-  if (stored_to_be_ && fits_its_place(sealed.size) && sealed.size <= context_.max_object)
-    return commit(std::move(sealed));
-  end();
-}
-
-void Flight::commit(Fill::Sealed sealed) {
-  head_.body_size = sealed.size;
-  if (!sealed.writer) return end();
-  committing_ = true;
-  const std::shared_ptr<Flight> self = shared_from_this();
-  sealed.writer->commit(std::move(head_), std::move(sealed.whole), context_.loop,
-                        [self](bool /*stored*/) { self->end(); });
-}
-
 void Flight::on_failure(OriginError error) {
   context_.health.failed(error);
   if (const auto fill = current_fill()) fill->fail();
@@ -231,6 +185,7 @@ void Flight::end() {
     context_.table.give_fill();
   }
   call_.reset();
+  await_timer_.reset();
   wait_.reset();
   permit_ = {};
   self_.reset();

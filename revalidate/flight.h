@@ -70,6 +70,9 @@ struct FlightWaiter {
   std::function<void()> wake;                                // the reader has something to read
   std::function<void(storage::ResponseHead)> informational;  // 1xx; only the starter's is called
   storage::MonoTime arrived{};
+  // Its If-None-Match names the entity tag of what is stored: where that was made from the content, it is
+  // answered when the content is known to be the same or another.
+  bool has_condition = false;
   // Set and read on the executor's thread: callbacks that are posted already do nothing.
   bool gone = false;
 };
@@ -160,10 +163,15 @@ class Flight final : public OriginHandler, public std::enable_shared_from_this<F
   void abandon();
 
  private:
+  // Bytes that a response which nobody stores may be ahead of its slowest reader.
+  static constexpr std::size_t kFillWindow = 512 * 1024;
+
   enum class Phase { kAsking, kOpen, kClosed, kEnded };
   struct Waiting {
     std::shared_ptr<FlightWaiter> waiter;
     bool starter = false;
+    // Where it waits while content comes: its place at the beginning.
+    std::unique_ptr<storage::FillReader> reader{};
   };
 
   // OriginHandler.
@@ -201,6 +209,18 @@ class Flight final : public OriginHandler, public std::enable_shared_from_this<F
   void take_slice(const storage::ResponseHead& head, std::optional<std::uint64_t> body_size);
   void take_unstorable(const storage::ResponseHead& head, std::optional<std::uint64_t> body_size,
                        Reason reason);
+  [[nodiscard]] std::unique_ptr<storage::StoreWriter> begin_writer(const storage::ResponseHead& head,
+                                                                   std::optional<std::uint64_t> body_size);
+  void take_difference();
+  void take_equal(storage::StoredHead head);
+  void begin_fill(std::unique_ptr<storage::StoreWriter> writer, std::optional<std::uint64_t> body_size);
+  void answer_awaiting();
+  void stop_awaiting();
+  [[nodiscard]] std::vector<Waiting> take_answered_locked() REQUIRES(mutex_);
+  void answer_stored(std::vector<Waiting> waiting);
+  [[nodiscard]] storage::StoredResponsePtr response_for(const Waiting& waiting,
+                                                        const storage::StoredResponsePtr& response) const;
+  void take_whole(const storage::Fill::Sealed& sealed);
   void give_up_storing();
   void commit(storage::Fill::Sealed sealed);
   void end();
@@ -212,7 +232,8 @@ class Flight final : public OriginHandler, public std::enable_shared_from_this<F
                                                           storage::StoredResponsePtr response) const;
   static void post_answer(const std::shared_ptr<FlightWaiter>& waiter, std::shared_ptr<FlightAnswer> answer);
   void answer_with_fill(const std::shared_ptr<FlightWaiter>& waiter, FlightOutcome outcome, Reason reason,
-                        const storage::StoredResponsePtr& response, std::optional<std::uint64_t> body_size);
+                        const storage::StoredResponsePtr& response, std::optional<std::uint64_t> body_size,
+                        std::unique_ptr<storage::FillReader> reader = nullptr);
   [[nodiscard]] std::unique_ptr<storage::FillReader> open_reader_locked(
       const std::shared_ptr<FlightWaiter>& waiter) REQUIRES(mutex_);
   [[nodiscard]] std::vector<Waiting> take_waiting(Phase next);
@@ -238,6 +259,11 @@ class Flight final : public OriginHandler, public std::enable_shared_from_this<F
   bool stored_to_be_ = false;  // the fill will be committed
   bool committing_ = false;    // its store has not said yet that it is there
   storage::StoredHead head_;   // to be committed
+  Reason store_reason_ = Reason::kNone;
+  std::optional<storage::HeaderFields> whole_fields_;  // for the starter, where some are not stored
+  bool own_tag_ = false;                               // the content's hash becomes its entity tag
+  std::unique_ptr<storage::IoTimer> await_timer_;
+  storage::StoredResponsePtr compared_;  // may have the same content; null: not compared
   storage::WallTime request_time_{};
   storage::MonoTime sent_at_{};
   storage::Milliseconds origin_time_{0};
@@ -248,6 +274,8 @@ class Flight final : public OriginHandler, public std::enable_shared_from_this<F
   std::vector<Waiting> waiting_ GUARDED_BY(mutex_);
   std::vector<std::shared_ptr<FlightWaiter>> latecomers_ GUARDED_BY(mutex_);
   std::size_t interested_ GUARDED_BY(mutex_) = 0;  // tickets alive
+  bool awaiting_ GUARDED_BY(mutex_) = false;       // all who wait are answered when the content is whole
+  bool comparing_ GUARDED_BY(mutex_) = false;      // those with conditions when it is known for equal or not
   // For those who join while it fills.
   storage::StoredResponsePtr open_response_ GUARDED_BY(mutex_);
   std::optional<std::uint64_t> open_body_size_ GUARDED_BY(mutex_);

@@ -22,9 +22,6 @@ using storage::MutexLock;
 
 namespace {
 
-// Bytes that a response which nobody stores may be ahead of its slowest reader.
-constexpr std::size_t kWindow = 512 * 1024;
-
 bool has_conditions(const storage::HeaderFields& fields) {
   return fields.has(storage::FieldName::kIfNoneMatch) || fields.has(storage::FieldName::kIfModifiedSince);
 }
@@ -161,45 +158,24 @@ void Flight::take_storable(const storage::ResponseHead& head, std::optional<std:
   StoreDecision decision = decide_storable(request_.request, head, now, context_.policy);
   // A refresh that fails does not replace a good stored response (G8).
   if (request_.selected && is_replaceable_error(head.status)) decision = {false, Reason::kOriginError, {}};
-  if (decision.store) invalidate_by_use(head);
   std::unique_ptr<storage::StoreWriter> writer;
-  if (decision.store) writer = context_.store.begin(request_.key, body_size);
+  if (decision.store) {
+    invalidate_by_use(head);
+    head_ = make_stored_head(request_.key, request_.request, head, decision, request_time_, now);
+    head_.filled_at = filled_at_;
+    head_.validated_at = filled_at_;
+    writer = begin_writer(head, body_size);
+  }
   if (!writer) {
     return take_unstorable(head, body_size, decision.store ? Reason::kStoreFull : decision.reason);
   }
-  head_ = make_stored_head(request_.key, request_.request, head, decision, request_time_, now);
-  head_.filled_at = filled_at_;
-  head_.validated_at = filled_at_;
   context_.table.remember_vary(request_.key, head_.selecting);
-  const auto response = std::make_shared<const storage::StoredResponse>(head_, storage::make_memory_body({}),
-                                                                        context_.store.describe());
-  storage::StoredResponsePtr for_starter = response;
+  store_reason_ = decision.reason;
   if (!decision.withheld.empty()) {
-    storage::StoredHead whole = head_;
-    whole.response.fields = end_to_end_fields(head.fields);
-    whole.response.fields.remove(storage::FieldName::kAge);
-    for_starter = std::make_shared<const storage::StoredResponse>(
-        std::move(whole), storage::make_memory_body({}), context_.store.describe());
+    whole_fields_ = end_to_end_fields(head.fields);
+    whole_fields_->remove(storage::FieldName::kAge);
   }
-
-  const auto fill = std::make_shared<Fill>(
-      storage::FillOptions{body_size, context_.store.max_in_memory(), kWindow}, context_.fill_budget);
-  fill->write_to(std::move(writer));
-  stored_to_be_ = true;
-  const bool open = !facts_of(*response).validate_each_use;
-  std::vector<Waiting> waiting;
-  {
-    const MutexLock lock(mutex_);
-    fill_ = fill;
-    open_response_ = response;
-    open_body_size_ = body_size;
-    phase_ = open ? Phase::kOpen : Phase::kClosed;
-    waiting = std::exchange(waiting_, {});
-  }
-  for (const Waiting& each : waiting) {
-    answer_with_fill(each.waiter, FlightOutcome::kStored, decision.reason,
-                     each.starter ? for_starter : response, body_size);
-  }
+  begin_fill(std::move(writer), body_size);
 }
 
 // RFC 9111, 4.4: what the answer to an unsafe method invalidates goes before that answer is stored (RFC 9110,
@@ -230,7 +206,8 @@ void Flight::take_unstorable(const storage::ResponseHead& head, std::optional<st
   if (request_.may_join && head.status < 500) {
     context_.table.remember_not_shareable(request_.key, storage::mono_now());
   }
-  const auto fill = std::make_shared<Fill>(storage::FillOptions{body_size, 0, kWindow}, context_.fill_budget);
+  const auto fill =
+      std::make_shared<Fill>(storage::FillOptions{body_size, 0, kFillWindow}, context_.fill_budget);
   {
     const MutexLock lock(mutex_);
     fill_ = fill;
@@ -269,12 +246,19 @@ void Flight::post_answer(const std::shared_ptr<FlightWaiter>& waiter, std::share
 
 void Flight::answer_with_fill(const std::shared_ptr<FlightWaiter>& waiter, FlightOutcome outcome,
                               Reason reason, const storage::StoredResponsePtr& response,
-                              std::optional<std::uint64_t> body_size) {
+                              std::optional<std::uint64_t> body_size,
+                              std::unique_ptr<storage::FillReader> reader) {
   auto answer = make_answer(outcome, reason, response);
   answer->body_size = body_size;
-  {
+  answer->reader = std::move(reader);
+  if (!answer->reader) {
     const MutexLock lock(mutex_);
     answer->reader = open_reader_locked(waiter);
+  }
+  if (!answer->reader) {
+    // The beginning is gone.
+    answer = make_answer(FlightOutcome::kAskAgain, reason, nullptr);
+    answer->must_ask_alone = true;
   }
   post_answer(waiter, std::move(answer));
 }

@@ -136,6 +136,7 @@ class Exchange {
   [[nodiscard]] bool serve_stale_instead();
   [[nodiscard]] revalidate::FlightRequest make_flight_request(bool alone);
   [[nodiscard]] revalidate::FlightWaiter make_waiter();
+  [[nodiscard]] bool has_stored_tag() const;
   void bound_reload(revalidate::ReuseDecision& decision);
   // 1xx; exchange_hints.cc.
   void pass_informational(storage::ResponseHead head);

@@ -187,6 +187,7 @@ revalidate::FlightWaiter Exchange::make_waiter() {
   revalidate::FlightWaiter waiter;
   waiter.executor = &context_.flights.loop;
   waiter.arrived = arrived_;
+  waiter.has_condition = has_stored_tag();
   // The ticket's destructor silences all three, so they may name this.
   waiter.answer = [this](std::shared_ptr<FlightAnswer> answer) {
     answer_ = std::move(answer);
@@ -195,6 +196,14 @@ revalidate::FlightWaiter Exchange::make_waiter() {
   waiter.wake = [this] { advance(); };
   waiter.informational = [this](storage::ResponseHead head) { pass_informational(std::move(head)); };
   return waiter;
+}
+
+// The client has what is stored: where the origin sends that once more, it is spared.
+bool Exchange::has_stored_tag() const {
+  return facts_.has_if_none_match && selected_ &&
+         revalidate::evaluate_preconditions(facts_, request_,
+                                            revalidate::validators_of(revalidate::facts_of(*selected_)), {})
+                 .outcome == revalidate::Precondition::kNotModified;
 }
 
 void Exchange::revalidate_in_background() {

@@ -360,3 +360,86 @@ test('HEAD on a stale stored response is answered without a body, and the stored
   expectBodyless(await client.request(path, { method: 'HEAD' }).response(), 200);
   expectWhole(await client.request(path).response(), 200, 'body');
 });
+
+test('a 304 that selects a stored variant which the request had not: both requests have it from now on (section 4.3.4)', async () => {
+  const path = lab.path();
+  const asked = [];
+  lab.origin.on(path, (request, reply) => {
+    asked.push(request.field('if-none-match'));
+    const v = request.field('x-v');
+    const tag = v === 'b' ? '"b"' : '"a"';
+    const fields = { ...fresh, Vary: 'X-V', ETag: tag };
+    if (request.field('if-none-match')?.includes(tag)) reply.send(304, fields);
+    else reply.send(200, fields, tag);
+  });
+  const ask = (v) => lab.get(path, { fields: { 'X-V': v } });
+  for (const v of ['a', 'b']) await ask(v);
+  const third = await ask('c');
+  expectRevalidated(third);
+  expectWhole(third, 200, '"a"');
+  assert.deepEqual(asked[2].split(', ').sort(), ['"a"', '"b"']);
+  for (const [v, body] of [['a', '"a"'], ['b', '"b"'], ['c', '"a"']]) {
+    const hit = await ask(v);
+    expectHit(hit);
+    expectWhole(hit, 200, body);
+  }
+  assert.equal(asked.length, 3);
+});
+
+for (const status of [206, 412, 416]) {
+  test(`${status} to the edge's own conditional request is not passed on: it asks again without conditions`, async () => {
+    const path = lab.path();
+    lab.origin.on(path, (request, reply) => {
+      if (request.has('if-none-match')) reply.send(status, { 'Content-Range': status === 206 ? 'bytes 0-0/3' : 'bytes */3' }, status === 206 ? 'x' : '');
+      else reply.send(200, { ...stale, ETag: '"v1"' }, 'whole');
+    });
+    await lab.store(path);
+    expectWhole(await lab.get(path), 200, 'whole');
+    assert.deepEqual(lab.origin.requestsFor(path).map((r) => r.field('if-none-match')), [undefined, '"v1"', undefined]);
+  });
+}
+
+test('a 200 to HEAD that fits freshens the stored response (section 4.3.5)', async () => {
+  const path = lab.path();
+  lab.origin.on(path, (request, reply) => {
+    if (request.method === 'HEAD') reply.send(200, { ...fresh, ETag: '"v1"', 'X-New': 'n', 'Content-Length': '4' });
+    else reply.send(200, { ...stale, ETag: '"v1"', 'X-Old': 'o' }, 'body');
+  });
+  await lab.store(path);
+  const head = await lab.get(path, { method: 'HEAD' });
+  expectBodyless(head, 200);
+  assert.deepEqual([head.field('x-old'), head.field('x-new')], ['o', 'n']);
+  const hit = await lab.get(path);
+  expectHit(hit);
+  expectWhole(hit, 200, 'body');
+  assert.deepEqual([hit.field('x-old'), hit.field('x-new')], ['o', 'n']);
+});
+
+for (const [what, fields] of [['another ETag', { ETag: '"v2"' }], ['another length', { ETag: '"v1"', 'Content-Length': '5' }]]) {
+  test(`a 200 to HEAD with ${what}: the stored response is validated before it is used again`, async () => {
+    const path = lab.path();
+    lab.origin.on(path, (request, reply) => {
+      if (request.method === 'HEAD') reply.send(200, fields);
+      else if (request.has('if-none-match')) reply.send(200, { ...fresh, ETag: '"v2"' }, 'other');
+      else reply.send(200, { ...fresh, ETag: '"v1"' }, 'body');
+    });
+    await lab.store(path);
+    const head = await lab.get(path, { method: 'HEAD', fields: { 'Cache-Control': 'no-cache' } });
+    expectBodyless(head, 200);
+    const get = await lab.get(path);
+    expectForwarded(get);
+    expectWhole(get, 200, 'other');
+    expectHit(await lab.get(path));
+  });
+}
+
+test('an error that answers a HEAD changes nothing of what is stored', async () => {
+  const path = lab.path();
+  lab.origin.on(path, (request, reply) => {
+    if (request.method === 'HEAD') reply.send(404, { ETag: '"v2"' });
+    else reply.send(200, { ...fresh, ETag: '"v1"' }, 'body');
+  });
+  await lab.store(path);
+  assert.equal((await lab.get(path, { method: 'HEAD', fields: { 'Cache-Control': 'no-cache' } })).status, 404);
+  expectHit(await lab.get(path));
+});

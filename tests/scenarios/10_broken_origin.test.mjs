@@ -37,7 +37,7 @@ for (const [title, bad] of Object.entries({
     const client = await lab.connect();
     const response = await client.request(path).response();
     assert.ok(!response.complete || response.status === 502, `it looks complete: ${response.head}${response.text}`);
-    await client.closed();
+    if (response.status !== 502) await client.closed();
     state.good = true;
     const next = await lab.get(path);
     expectForwarded(next);

@@ -121,3 +121,30 @@ test('G4: a GET in flight when the POST is answered does not leave its old answe
   assert.equal((await early.response()).status, 200);
   expectWhole(await lab.get(path), 200, 'version 2');
 });
+
+// Of a POST whose answer is the representation of the target URI; `fields` are the answer's.
+async function posted(fields) {
+  const path = lab.path();
+  lab.origin.on(path, async (request, reply) => {
+    await request.whole();
+    if (request.method === 'POST') reply.send(200, typeof fields === 'function' ? fields(path) : fields, 'from the POST');
+    else reply.send(200, fresh, 'from the GET');
+  });
+  await lab.store(path);
+  expectWhole(await lab.get(path, { method: 'POST', body: 'x' }), 200, 'from the POST');
+  return lab.get(path);
+}
+
+test('RFC 9110 section 9.3.3: an answer to POST that says it is the target\'s, with explicit freshness, serves the next GET', async () => {
+  const get = await posted((path) => ({ ...fresh, 'Content-Location': path }));
+  expectHit(get);
+  expectWhole(get, 200, 'from the POST');
+});
+
+test('an answer to POST without explicit freshness or of another URI is not stored', async () => {
+  for (const fields of [(path) => ({ 'Content-Location': path, ETag: '"x"' }), () => ({ ...fresh, 'Content-Location': '/other' }), () => fresh]) {
+    const get = await posted(fields);
+    expectForwarded(get);
+    expectWhole(get, 200, 'from the GET');
+  }
+});
