@@ -5,10 +5,15 @@ import { test } from 'node:test';
 
 import { storm } from './reload.mjs';
 import { readRanges } from './slices.mjs';
+import { expireAgain } from './unchanged.mjs';
 
 test('a reload storm: one conditional request in a reload_interval', async () => {
   const { answers, asked, conditional } = await storm({ clients: 100, settings: { 'cache.reload_interval': '1h' }, more: (answered) => answered < 20 });
   assert.deepEqual({ answers, asked, conditional }, { answers: 2000, asked: 1, conditional: 1 });
+});
+
+test('no validator at the origin: twenty expiries, 304 for the clients, nothing written; one byte changed: a new tag', async () => {
+  for (const bytes of [1024, 200_000]) assert.deepEqual((await expireAgain({ times: 20, bytes })).mistakes, []);
 });
 
 for (const control of ['no-cache', 'max-age=600']) {

@@ -53,7 +53,7 @@ test('/plain: neither validator nor freshness, each use asks', async () => {
 
 test('/static: Last-Modified alone is validated with If-Modified-Since', async () => {
   const stored = await edge.get('/static/style.css');
-  assert.match(stored.field('etag') ?? '"fr1-', /^"fr1-/, 'Express gives none; one of the edge\'s own may stand in');
+  assert.equal(stored.has('etag'), false);
   // Not no-cache: Express answers a request that carries it without a look at its conditions.
   const again = await edge.get('/static/style.css', { fields: { 'Cache-Control': 'max-age=0' } });
   expectWhole(again, 200, stored.body);
