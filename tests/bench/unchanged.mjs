@@ -18,9 +18,10 @@ export async function expireAgain({ times, bytes }) {
   const mistakes = [];
   const expect = (holds, text) => { if (!holds) mistakes.push(text); };
   try {
+    // A long body streams to the first client before its tag is known; whoever takes a stale response sees the tag.
+    const ask = { fields: { 'Cache-Control': 'max-stale' } };
     await edge.get(path);
-    const first = await edge.get(path);
-    const tag = first.field('etag');
+    const tag = (await edge.get(path, ask)).field('etag');
     expect(ownTag.test(tag ?? ''), `the entity tag is ${tag}`);
     // Settled: the first body is on disk.
     const before = await edge.metricsWhen((m) => m.sum('freshet_disk_write_bytes_total') >= bytes && m.sum('freshet_disk_write_backlog_bytes') === 0);
@@ -30,7 +31,7 @@ export async function expireAgain({ times, bytes }) {
       if (response.status === 304 && response.field('etag') === tag) ++notModified;
     }
     expect(notModified === times, `${notModified} of ${times} were answered 304 with that tag`);
-    expect(origin.requestsFor(path).length === times + 2, `the origin was asked ${origin.requestsFor(path).length} times, not ${times + 2}`);
+    expect(origin.requestsFor(path).length === times + 1, `the origin was asked ${origin.requestsFor(path).length} times, not ${times + 1}`);
     expect(!origin.requestsFor(path).some((one) => one.has('if-none-match') || one.has('if-modified-since')), 'the origin saw a condition');
     const after = await edge.metricsWhen((m) => m.sum('freshet_disk_write_backlog_bytes') === 0);
     const grown = (name) => after.sum(name) - before.sum(name);
@@ -41,7 +42,7 @@ export async function expireAgain({ times, bytes }) {
     body[bytes - 1] ^= 1;
     const changed = await edge.get(path, { fields: { 'If-None-Match': tag ?? '"none"' } });
     expect(changed.status === 200 && changed.complete && changed.body.equals(body), `one byte changed: ${changed.status}, ${changed.body.length} bytes`);
-    const next = await edge.get(path);
+    const next = await edge.get(path, ask);
     const newTag = next.field('etag');
     expect(next.body.equals(body) && ownTag.test(newTag ?? '') && newTag !== tag, `the tag after the change is ${newTag}`);
     return { times, bytes, tag, notModified, written, heads: grown('freshet_disk_head_rewrites_total'), newTag, mistakes };
