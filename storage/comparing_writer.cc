@@ -13,7 +13,8 @@ namespace freshet::storage {
 
 namespace {
 
-constexpr std::uint64_t kMaxQueued = 4 * 1024 * 1024;
+constexpr std::uint64_t kFull = 1024 * 1024;  // in the queue
+constexpr std::uint64_t kMaxQueued = 4 * kFull;
 // Of the equal prefix, until the real writer has written what it was given.
 constexpr std::uint64_t kCopyStep = 8 * 1024 * 1024;
 
@@ -113,6 +114,8 @@ class ComparingWriter::Core final : public std::enable_shared_from_this<Core> {
     if (!committed_) dropped_ = true;
   }
 
+  [[nodiscard]] bool full() const { return full_; }
+  void when_room(std::function<void()> room) { room_ = std::move(room); }
   [[nodiscard]] const std::shared_ptr<Body>& body() const { return body_; }
   [[nodiscard]] std::uint64_t body_id() const { return real_ ? real_->body_id() : 0; }
   [[nodiscard]] bool equal() const { return equal_; }
@@ -138,6 +141,7 @@ class ComparingWriter::Core final : public std::enable_shared_from_this<Core> {
   void forward_queue();
   void lose_stored();
   void refuse();
+  void tell_room();
   void finish_if_due();
   void finish_equal();
   void finish_real();
@@ -158,6 +162,8 @@ class ComparingWriter::Core final : public std::enable_shared_from_this<Core> {
   std::uint64_t copied_ = 0;    // of them, given to the real writer
   std::deque<Chunk> queue_;     // what came and is neither compared nor forwarded
   std::uint64_t queued_ = 0;    // its bytes
+  std::atomic<bool> full_{false};
+  std::function<void()> room_;
   std::unique_ptr<StoreWriter> real_;
   std::optional<Commit> commit_;
   bool committed_ = false;
@@ -175,6 +181,7 @@ bool ComparingWriter::Core::append(const Chunk& chunk) {
   queue_.push_back(chunk);
   queued_ += chunk.size();
   if (!waiting_) compare();
+  if (queued_ > kFull) full_ = true;
   if (queued_ > kMaxQueued) refuse();
   return state_ != State::kRefused;
 }
@@ -206,7 +213,14 @@ bool ComparingWriter::Core::matches(Chunk stored) {
     if (first.empty()) queue_.pop_front();
   }
   body_->set_equal(compared_);
+  tell_room();
   return same;
+}
+
+void ComparingWriter::Core::tell_room() {
+  if (!full_ || queued_ > kFull / 2) return;
+  full_ = false;
+  if (room_) executor_.post(std::exchange(room_, {}));
 }
 
 void ComparingWriter::Core::read_stored(std::uint64_t offset, void (Core::*taken)(Result<Chunk>)) {
@@ -301,6 +315,7 @@ void ComparingWriter::Core::forward_queue() {
   }
   // Only now: who asks how much is readable holds the fill's lock, this step does not.
   body_->set_real(real_.get());
+  tell_room();
 }
 
 // The stored body cannot be read. With nothing compared yet, nothing is lost for the new one.
@@ -318,6 +333,7 @@ void ComparingWriter::Core::refuse() {
   queued_ = 0;
   body_->set_real(nullptr);
   real_ = nullptr;
+  tell_room();
 }
 
 void ComparingWriter::Core::commit(StoredHead head, std::optional<ChunkList> whole, Executor& executor,
@@ -371,6 +387,14 @@ ComparingWriter::~ComparingWriter() {
 
 bool ComparingWriter::append(const Chunk& chunk) {
   return core_->append(chunk);
+}
+
+bool ComparingWriter::wants_pause() const {
+  return core_->full();
+}
+
+void ComparingWriter::when_room(std::function<void()> room) {
+  core_->when_room(std::move(room));
 }
 
 std::uint64_t ComparingWriter::readable() const {

@@ -8,7 +8,8 @@
 //
 // At the first difference (also: more bytes, or fewer at the end) the real writer is begun and given the
 // equal prefix from the stored body, in steps that its own writing paces, then what came meanwhile. What
-// waits while the stored body is being read, or copied, is bounded: over 4 MiB it gives up.
+// waits while the stored body is being read, or copied, is bounded: over 1 MiB it asks for a pause, over
+// 4 MiB it gives up.
 //
 // append(), commit() and the destructor on the thread of `executor`, where all its own steps run too; the
 // other calls from any thread. Under append() (the fill's lock) nothing is called that could call back:
@@ -37,6 +38,8 @@ class ComparingWriter final : public StoreWriter {
   ~ComparingWriter() override;
 
   bool append(const Chunk& chunk) override;
+  [[nodiscard]] bool wants_pause() const override;
+  void when_room(std::function<void()> room) override;
   // What is equal so far can be read from the stored body.
   [[nodiscard]] std::uint64_t readable() const override;
   // The stored body as far as it is equal, the real writer's from there on.

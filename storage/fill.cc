@@ -114,10 +114,30 @@ Fill::Appetite Fill::append(std::string_view bytes, Executor& executor, const st
       paused_ = {&executor, room};
       appetite = Appetite::kPause;
     }
+    if (writer_is_full_locked()) {
+      paused_ = {&executor, room};
+      appetite = Appetite::kPause;
+      writer_->when_room([weak = weak_from_this()] {
+        if (const auto fill = weak.lock()) fill->resume();
+      });
+    }
     woken = take_waiting_locked();
   }
   wake_all(woken);
   return appetite;
+}
+
+bool Fill::writer_is_full_locked() const {
+  return writer_ && !refused_ && writer_->wants_pause();
+}
+
+void Fill::resume() {
+  Room room;
+  {
+    const MutexLock lock(mutex_);
+    room = take_room_locked();
+  }
+  room.post();
 }
 
 Fill::Sealed Fill::seal(HeaderFields trailers) {
@@ -251,7 +271,7 @@ void Fill::close(const std::shared_ptr<ReaderState>& reader) {
 }
 
 Fill::Room Fill::take_room_locked() {
-  return over_window_locked() ? Room{} : std::exchange(paused_, {});
+  return over_window_locked() || writer_is_full_locked() ? Room{} : std::exchange(paused_, {});
 }
 
 void Fill::Room::post() {

@@ -7,7 +7,8 @@
 // It begins when the head is known; before that the flight stands for it. Memory is bounded (G6): while the
 // body is small enough to keep whole it is kept whole (for the memory tier); past that only a window is, and
 // what leaves the window is read back from the disk tier by readers that are behind (Read::kBehind). Where
-// nothing is being written to disk, the writer is told to pause until the slowest reader has moved on.
+// nothing is being written to disk, the writer is told to pause until the slowest reader has moved on; so it
+// is where the store's writer cannot keep up (StoreWriter::wants_pause()).
 //
 // A reader that found nothing to read is woken once, by a task posted to its executor: never by a timer.
 // append(), seal(), fail() come from the writer's thread; readers' calls from their own. Held by shared_ptr.
@@ -143,6 +144,8 @@ class Fill : public std::enable_shared_from_this<Fill> {
   [[nodiscard]] Woken take_waiting_locked() REQUIRES(mutex_);
   [[nodiscard]] std::size_t held_locked() const REQUIRES(mutex_);
   [[nodiscard]] Room take_room_locked() REQUIRES(mutex_);
+  [[nodiscard]] bool writer_is_full_locked() const REQUIRES(mutex_);
+  void resume();
   static void wake_all(const Woken& woken);
 
   const FillOptions options_;

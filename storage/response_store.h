@@ -25,6 +25,11 @@ class StoreWriter {
   // given the whole body and another tier takes it.
   virtual bool append(const Chunk& chunk) = 0;
 
+  // True: the writer would rather have no more for now, until `room`, which is posted once, and for which the
+  // thread that appends asks while it is true. Any thread.
+  [[nodiscard]] virtual bool wants_pause() const { return false; }
+  virtual void when_room(std::function<void()> /*room*/) {}
+
   // How many bytes from the beginning can be read back through written_body() by now. Any thread.
   [[nodiscard]] virtual std::uint64_t readable() const = 0;
   // Reads what has been written; null where this store keeps nothing until commit().

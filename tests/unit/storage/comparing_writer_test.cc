@@ -248,6 +248,69 @@ TEST_F(ComparingWriterTest, GivesUpWhereTooMuchWaits) {
   }
 }
 
+TEST_F(ComparingWriterTest, AsksForAPauseWhileMuchWaits) {
+  const std::string bytes = patterned(3 * kMiB);
+  begin(bytes);
+  body_->blocks = true;
+  int rooms = 0;
+  EXPECT_TRUE(append(std::string_view(bytes).substr(0, kMiB)));
+  EXPECT_FALSE(writer_->wants_pause());
+  EXPECT_TRUE(append(std::string_view(bytes).substr(kMiB, 1)));
+  EXPECT_TRUE(writer_->wants_pause());
+  writer_->when_room([&] { ++rooms; });
+  EXPECT_EQ(rooms, 0);
+  executor_.run();
+  EXPECT_EQ(rooms, 1);
+  EXPECT_FALSE(writer_->wants_pause());
+  // Given up, it wants none either.
+  EXPECT_TRUE(append(std::string_view(bytes).substr(kMiB + 1)));
+  writer_->when_room([&] { ++rooms; });
+  body_->fails_at = 2 * kMiB;
+  executor_.run();
+  EXPECT_EQ(rooms, 2);
+  EXPECT_FALSE(append("x"));
+  EXPECT_FALSE(writer_->wants_pause());
+}
+
+// However slowly the stored body is read and however late the difference comes, nothing is given up: the fill
+// pauses, with a reader at its heels too.
+TEST_F(ComparingWriterTest, AFillPausesUntilItHasCaughtUp) {
+  for (const bool keeps_whole : {false, true}) {
+    const std::string stored = patterned(12 * kMiB);
+    std::string bytes = stored;
+    bytes.back() ^= 1;
+    begin(stored);
+    body_->blocks = true;
+    FillBudget budget(64 * kMiB);
+    const auto fill =
+        std::make_shared<Fill>(FillOptions{bytes.size(), keeps_whole ? 64 * kMiB : 0, 512 * 1024}, budget);
+    fill->write_to(std::move(writer_));
+    const auto reader = fill->open_reader(executor_, [] {});
+    bool paused = false;
+    int pauses = 0;
+    std::uint64_t read = 0;
+    for (std::size_t at = 0; at < bytes.size(); at += 100'000) {
+      const auto appetite =
+          fill->append(std::string_view(bytes).substr(at, 100'000), executor_, [&] { paused = false; });
+      paused = appetite == Fill::Appetite::kPause;
+      if (paused) ++pauses;
+      Chunk chunk;
+      while (reader->read(read, kMiB, chunk) == Fill::Read::kData) read += chunk.size();
+      if (paused) executor_.run();
+      ASSERT_FALSE(paused) << at;
+      ASSERT_TRUE(fill->can_be_stored()) << at;
+    }
+    EXPECT_GT(pauses, 5);
+    Fill::Sealed sealed = fill->seal({});
+    writer_.reset(static_cast<ComparingWriter*>(sealed.writer.release()));
+    commit(bytes);
+    executor_.run();
+    EXPECT_EQ(stored_, true);
+    EXPECT_TRUE(disk_.written.back()->bytes == bytes);
+    stored_.reset();
+  }
+}
+
 TEST_F(ComparingWriterTest, DroppedItDoesNothingMore) {
   const std::string bytes = patterned(200'000);
   for (const bool differs : {false, true}) {
