@@ -71,6 +71,10 @@ ExchangeOptions exchange_from(const Settings& settings) {
   ExchangeOptions options;
   options.early_hints = settings.cache.early_hints;
   options.status_key = settings.cache.status_key;
+  options.key_rules.ignore_query = settings.cache.ignore_query;
+  options.key_rules.sort_query = settings.cache.sort_query;
+  options.key_rules.fields = settings.cache.key_fields;
+  options.key_rules.cookies = settings.cache.key_cookies;
   return options;
 }
 

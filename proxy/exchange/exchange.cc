@@ -56,6 +56,8 @@ void Exchange::reset() {
   first_chunk_ = {};
   request_.clear();
   key_.text.clear();
+  asked_target_.clear();
+  search_rule_.reset();
   step_ = Step::kDone;
   attempts_ = 0;
   ask_alone_ = joined_ = tell_key_ = may_force_ = origin_hinted_ = conditions_forwarded_ = prepared_ =

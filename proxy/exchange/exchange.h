@@ -25,10 +25,12 @@
 #include "proxy/exchange/body_pump.h"
 #include "proxy/exchange/multipart.h"
 #include "proxy/exchange/response_sink.h"
+#include "proxy/exchange/search_rules.h"
 #include "proxy/observe/exchange_record.h"
 #include "revalidate/flight.h"
 #include "revalidate/flight_table.h"
 #include "revalidate/policy/cache_status.h"
+#include "revalidate/policy/key_rules.h"
 #include "revalidate/policy/preconditions.h"
 #include "revalidate/policy/request_facts.h"
 #include "revalidate/policy/reuse.h"
@@ -42,6 +44,8 @@ class AccessLogWriter;
 struct ExchangeOptions {
   bool early_hints = false;  // a 103 is remembered and sent early
   bool status_key = false;   // Cache-Status tells the key to everybody
+  revalidate::KeyRules key_rules;
+  std::shared_ptr<SearchRules> search_rules = std::make_shared<SearchRules>();  // of all workers
 };
 
 // What the exchanges of one worker share.
@@ -140,9 +144,16 @@ class Exchange {
   void revalidate_in_background();
   void invalidate_by_use(const storage::ResponseHead& response);
   void read_from_disk();
+  // The key; exchange_key.cc.
   void take_debug_field();
   void take_forwarded_scheme();
+  void make_key();
+  void complete_key();
   void add_forwarded_host();
+  [[nodiscard]] bool key_holds_for(const storage::StoredResponse& response) const;
+  void learn_search_rule(const storage::StoredResponse& response);
+  Outcome look_up_by_plain_key(const storage::StoredResponse& misled);
+  void invalidate_target(const storage::CacheKey& key);
   void prepare_reply();
   void send_prepared_head();
   void send_error_head();
@@ -175,6 +186,8 @@ class Exchange {
   revalidate::RequestFacts facts_;
   RequestBody body_;
   storage::CacheKey key_;
+  SearchRules::Rule search_rule_;  // that the key was made by
+  std::string asked_target_;       // as the client wrote it, where key rules change it
   storage::MonoTime arrived_{};
   storage::WallTime arrived_wall_{};
 

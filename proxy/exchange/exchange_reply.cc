@@ -5,6 +5,7 @@
 #include "proxy/exchange/exchange.h"
 #include "proxy/observe/access_log.h"
 #include "revalidate/policy/freshness.h"
+#include "revalidate/policy/proxy_status.h"
 #include "revalidate/policy/response_facts.h"
 #include "storage/http/http_date.h"
 #include "storage/http/status_code.h"
@@ -183,6 +184,9 @@ void Exchange::send_error_head() {
   reply_fields_.add(storage::FieldName::kCacheControl, "no-store");
   if (error_status_ == 503) reply_fields_.add(storage::FieldName::kRetryAfter, "1");
   more_.clear();
+  more_.append("Proxy-Status: ");
+  revalidate::append_proxy_status(more_, why_, status_.forwarded_status);
+  more_.append("\r\n");
   append_cache_status_line();
   ReplyHead reply;
   reply.status = error_status_;
@@ -278,7 +282,7 @@ void Exchange::count_and_log(bool complete) {
   record.client = client_.address;
   record.method = request_.method_text;
   record.host = request_.authority;
-  record.path = request_.target;
+  record.path = asked_target_.empty() ? request_.target : asked_target_;
   record.protocol = request_.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1";
   record.status = sent_status_;
   record.head_bytes = sink_.head_bytes();

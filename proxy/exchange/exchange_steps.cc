@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "proxy/exchange/exchange.h"
+#include "revalidate/policy/content_tag.h"
 #include "revalidate/policy/error_reuse.h"
 #include "revalidate/policy/forwarding.h"
 #include "revalidate/policy/freshness.h"
@@ -24,16 +25,6 @@ namespace {
 // After so many answers that were meant for others, a request asks for itself.
 constexpr int kMostAttempts = 3;
 
-constexpr std::string_view kDebugField = "Freshet-Debug";
-
-// A parameter of Forwarded (RFC 7239, 5) that says who the client is, or what the key tells already.
-bool is_known_of_forwarded(std::string_view parameter, const storage::RequestHead& request) {
-  const storage::NameValue pair = storage::split_name_value(parameter);
-  const auto is = [&](std::string_view name) { return storage::equals_ignoring_case(pair.name, name); };
-  if (is("for") || is("by")) return true;
-  return (is("host") && pair.value == request.authority) || (is("proto") && pair.value == request.scheme);
-}
-
 }  // namespace
 
 Exchange::Outcome Exchange::receive_head() {
@@ -44,8 +35,11 @@ Exchange::Outcome Exchange::receive_head() {
   if (request_.authority.empty()) request_.authority = context_.default_authority;
   take_debug_field();
   if (client_.trusted) take_forwarded_scheme();
-  storage::make_cache_key(request_.scheme, request_.authority, request_.target, key_);
-  if (client_.trusted) add_forwarded_host();
+  make_key();
+  // To the origin our tags say nothing, and without them the request would have no condition at all.
+  if (facts_.has_if_match && revalidate::names_only_content_tags(request_)) {
+    return reply_error(412, Reason::kOwnEntityTag);
+  }
   if (!facts_.may_use_store()) {
     const bool get = request_.method == storage::Method::kGet || request_.method == storage::Method::kHead;
     why_ = !get ? Reason::kMethod : facts_.has_content ? Reason::kRequestBody : Reason::kUnsafeCondition;
@@ -54,44 +48,6 @@ Exchange::Outcome Exchange::receive_head() {
     return go(Step::kJoinFlight);
   }
   return go(Step::kLookup);
-}
-
-// "Freshet-Debug: key" is for this edge alone.
-void Exchange::take_debug_field() {
-  tell_key_ = context_.options.status_key;
-  const auto wish = request_.fields.first(kDebugField);
-  if (!wish) return;
-  if (client_.trusted && *wish == "key") tell_key_ = true;
-  request_.fields.remove(kDebugField);
-}
-
-// How a trusted proxy's client came: the origin will be told, so the key must tell it too.
-void Exchange::take_forwarded_scheme() {
-  const auto scheme = request_.fields.first(storage::FieldName::kXForwardedProto);
-  if (scheme == "http" || scheme == "https") {
-    request_.scheme = *scheme;
-  } else {
-    request_.fields.remove(storage::FieldName::kXForwardedProto);
-  }
-}
-
-// The host that a trusted proxy was asked for goes to the origin too, beside ours, and so does what it says
-// in Forwarded. No target has a '#', and what follows one tells its size: no two requests make one key.
-void Exchange::add_forwarded_host() {
-  const std::size_t plain = key_.text.size();
-  const auto add = [this](std::string_view kind, std::string_view text) {
-    key_.text.append("#").append(kind).append(std::to_string(text.size())).append(":").append(text);
-  };
-  const auto host = request_.fields.combined(storage::FieldName::kXForwardedHost);
-  if (host && *host != request_.authority) add("h", *host);
-  storage::for_each_element(request_.fields, storage::FieldName::kForwarded, [&](std::string_view element) {
-    storage::ListReader parts(element, ';');
-    std::string_view part;
-    while (parts.next(part)) {
-      if (parts.unbalanced() || !is_known_of_forwarded(part, request_)) add("f", part);
-    }
-  });
-  if (key_.text.size() != plain) key_.digest = storage::digest128(key_.text);
 }
 
 Exchange::Outcome Exchange::lookup() {
@@ -118,6 +74,7 @@ Exchange::Outcome Exchange::decide() {
   if (asks_for_part()) return look_up_part();
   if (use_part()) return Outcome::kGoOn;
   selected_ = variants_ ? revalidate::select(*variants_, request_) : nullptr;
+  if (selected_ && !key_holds_for(*selected_)) return look_up_by_plain_key(*selected_);
   ReuseDecision decision = revalidate::decide_reuse(facts_, selected_.get(), variants_ != nullptr,
                                                     context_.wall_time(), context_.policy);
   if (decision.forced_by_client) bound_reload(decision);
@@ -161,6 +118,7 @@ void Exchange::bound_reload(ReuseDecision& decision) {
 
 Exchange::Outcome Exchange::use_stored(storage::StoredResponsePtr response) {
   response_ = std::move(response);
+  learn_search_rule(*response_);
   body_size_ = response_->head().body_size;
   return go(Step::kSendHead);
 }
@@ -275,6 +233,7 @@ Exchange::Outcome Exchange::take_answer() {
 // G12: an answer to another's request is ours only if reuse allows it for this request.
 Exchange::Outcome Exchange::take_stored_answer(FlightAnswer& answer) {
   if (joined_) {
+    if (!key_holds_for(*answer.response)) return look_up_by_plain_key(*answer.response);
     if (!revalidate::matches(answer.response->head(), request_)) return ask_again(false);
     const bool arrived_before_sent = arrived_ < answer.sent_at;
     if (!revalidate::may_share_flight_answer(facts_, revalidate::facts_of(*answer.response),
@@ -282,6 +241,7 @@ Exchange::Outcome Exchange::take_stored_answer(FlightAnswer& answer) {
       return ask_again(facts_.has_credentials() || arrived_before_sent);
     }
   }
+  learn_search_rule(*answer.response);
   status_.forwarded = revalidate::forwarded_for(why_);
   status_.collapsed = joined_;
   const auto& facts = revalidate::facts_of(*answer.response);
@@ -318,14 +278,6 @@ Exchange::Outcome Exchange::take_unstorable_answer(FlightAnswer& answer) {
   reader_ = std::move(answer.reader);
   body_size_ = answer.body_size;
   return go(Step::kSendHead);
-}
-
-// RFC 9111, 4.4: before the client has its answer, so that its next request sees what it has changed.
-void Exchange::invalidate_by_use(const storage::ResponseHead& response) {
-  context_.store.invalidate(key_);
-  for (const storage::CacheKey& key : revalidate::invalidated_keys(request_, response)) {
-    if (key != key_) context_.store.invalidate(key);
-  }
 }
 
 // RFC 9111, 4.2.4 and 4.3.3: a stale stored response in place of an error.
