@@ -74,6 +74,9 @@ std::unique_ptr<Flight::Ticket> Flight::join(FlightWaiter waiter) {
   auto shared = std::make_shared<FlightWaiter>(std::move(waiter));
   const MutexLock lock(mutex_);
   if (phase_ == Phase::kEnded) return nullptr;
+  // By a group that its answer belongs to.
+  const bool open = phase_ == Phase::kOpen;
+  if (open && !context_.store.generations().is_current(open_response_->head())) return nullptr;
   if (phase_ == Phase::kAsking) {
     waiting_.push_back({shared, false});
   } else if (phase_ == Phase::kClosed) {

@@ -141,6 +141,9 @@ Exchange::Outcome Exchange::look_up_by_plain_key(const storage::StoredResponse& 
 
 // RFC 9111, 4.4: before the client has its answer, so that its next request sees what it has changed.
 void Exchange::invalidate_by_use(const storage::ResponseHead& response) {
+  for (const std::string& tag : revalidate::invalidated_groups(request_, response)) {
+    context_.store.invalidate_tag(tag);
+  }
   context_.store.invalidate(key_);
   for (CacheKey& key : revalidate::invalidated_keys(request_, response)) {
     const revalidate::KeyRules& rules = context_.options.key_rules;
@@ -157,6 +160,10 @@ void Exchange::invalidate_by_use(const storage::ResponseHead& response) {
 
 void Exchange::invalidate_target(const CacheKey& key) {
   if (key != key_) context_.store.invalidate(key);
+  // Whatever values of fields and cookies stand behind it in the keys of others.
+  const revalidate::KeyRules& rules = context_.options.key_rules;
+  if (rules.fields.empty() && rules.cookies.empty()) return;
+  context_.store.invalidate_tag(revalidate::target_tag(key.text.substr(0, key.text.find('#')).append("#")));
 }
 
 }  // namespace freshet::proxy

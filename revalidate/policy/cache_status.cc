@@ -34,7 +34,6 @@ Forwarded forwarded_for(Reason reason) {
     case Reason::kMethod:
       return Forwarded::kMethod;
     case Reason::kRange:
-    case Reason::kFarRange:
       return Forwarded::kPartial;
     case Reason::kStale:
     case Reason::kNoFreshness:

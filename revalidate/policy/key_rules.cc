@@ -160,6 +160,12 @@ void append_key_fields(std::string& key_text, const storage::RequestHead& reques
   }
 }
 
+std::string target_tag(std::string_view key_text) {
+  const std::size_t end = key_text.find('#');
+  if (end == std::string_view::npos) return {};
+  return std::string("uri:").append(key_text.substr(0, end));
+}
+
 std::optional<NoVarySearch> parse_no_vary_search(const storage::HeaderFields& fields) {
   const auto text = fields.combined(storage::FieldName::kNoVarySearch);
   if (!text) return std::nullopt;

@@ -33,6 +33,10 @@ struct KeyRules {
 // that is empty. A field's lines count as one list; of several cookies of one name all count.
 void append_key_fields(std::string& key_text, const storage::RequestHead& request, const KeyRules& rules);
 
+// A stored response's tag for its target URI, where more than that stands in its key: what invalidates the
+// URI cannot know the values. Empty where the key is the URI and no more.
+[[nodiscard]] std::string target_tag(std::string_view key_text);
+
 // What of the query an answer does not depend on; names are decoded. Never the default, by which all of it
 // counts.
 struct NoVarySearch {

@@ -7,6 +7,7 @@
 #include "revalidate/policy/forwarding.h"
 #include "revalidate/policy/freshness.h"
 #include "revalidate/policy/invalidation.h"
+#include "revalidate/policy/key_rules.h"
 #include "revalidate/policy/selection.h"
 #include "storage/base/check.h"
 #include "storage/http/byte_range.h"
@@ -239,6 +240,7 @@ storage::StoredHead make_stored_head(const storage::CacheKey& key, const storage
     head.response.fields.add(FieldName::kDate, storage::format_http_date(response_time));
   }
   head.tags = group_tags(key, head.response.fields);
+  if (std::string tag = target_tag(key.text); !tag.empty()) head.tags.push_back(std::move(tag));
   head.request_time = request_time;
   head.response_time = response_time;
   head.age_received = parse_age(response.fields);

@@ -74,6 +74,12 @@ TEST(KeyRules, S2NoValueLooksLikeTwo) {
   EXPECT_NE(key_fields({{"A", "x#F1:y"}}, rules), key_fields({{"A", "x"}, {"B", "y"}}, rules));
 }
 
+TEST(KeyRules, S44ATargetHasATagWhereItsKeyHasMore) {
+  EXPECT_EQ(target_tag("http://a/b?c"), "");
+  EXPECT_EQ(target_tag("http://a/b?c#F1:x"), "uri:http://a/b?c");
+  EXPECT_EQ(target_tag("http://a/b?c#f0:#C3:a#b"), "uri:http://a/b?c");
+}
+
 TEST(NoVarySearch, NvsIsRead) {
   ASSERT_TRUE(parsed("params"));
   EXPECT_TRUE(parsed("params")->ignores_all);
