@@ -194,6 +194,7 @@ Status Server::open_store() {
 
   storage::MemoryStoreOptions memory;
   memory.budget = settings_.cache.memory;
+  memory.max_variants = settings_.cache.max_variants;
   memory_ = std::make_unique<storage::MemoryStore>(memory, describe, counters_.make());
   store_ = std::make_unique<storage::TieredStore>(*memory_, disk_.get(), *generations_, counters_.make());
   fill_budget_ = std::make_unique<storage::FillBudget>(settings_.cache.memory / 4);

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { expectHit, expectRevalidated, expectWhole } from '../support/expect.mjs';
-import { sharedLab } from '../support/lab.mjs';
+import { ownLab, sharedLab } from '../support/lab.mjs';
 import { cacheStatus } from '../support/message.mjs';
 import { gate } from '../support/waiting.mjs';
 
@@ -38,6 +38,27 @@ test('a thousand reloads on a hundred connections: one conditional request reach
   assert.equal(later[0].field('if-none-match'), '"v1"');
   assert.equal((await lab.edge.metrics()).sum('freshet_reloads_bounded_total'), 999);
   for (const client of clients) client.close();
+});
+
+test('a reload storm of a thousand clients for five intervals: at most six requests reach the origin, all conditional', async (t) => {
+  const own = await ownLab(t);
+  tagged(own, '/storm');
+  await own.store('/storm');
+  const clients = await Promise.all(Array.from({ length: 1000 }, () => own.connect()));
+  const begin = performance.now();
+  const took = () => (performance.now() - begin) / 1000;
+  let answers = 0;
+  await Promise.all(clients.map(async (client) => {
+    while (took() < 5) {
+      expectWhole(await client.request('/storm', { fields: noCache }).response(), 200, 'body');
+      ++answers;
+    }
+  }));
+  const forced = own.origin.requestsFor('/storm').slice(1);
+  assert.ok(answers >= 1000 && forced.length >= 1);
+  // One at the beginning, and one for each interval that has passed (five, but for a machine that was slow to stop).
+  assert.ok(forced.length <= 1 + Math.floor(took()), `${forced.length} in ${took()} s`);
+  for (const request of forced) assert.equal(request.field('if-none-match'), '"v1"');
 });
 
 test('the first goes to the origin, the next is told why it does not', async () => {

@@ -60,19 +60,24 @@ for (const [what, bytes, status] of [
     const response = await client.send(bytes).response();
     assert.equal(response.status, status);
     assert.deepEqual(members(response), ['freshet']);
+    assert.match(response.field('proxy-status'), /^freshet(; error=http_request_error)?$/);
   });
 }
 
-test('a 504 of only-if-cached, a 502 and a 503 have Cache-Status with a reason', async (t) => {
+test('a 504 of only-if-cached and a 502 have Cache-Status and Proxy-Status with a reason; an answer of the origin has no Proxy-Status', async (t) => {
   const own = await ownLab(t);
   const forbidden = await own.get('/nothing', { fields: { 'Cache-Control': 'only-if-cached' } });
   assert.equal(forbidden.status, 504);
   assert.equal(cacheStatus(forbidden).detail, 'only-if-cached');
+  assert.equal(forbidden.field('proxy-status'), 'freshet; error=proxy_internal_response');
+  own.origin.on('/503', { status: 503, fields: fresh, body: 'x' });
+  assert.equal((await own.get('/503')).has('proxy-status'), false);
   await own.origin.down();
   const down = await own.get('/down');
   assert.equal(down.status, 502);
   assert.equal(cacheStatus(down).detail, 'origin-unreachable');
   assert.equal(cacheStatus(down).fwd, 'uri-miss');
+  assert.equal(down.field('proxy-status'), 'freshet; error=destination_unavailable');
 });
 
 test('two edges in a row: Age adds up, Date stays the origin\'s, Via and Cache-Status have both in order', async (t) => {
