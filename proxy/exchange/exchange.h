@@ -158,6 +158,7 @@ class Exchange {
   void send_prepared_head();
   void send_error_head();
   void append_dynamic_lines();
+  [[nodiscard]] bool withholds_surrogate_control(const storage::HeaderFields& fields) const;
   // Of exchange_ranges.cc.
   void evaluate_request();
   [[nodiscard]] bool asks_far_into_fill();

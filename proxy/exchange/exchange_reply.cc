@@ -4,6 +4,7 @@
 
 #include "proxy/exchange/exchange.h"
 #include "proxy/observe/access_log.h"
+#include "revalidate/policy/cache_control.h"
 #include "revalidate/policy/freshness.h"
 #include "revalidate/policy/proxy_status.h"
 #include "revalidate/policy/response_facts.h"
@@ -139,7 +140,18 @@ void Exchange::send_prepared_head() {
   }
   append_dynamic_lines();
   reply.more = more_;
+  if (withholds_surrogate_control(*reply.fields)) {
+    if (reply.fields == &stored) reply_fields_ = stored;
+    reply_fields_.remove(storage::FieldName::kSurrogateControl);
+    reply.fields = &reply_fields_;
+  }
   sink_.send_head(reply);
+}
+
+// Where we are the surrogate that Surrogate-Control speaks to, it goes on only to another one.
+bool Exchange::withholds_surrogate_control(const storage::HeaderFields& fields) const {
+  return fields.has(storage::FieldName::kSurrogateControl) && context_.policy.surrogate_control &&
+         !revalidate::passes_surrogate_control(request_.fields);
 }
 
 // What differs from one answer to the next: Age, Via, Cache-Status.

@@ -102,6 +102,28 @@ test('two edges in a row: Age adds up, Date stays the origin\'s, Via and Cache-S
   }
 });
 
+test('Surrogate-Control is for us, and goes on to another surrogate alone; the origin is told that we are one', async (t) => {
+  const path = lab.path();
+  lab.origin.on(path, { fields: { 'Surrogate-Control': 'max-age=60', ETag: '"v"' }, body: 'hello' });
+  for (const options of [{}, {}, { method: 'HEAD' }, { fields: { Range: 'bytes=0-1' } }, { fields: { 'If-None-Match': '"v"' } }]) {
+    assert.equal((await lab.get(path, options)).has('surrogate-control'), false);
+  }
+  const surrogate = { 'Surrogate-Capability': 'outer="Surrogate/1.0"' };
+  const hit = await lab.get(path, { fields: surrogate });
+  expectHit(hit);
+  assert.equal(hit.field('surrogate-control'), 'max-age=60');
+  assert.equal(lab.origin.requestsFor(path)[0].field('surrogate-capability'), 'freshet="Surrogate/1.0"');
+
+  const off = await ownLab(t, { settings: { 'cache.surrogate_control': 'false' } });
+  off.origin.on('/off', { fields: { ...fresh, 'Surrogate-Control': 'no-store' }, body: 'hello' });
+  for (const expected of [() => {}, expectHit]) {
+    const response = await off.get('/off');
+    expected(response);
+    assert.equal(response.field('surrogate-control'), 'no-store');
+  }
+  assert.equal(off.origin.requests[0].has('surrogate-capability'), false);
+});
+
 test('100, 102 and 103 of the origin reach the client, in order, before the answer and before a pipelined one', async () => {
   const path = lab.path();
   lab.origin.on(path, (_, reply) => {
