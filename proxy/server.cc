@@ -184,6 +184,7 @@ Status Server::open_store() {
   options.directory = settings_.cache.dir + "/responses";
   options.byte_limit = settings_.cache.disk;
   options.loss_bound = settings_.cache.loss_bound;
+  options.max_variants = settings_.cache.max_variants;
   options.is_current = [this](const storage::StoredHead& head) { return generations_->is_current(head); };
   auto disk = storage::RocksdbStore::open(std::move(options), describe, counters_.make());
   if (!disk) return Error{"cache.dir: " + disk.error()};
