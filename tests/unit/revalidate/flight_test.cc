@@ -1,6 +1,7 @@
 // Flights before an origin under the test's hand: who may outlive what, and who is told.
 #include "revalidate/flight.h"
 
+#include <functional>
 #include <gtest/gtest.h>
 #include <memory>
 #include <string>
@@ -59,6 +60,7 @@ class FlightTest : public testing::Test {
     std::unique_ptr<Flight::Ticket> ticket;
     std::uint64_t offset = 0;
     bool has_condition = false;
+    std::function<void(const storage::ResponseHead&)> invalidate;
   };
 
   void SetUp() override {
@@ -72,6 +74,7 @@ class FlightTest : public testing::Test {
     made.executor = &client.executor;
     made.arrived = storage::mono_now();
     made.has_condition = client.has_condition;
+    made.invalidate = client.invalidate;
     made.wake = [] {};
     made.answer = [&client](std::shared_ptr<FlightAnswer> answer) {
       client.answers.push_back(std::move(answer));
@@ -342,8 +345,15 @@ TEST_F(FlightTest, WhatOnlyTheEdgesOwnConditionsCanMeanIsAskedAgainWithout) {
 TEST_F(FlightTest, AStorableAnswerToPostIsStoredAfterItsInvalidation) {
   fill({{"Cache-Control", "max-age=60"}, {"ETag", "\"1\""}}, "old");
   Client client;
+  int invalidated = 0;
+  client.invalidate = [&](const storage::ResponseHead&) {
+    ++invalidated;
+    EXPECT_EQ(only(), nullptr);
+    store_.invalidate(key_);
+  };
   start(client, request_of(storage::Method::kPost));
   answer_whole(200, {{"Cache-Control", "max-age=60"}, {"Content-Location", "/"}, {"ETag", "\"2\""}}, "new");
+  EXPECT_EQ(invalidated, 1);
   EXPECT_EQ(told(client)->outcome, FlightOutcome::kStored);
   ASSERT_NE(only(), nullptr);
   EXPECT_EQ(only()->head().response.fields.first("ETag"), "\"2\"");
