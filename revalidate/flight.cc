@@ -147,17 +147,20 @@ void Flight::on_sent() {
 }
 
 void Flight::on_informational(storage::ResponseHead head) {
-  std::shared_ptr<FlightWaiter> starter;
-  {
-    const MutexLock lock(mutex_);
-    for (const Waiting& each : waiting_) {
-      if (each.starter) starter = each.waiter;
-    }
-  }
-  if (!starter) return;
-  starter->executor->post([starter, head = std::move(head)] {
-    if (!starter->gone && starter->informational) starter->informational(head);
+  const std::shared_ptr<FlightWaiter> waiter = starter();
+  if (!waiter) return;
+  waiter->executor->post([waiter, head = std::move(head)] {
+    if (!waiter->gone && waiter->informational) waiter->informational(head);
   });
+}
+
+// Null: it has left, or has its answer.
+std::shared_ptr<FlightWaiter> Flight::starter() {
+  const MutexLock lock(mutex_);
+  for (const Waiting& each : waiting_) {
+    if (each.starter) return each.waiter;
+  }
+  return nullptr;
 }
 
 void Flight::on_failure(OriginError error) {

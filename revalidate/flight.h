@@ -69,6 +69,9 @@ struct FlightWaiter {
   std::function<void(std::shared_ptr<FlightAnswer>)> answer;
   std::function<void()> wake;                                // the reader has something to read
   std::function<void(storage::ResponseHead)> informational;  // 1xx; only the starter's is called
+  // Of the starter, on the flight's worker, before what answers an unsafe method is stored: what that answer
+  // invalidates goes (RFC 9111, 4.4).
+  std::function<void(const storage::ResponseHead&)> invalidate;
   storage::MonoTime arrived{};
   // Its If-None-Match names the entity tag of what is stored: where that was made from the content, it is
   // answered when the content is known to be the same or another.
@@ -237,6 +240,7 @@ class Flight final : public OriginHandler, public std::enable_shared_from_this<F
   [[nodiscard]] std::unique_ptr<storage::FillReader> open_reader_locked(
       const std::shared_ptr<FlightWaiter>& waiter) REQUIRES(mutex_);
   [[nodiscard]] std::vector<Waiting> take_waiting(Phase next);
+  [[nodiscard]] std::shared_ptr<FlightWaiter> starter();
   // Nobody joins from now on.
   [[nodiscard]] std::vector<std::shared_ptr<FlightWaiter>> take_latecomers();
 

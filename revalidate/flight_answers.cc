@@ -183,9 +183,9 @@ void Flight::take_storable(const storage::ResponseHead& head, std::optional<std:
 void Flight::invalidate_by_use(const storage::ResponseHead& head) {
   if (!invalidates(request_.request.method, head.status)) return;
   context_.store.invalidate(request_.key);
-  for (const storage::CacheKey& key : invalidated_keys(request_.request, head)) {
-    if (key != request_.key) context_.store.invalidate(key);
-  }
+  // It knows which keys the target has; it belongs to this worker, as nobody joins an unsafe method.
+  const std::shared_ptr<FlightWaiter> waiter = starter();
+  if (waiter && !waiter->gone && waiter->invalidate) waiter->invalidate(head);
   filled_at_ = context_.store.generations().current();
 }
 

@@ -188,6 +188,7 @@ revalidate::FlightWaiter Exchange::make_waiter() {
   waiter.executor = &context_.flights.loop;
   waiter.arrived = arrived_;
   waiter.has_condition = has_stored_tag();
+  waiter.invalidate = [this](const storage::ResponseHead& head) { invalidate_by_use(head); };
   // The ticket's destructor silences all three, so they may name this.
   waiter.answer = [this](std::shared_ptr<FlightAnswer> answer) {
     answer_ = std::move(answer);

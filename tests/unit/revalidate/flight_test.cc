@@ -1,6 +1,7 @@
 // Flights before an origin under the test's hand: who may outlive what, and who is told.
 #include "revalidate/flight.h"
 
+#include <functional>
 #include <gtest/gtest.h>
 #include <memory>
 #include <string>
@@ -59,6 +60,7 @@ class FlightTest : public testing::Test {
     std::unique_ptr<Flight::Ticket> ticket;
     std::uint64_t offset = 0;
     bool has_condition = false;
+    std::function<void(const storage::ResponseHead&)> invalidate;
   };
 
   void SetUp() override {
@@ -72,6 +74,7 @@ class FlightTest : public testing::Test {
     made.executor = &client.executor;
     made.arrived = storage::mono_now();
     made.has_condition = client.has_condition;
+    made.invalidate = client.invalidate;
     made.wake = [] {};
     made.answer = [&client](std::shared_ptr<FlightAnswer> answer) {
       client.answers.push_back(std::move(answer));
@@ -342,8 +345,15 @@ TEST_F(FlightTest, WhatOnlyTheEdgesOwnConditionsCanMeanIsAskedAgainWithout) {
 TEST_F(FlightTest, AStorableAnswerToPostIsStoredAfterItsInvalidation) {
   fill({{"Cache-Control", "max-age=60"}, {"ETag", "\"1\""}}, "old");
   Client client;
+  int invalidated = 0;
+  client.invalidate = [&](const storage::ResponseHead&) {
+    ++invalidated;
+    EXPECT_EQ(only(), nullptr);
+    store_.invalidate(key_);
+  };
   start(client, request_of(storage::Method::kPost));
   answer_whole(200, {{"Cache-Control", "max-age=60"}, {"Content-Location", "/"}, {"ETag", "\"2\""}}, "new");
+  EXPECT_EQ(invalidated, 1);
   EXPECT_EQ(told(client)->outcome, FlightOutcome::kStored);
   ASSERT_NE(only(), nullptr);
   EXPECT_EQ(only()->head().response.fields.first("ETag"), "\"2\"");
@@ -562,6 +572,59 @@ TEST_F(FlightTest, APrefixOfTheStoredContentIsOtherContent) {
   EXPECT_EQ(told(client)->outcome, FlightOutcome::kStored);
   EXPECT_EQ(only()->head().body_size, 3U);
   EXPECT_TRUE(context_->active.empty());
+}
+
+// A stored body on a disk that does not answer.
+class SilentBody final : public storage::StoredBody {
+ public:
+  TryRead try_read(std::uint64_t /*offset*/, storage::Chunk& /*chunk*/) const override {
+    return TryRead::kWouldBlock;
+  }
+  void read(std::uint64_t /*offset*/, storage::Executor& executor,
+            std::function<void(storage::Result<storage::Chunk>)> done) const override {
+    pending = [&executor, done = std::move(done)] {
+      executor.post([done] { done(storage::Error{"evicted"}); });
+    };
+  }
+  [[nodiscard]] std::size_t memory_size() const override { return 0; }
+
+  mutable std::function<void()> pending;
+};
+
+// The disk is slower than the origin, or has evicted the stored body: who waits is not left waiting.
+TEST_F(FlightTest, WhereTheStoredContentCannotBeReadWhoWaitsGetsTheNewFromItsBeginning) {
+  for (const bool evicted : {true, false}) {
+    const auto body = std::make_shared<SilentBody>();
+    storage::StoredHead head;
+    head.key = key_;
+    head.response.status = 200;
+    head.body_size = 8 << 20;
+    head.body_id = 1;
+    head.filled_at = generations_.current();
+    Client client;
+    client.has_condition = true;
+    FlightRequest made = request_of(storage::Method::kGet);
+    made.selected = std::make_shared<const storage::StoredResponse>(head, body, store_.describe());
+    made.stored = std::make_shared<const storage::VariantSet>(1, made.selected);
+    start(client, std::move(made));
+    answer(200, {{"Cache-Control", "max-age=60"}});
+    int taken = 0;
+    while (!told(client) && taken < 100) {
+      ASSERT_EQ(origin_.handler->on_body(std::string(64 * 1024, 'b')), OriginHandler::Body::kTaken);
+      ++taken;
+      if (evicted && body->pending) std::exchange(body->pending, nullptr)();
+      loop_.turn(storage::Milliseconds{0});
+    }
+    EXPECT_LE(taken, 66);
+    ASSERT_NE(told(client), nullptr);
+    ASSERT_EQ(told(client)->outcome, FlightOutcome::kStored);
+    storage::Chunk chunk;
+    ASSERT_EQ(told(client)->reader->read(0, 10, chunk), storage::Fill::Read::kData);
+    EXPECT_EQ(chunk.view(), "bbbbbbbbbb");
+    client.answers.clear();
+    while (!context_->active.empty()) (*context_->active.begin())->abandon();
+    store_.remove(key_);
+  }
 }
 
 // Whoever compares keeps no more of a large body than whoever stores it: 8 MiB go to neither tier here.
