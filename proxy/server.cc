@@ -30,6 +30,9 @@ namespace {
 
 constexpr int kStartFailed = 2;
 
+// What all fills together may hold, whatever cache.memory says.
+constexpr std::uint64_t kLeastFillBudget = std::uint64_t{8} << 20;
+
 // Invalidation numbers are taken from the store in blocks of so many at start.
 constexpr std::uint64_t kSequenceBlock = std::uint64_t{1} << 40;
 
@@ -198,7 +201,9 @@ Status Server::open_store() {
   memory.max_variants = settings_.cache.max_variants;
   memory_ = std::make_unique<storage::MemoryStore>(memory, describe, counters_.make());
   store_ = std::make_unique<storage::TieredStore>(*memory_, disk_.get(), *generations_, counters_.make());
-  fill_budget_ = std::make_unique<storage::FillBudget>(settings_.cache.memory / 4);
+  // A memory tier of a few megabytes must not make a burst of ordinary responses a refusal.
+  fill_budget_ =
+      std::make_unique<storage::FillBudget>(std::max(settings_.cache.memory / 4, kLeastFillBudget));
   revalidate::FlightTableOptions flights;
   flights.max_fills = settings_.cache.max_fills;
   flights.max_waiters = settings_.cache.max_waiters;

@@ -28,8 +28,9 @@ constexpr std::uint64_t kDay = 86'400 * kSecond;
 #define LIST(path) MEMBER(std::vector<std::string>, path)
 #define ADDRESS(path) MEMBER(HostPort, path)
 
+// One row a setting, and nothing else.
 // clang-format off
-std::vector<SettingRow> make_table() {
+std::vector<SettingRow> make_table() {  // NOLINT(readability-function-size)
   return {
       {"server.listen", "--listen", Type::kAddress, ADDRESS(server.listen), "HOST:PORT", 0, 0, "",
        "Where clients connect. Port 0 takes a free one; the start-up line names it."},

@@ -40,7 +40,7 @@ void decide(benchmark::State& state, const RequestHead& asked, ReuseDecision::Ki
             Precondition outcome) {
   const PolicyOptions options;
   const StoredResponsePtr selected = page();
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {  // NOLINT(clang-analyzer-deadcode.DeadStores)
     const RequestFacts facts = make_request_facts(asked, false, options);
     const ReuseDecision decision = decide_reuse(facts, selected.get(), true, at(60), options);
     const PreconditionResult result =
@@ -84,7 +84,7 @@ void select_variant(benchmark::State& state) {
     head.selecting = *selecting_fields(head.response, request({{"Accept-Encoding", coding}}));
     variants.push_back(keep(std::move(head)));
   }
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {  // NOLINT(clang-analyzer-deadcode.DeadStores)
     if (select(variants, asked) != variants.back()) state.SkipWithError("another variant");
   }
 }

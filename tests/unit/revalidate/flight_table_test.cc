@@ -55,6 +55,7 @@ TEST_F(FlightTableTest, AnAnswerWithoutVaryForgetsNeitherTheForcedValidationNorT
 TEST_F(FlightTableTest, OfManyThreadsOneMayForce) {
   std::atomic<int> allowed{0};
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
       for (int j = 0; j < 1000; ++j) allowed += table_.may_force(key("/"), now_, Milliseconds{1000}) ? 1 : 0;

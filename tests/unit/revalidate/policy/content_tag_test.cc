@@ -47,7 +47,7 @@ TEST(ContentTag, Rfc9110S1312OursLeaveTheLists) {
   for (const char* name : {"If-None-Match", "If-Match"}) {
     const std::string start = std::string(name) + ": ";
     EXPECT_EQ(stripped({{name, kOurs}}), "") << name;
-    EXPECT_EQ(stripped({{name, "W/" + kOurs + " ,, " + kOurs}}), "") << name;
+    EXPECT_EQ(stripped({{name, std::string("W/").append(kOurs).append(" ,, ").append(kOurs)}}), "") << name;
     EXPECT_EQ(stripped({{name, "\"a\", " + kOurs + ", W/\"b\""}}), start + "\"a\", W/\"b\"\r\n") << name;
     EXPECT_EQ(stripped({{name, kOurs}, {name, "\"a\""}}), start + "\"a\"\r\n") << name;
     EXPECT_EQ(stripped({{name, "*"}}), start + "*\r\n") << name;
