@@ -15,6 +15,8 @@ constexpr std::size_t kLargestPiece = 256 * 1024;
 // While the budget is exhausted.
 constexpr std::size_t kLargestPieceThen = 64 * 1024;
 constexpr std::size_t kWindowThen = 128 * 1024;
+// What a disk tier that is slower than the origin may leave in memory for a reader that is behind.
+constexpr std::uint64_t kMostUnwritten = std::uint64_t{4} << 20;
 
 }  // namespace
 
@@ -109,17 +111,10 @@ Fill::Appetite Fill::append(std::string_view bytes, Executor& executor, const st
     // Refused by the store: the response may still be kept in memory, if it is kept whole.
     if (refused_ && !keep_whole_) dropped = std::move(writer_);
     drop_passed_locked();
-    // With a disk tier behind, its own bound on what waits to be written limits the window.
-    if (over_window_locked() && !disk_follows_locked()) {
+    if (must_pause_locked()) {
       paused_ = {&executor, room};
       appetite = Appetite::kPause;
-    }
-    if (writer_is_full_locked()) {
-      paused_ = {&executor, room};
-      appetite = Appetite::kPause;
-      writer_->when_room([weak = weak_from_this()] {
-        if (const auto fill = weak.lock()) fill->resume();
-      });
+      await_writer_locked(executor);
     }
     woken = take_waiting_locked();
   }
@@ -131,11 +126,44 @@ bool Fill::writer_is_full_locked() const {
   return writer_ && !refused_ && writer_->wants_pause();
 }
 
+// Too much for a reader that is behind waits to be written.
+bool Fill::disk_lags_locked() const {
+  return over_window_locked() && disk_follows_locked() && size_ - writer_->readable() > kMostUnwritten;
+}
+
+bool Fill::must_pause_locked() const {
+  return (over_window_locked() && !disk_follows_locked()) || writer_is_full_locked() || disk_lags_locked();
+}
+
+void Fill::await_writer_locked(Executor& executor) {
+  const auto weak = weak_from_this();
+  if (writer_is_full_locked()) {
+    writer_->when_room([weak] {
+      if (const auto fill = weak.lock()) fill->resume();
+    });
+  } else if (disk_lags_locked()) {
+    writer_->when_written(executor, [weak] {
+      if (const auto fill = weak.lock()) fill->resume_written();
+    });
+  }
+}
+
 void Fill::resume() {
   Room room;
   {
     const MutexLock lock(mutex_);
     room = take_room_locked();
+  }
+  room.post();
+}
+
+// Also where the disk has not got on: then the next append shows that it takes no more.
+void Fill::resume_written() {
+  Room room;
+  {
+    const MutexLock lock(mutex_);
+    drop_passed_locked();
+    if (!writer_is_full_locked()) room = std::exchange(paused_, {});
   }
   room.post();
 }
@@ -271,7 +299,7 @@ void Fill::close(const std::shared_ptr<ReaderState>& reader) {
 }
 
 Fill::Room Fill::take_room_locked() {
-  return over_window_locked() || writer_is_full_locked() ? Room{} : std::exchange(paused_, {});
+  return must_pause_locked() ? Room{} : std::exchange(paused_, {});
 }
 
 void Fill::Room::post() {

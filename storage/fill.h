@@ -8,7 +8,8 @@
 // body is small enough to keep whole it is kept whole (for the memory tier); past that only a window is, and
 // what leaves the window is read back from the disk tier by readers that are behind (Read::kBehind). Where
 // nothing is being written to disk, the writer is told to pause until the slowest reader has moved on; so it
-// is where the store's writer cannot keep up (StoreWriter::wants_pause()).
+// is where the store's writer cannot keep up (StoreWriter::wants_pause()), and where a reader is behind on a
+// disk that is slower than the origin, until the disk has followed.
 //
 // A reader that found nothing to read is woken once, by a task posted to its executor: never by a timer.
 // append(), seal(), fail() come from the writer's thread; readers' calls from their own. Held by shared_ptr.
@@ -145,7 +146,11 @@ class Fill : public std::enable_shared_from_this<Fill> {
   [[nodiscard]] std::size_t held_locked() const REQUIRES(mutex_);
   [[nodiscard]] Room take_room_locked() REQUIRES(mutex_);
   [[nodiscard]] bool writer_is_full_locked() const REQUIRES(mutex_);
+  [[nodiscard]] bool disk_lags_locked() const REQUIRES(mutex_);
+  [[nodiscard]] bool must_pause_locked() const REQUIRES(mutex_);
+  void await_writer_locked(Executor& executor) REQUIRES(mutex_);
   void resume();
+  void resume_written();
   static void wake_all(const Woken& woken);
 
   const FillOptions options_;

@@ -593,38 +593,38 @@ class SilentBody final : public storage::StoredBody {
 
 // The disk is slower than the origin, or has evicted the stored body: who waits is not left waiting.
 TEST_F(FlightTest, WhereTheStoredContentCannotBeReadWhoWaitsGetsTheNewFromItsBeginning) {
-  for (const bool evicted : {true, false}) {
-    const auto body = std::make_shared<SilentBody>();
-    storage::StoredHead head;
-    head.key = key_;
-    head.response.status = 200;
-    head.body_size = 8 << 20;
-    head.body_id = 1;
-    head.filled_at = generations_.current();
-    Client client;
-    client.has_condition = true;
-    FlightRequest made = request_of(storage::Method::kGet);
-    made.selected = std::make_shared<const storage::StoredResponse>(head, body, store_.describe());
-    made.stored = std::make_shared<const storage::VariantSet>(1, made.selected);
-    start(client, std::move(made));
-    answer(200, {{"Cache-Control", "max-age=60"}});
-    int taken = 0;
-    while (!told(client) && taken < 100) {
-      ASSERT_EQ(origin_.handler->on_body(std::string(64 * 1024, 'b')), OriginHandler::Body::kTaken);
-      ++taken;
-      if (evicted && body->pending) std::exchange(body->pending, nullptr)();
-      loop_.turn(storage::Milliseconds{0});
-    }
-    EXPECT_LE(taken, 66);
-    ASSERT_NE(told(client), nullptr);
-    ASSERT_EQ(told(client)->outcome, FlightOutcome::kStored);
-    storage::Chunk chunk;
-    ASSERT_EQ(told(client)->reader->read(0, 10, chunk), storage::Fill::Read::kData);
-    EXPECT_EQ(chunk.view(), "bbbbbbbbbb");
-    client.answers.clear();
-    while (!context_->active.empty()) (*context_->active.begin())->abandon();
-    store_.remove(key_);
+  const auto body = std::make_shared<SilentBody>();
+  storage::StoredHead head;
+  head.key = key_;
+  head.response.status = 200;
+  head.body_size = 8 << 20;
+  head.body_id = 1;
+  head.filled_at = generations_.current();
+  Client client;
+  client.has_condition = true;
+  FlightRequest made = request_of(storage::Method::kGet);
+  made.selected = std::make_shared<const storage::StoredResponse>(head, body, store_.describe());
+  made.stored = std::make_shared<const storage::VariantSet>(1, made.selected);
+  start(client, std::move(made));
+  answer(200, {{"Cache-Control", "max-age=60"}});
+  // Until the stored body says something, the origin is held up after a bounded number of bytes.
+  int taken = 0;
+  while (origin_.handler->on_body(std::string(64 * 1024, 'b')) == OriginHandler::Body::kTaken) ++taken;
+  EXPECT_LE(taken, 66);
+  EXPECT_EQ(told(client), nullptr);
+  ASSERT_TRUE(body->pending);
+  std::exchange(body->pending, nullptr)();
+  for (int i = 0; i < 10 && !told(client); ++i) {
+    loop_.turn(storage::Milliseconds{0});
+    (void)origin_.handler->on_body(std::string(64 * 1024, 'b'));
   }
+  ASSERT_NE(told(client), nullptr);
+  ASSERT_EQ(told(client)->outcome, FlightOutcome::kStored);
+  storage::Chunk chunk;
+  ASSERT_EQ(told(client)->reader->read(0, 10, chunk), storage::Fill::Read::kData);
+  EXPECT_EQ(chunk.view(), "bbbbbbbbbb");
+  client.answers.clear();
+  while (!context_->active.empty()) (*context_->active.begin())->abandon();
 }
 
 // Whoever compares keeps no more of a large body than whoever stores it: 8 MiB go to neither tier here.

@@ -442,6 +442,38 @@ TEST_F(FillTest, WithADiskNothingLeavesTheWindowThatCannotBeReadBack) {
   EXPECT_TRUE(read == body);
 }
 
+// Two stalled clients before a disk that is slower than the origin must not fill the memory of all.
+TEST_F(FillTest, AReaderThatIsBehindASlowDiskPausesTheOriginUntilTheDiskHasFollowed) {
+  const auto fill = make_windowed(64 * kPiece);
+  const auto written = write_to_disk(*fill);
+  const auto slow = open(*fill);
+  int taken = 0;
+  Fill::Appetite appetite = Fill::Appetite::kMore;
+  while (appetite == Fill::Appetite::kMore && taken < 64) {
+    appetite = append(*fill, patterned(kPiece));
+    ++taken;
+  }
+  EXPECT_EQ(appetite, Fill::Appetite::kPause);
+  EXPECT_EQ(taken, 17) << "4 MiB are not written yet, and one piece more";
+  EXPECT_LE(budget_.used(), 17 * kPiece);
+  written->readable = written->bytes.size();
+  executor_.run();
+  EXPECT_EQ(rooms_, 1);
+  EXPECT_LE(budget_.used(), 3 * kPiece);
+  EXPECT_EQ(append(*fill, patterned(kPiece)), Fill::Appetite::kMore);
+}
+
+TEST_F(FillTest, WhereAllReadersKeepUpASlowDiskPausesNobody) {
+  const auto fill = make_windowed(64 * kPiece);
+  (void)write_to_disk(*fill);
+  const auto quick = open(*fill);
+  std::string read;
+  for (int i = 0; i < 24; ++i) {
+    EXPECT_EQ(append(*fill, patterned(kPiece)), Fill::Appetite::kMore);
+    (void)drain(*quick, read);
+  }
+}
+
 TEST_F(FillTest, ARefusingWriterLeavesAWholeBodyForMemory) {
   const std::string body = patterned(2 * kPiece);
   const auto fill = make_whole();
