@@ -311,17 +311,9 @@ Exchange::Outcome Exchange::take_failure(Reason reason) {
   if (serve_stale_instead()) return Outcome::kGoOn;
   ticket_.reset();
   status_.forwarded = revalidate::forwarded_for(why_);
-  switch (reason) {
-    case Reason::kOriginTimeout:
-      return reply_error(504, reason);
-    case Reason::kOriginBusy:
-    case Reason::kOverloaded:
-      return reply_error(503, reason);
-    case Reason::kClientGone:
-      return reply_error(sink_.upload_failure_status(), reason);
-    default:
-      return reply_error(502, reason);
-  }
+  if (reason == Reason::kClientGone) return reply_error(sink_.upload_failure_status(), reason);
+  const auto* stored = selected_ ? &revalidate::facts_of(*selected_) : nullptr;
+  return reply_error(revalidate::failure_status(reason, stored), reason);
 }
 
 Exchange::Outcome Exchange::ask_again(bool alone) {

@@ -13,6 +13,21 @@ bool is_replaceable_error(int status) {
   return status == 500 || status == 502 || status == 503 || status == 504;
 }
 
+int failure_status(Reason reason, const ResponseFacts* selected) {
+  switch (reason) {
+    case Reason::kOriginTimeout:
+      return 504;
+    case Reason::kOriginBusy:
+    case Reason::kOverloaded:
+      return 503;
+    case Reason::kOriginUnreachable:
+    case Reason::kOriginCut:
+      return selected != nullptr && selected->never_stale ? 504 : 502;
+    default:
+      return 502;
+  }
+}
+
 ErrorReuse decide_error_reuse(const RequestFacts& request, const ResponseFacts& stored, storage::WallTime now,
                               const PolicyOptions& options) {
   const Milliseconds left = remaining_freshness(stored, now);

@@ -78,5 +78,19 @@ TEST(ErrorReuse, G12HoldsHereToo) {
   EXPECT_TRUE(decide_error_reuse(request_facts(request()), heuristic, at(500), {}).serve_stale);
 }
 
+TEST(ErrorReuse, S5222WhatMustNotBeUsedStaleIs504WhereTheOriginCannotBeAsked) {
+  const ResponseFacts must = facts({{"Cache-Control", "max-age=1, must-revalidate"}});
+  const ResponseFacts may = facts({{"Cache-Control", "max-age=1"}});
+  for (const Reason reason : {Reason::kOriginUnreachable, Reason::kOriginCut}) {
+    EXPECT_EQ(failure_status(reason, &must), 504);
+    EXPECT_EQ(failure_status(reason, &may), 502);
+    EXPECT_EQ(failure_status(reason, nullptr), 502);
+  }
+  EXPECT_EQ(failure_status(Reason::kOriginMalformed, &must), 502);
+  EXPECT_EQ(failure_status(Reason::kOriginTimeout, nullptr), 504);
+  EXPECT_EQ(failure_status(Reason::kOriginBusy, &must), 503);
+  EXPECT_EQ(failure_status(Reason::kOverloaded, &must), 503);
+}
+
 }  // namespace
 }  // namespace freshet::revalidate
