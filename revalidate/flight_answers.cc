@@ -102,7 +102,8 @@ storage::StoredResponsePtr Flight::freshened(const storage::StoredResponsePtr& o
 
 // RFC 9111, 4.3.4.
 void Flight::take_304(const storage::ResponseHead& head) {
-  const storage::StoredResponsePtr old = choose_304(*request_.stored, request_.selected.get(), head);
+  const storage::StoredResponsePtr old =
+      choose_304(*request_.stored, request_.selected.get(), request_.request, head);
   if (!is_current(old)) return ask_unconditionally();
   storage::StoredResponsePtr answer = freshened(old, head);
   const bool for_all = may_store_freshened(request_.request, answer->head(), context_.policy);
