@@ -125,9 +125,17 @@ std::optional<WallTime> imf_fixdate(Cursor in) {
   return to_time(civil);
 }
 
-int year_of(WallTime time) {
+YearMonthDay day_of(WallTime time) {
   const long long seconds = std::chrono::floor<Seconds>(time).time_since_epoch().count();
-  return civil_from_days((seconds >= 0 ? seconds : seconds - 86399) / 86400).year;
+  return civil_from_days((seconds >= 0 ? seconds : seconds - 86399) / 86400);
+}
+
+// The same day and time, fifty years on.
+WallTime fifty_years_after(WallTime time) {
+  const YearMonthDay day = day_of(time);
+  const long long days =
+      days_from_civil(day.year + 50, day.month, day.day) - days_from_civil(day.year, day.month, day.day);
+  return time + std::chrono::hours(24 * days);
 }
 
 // "Sunday, 06-Nov-94 08:49:37 GMT"
@@ -144,10 +152,13 @@ std::optional<WallTime> rfc850_date(Cursor in, WallTime now) {
   time_of_day(in, civil);
   in.zone();
   if (!in.ok || !in.rest.empty()) return std::nullopt;
-  const int this_year = year_of(now);
+  const int this_year = day_of(now).year;
   civil.year += this_year - this_year % 100;
   if (civil.year > this_year + 50) civil.year -= 100;
   if (civil.year <= this_year - 50) civil.year += 100;
+  const std::optional<WallTime> time = to_time(civil);
+  if (!time || *time <= fifty_years_after(now)) return time;
+  civil.year -= 100;
   return to_time(civil);
 }
 

@@ -24,6 +24,10 @@ TEST(HttpDate, TwoDigitYearsLieWithinFiftyYearsAhead) {
   EXPECT_EQ(year("Thursday, 18-Aug-50 02:01:18 GMT", kNow), "2050");
   EXPECT_EQ(year("Thursday, 18-Aug-75 02:01:18 GMT", kNow), "2075");
   EXPECT_EQ(year("Thursday, 18-Aug-76 02:01:18 GMT", kNow), "1976");
+  // Fifty years to the second, not to the year: it is 24 November 2025, 16:00.
+  EXPECT_EQ(year("Sunday, 24-Nov-75 16:00:00 GMT", kNow), "2075");
+  EXPECT_EQ(year("Monday, 24-Nov-75 16:00:01 GMT", kNow), "1975");
+  EXPECT_EQ(year("Thursday, 18-Dec-75 02:01:18 GMT", kNow), "1975");
   const WallTime in_2080 = wall_from_seconds(3471292800);
   EXPECT_EQ(year("Thursday, 18-Aug-10 02:01:18 GMT", in_2080), "2110");
 }
