@@ -158,7 +158,9 @@ void Flight::take_storable(const storage::ResponseHead& head, std::optional<std:
   const storage::WallTime now = storage::wall_now();
   StoreDecision decision = decide_storable(request_.request, head, now, context_.policy);
   // A refresh that fails does not replace a good stored response (G8).
-  if (request_.selected && is_replaceable_error(head.status)) decision = {false, Reason::kOriginError, {}};
+  const bool has_good_one =
+      request_.selected && !is_replaceable_error(request_.selected->head().response.status);
+  if (has_good_one && is_replaceable_error(head.status)) decision = {false, Reason::kOriginError, {}};
   std::unique_ptr<storage::StoreWriter> writer;
   if (decision.store) {
     invalidate_by_use(head);
