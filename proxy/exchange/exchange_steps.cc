@@ -256,8 +256,8 @@ Exchange::Outcome Exchange::take_stored_answer(FlightAnswer& answer) {
   status_.forwarded = revalidate::forwarded_for(why_);
   status_.collapsed = joined_;
   const auto& facts = revalidate::facts_of(*answer.response);
-  status_.ttl = std::chrono::duration_cast<storage::Seconds>(
-      revalidate::remaining_freshness(facts, context_.wall_time()));
+  status_.ttl =
+      std::chrono::floor<storage::Seconds>(revalidate::remaining_freshness(facts, context_.wall_time()));
   if (answer.outcome == FlightOutcome::kFreshened) {
     status_.forwarded_status = answer.origin_status;
     if (answer.reason == Reason::kContentEqual) status_.detail = answer.reason;
