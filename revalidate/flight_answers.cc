@@ -35,6 +35,12 @@ std::optional<std::uint64_t> stated_length(const storage::HeaderFields& fields) 
   return length;
 }
 
+// RFC 9110, 6.6.1: a recipient with a clock adds what the origin left out.
+void add_missing_date(storage::HeaderFields& fields, storage::WallTime response_time) {
+  if (fields.has(storage::FieldName::kDate)) return;
+  fields.add(storage::FieldName::kDate, storage::format_http_date(response_time));
+}
+
 }  // namespace
 
 void Flight::on_head(storage::ResponseHead head, std::optional<std::uint64_t> body_size) {
@@ -177,6 +183,7 @@ void Flight::take_storable(const storage::ResponseHead& head, std::optional<std:
   if (!decision.withheld.empty()) {
     whole_fields_ = end_to_end_fields(head.fields);
     whole_fields_->remove(storage::FieldName::kAge);
+    add_missing_date(*whole_fields_, now);
   }
   begin_fill(std::move(writer), body_size);
 }
@@ -199,10 +206,7 @@ void Flight::take_unstorable(const storage::ResponseHead& head, std::optional<st
   passed.response = {head.status, head.reason, end_to_end_fields(head.fields)};
   passed.request_time = request_time_;
   passed.response_time = storage::wall_now();
-  // RFC 9110, 6.6.1: a recipient with a clock adds what the origin left out.
-  if (!head.fields.has(storage::FieldName::kDate)) {
-    passed.response.fields.add(storage::FieldName::kDate, storage::format_http_date(passed.response_time));
-  }
+  add_missing_date(passed.response.fields, passed.response_time);
   const auto response = std::make_shared<const storage::StoredResponse>(
       std::move(passed), storage::make_memory_body({}), context_.store.describe());
   // Nobody is to wait for this key's answers for a while; an error says nothing about the next answer.
