@@ -124,7 +124,7 @@ void Flight::take_place(OriginPool::Permit permit) {
   if (!permit) return fail_all(Reason::kOriginBusy, "no place at the origin in time");
   permit_ = std::move(permit);
   if (request_.stored) {
-    const Conditions conditions = conditions_for(*request_.stored, request_.selected.get());
+    const Conditions conditions = conditions_for(*request_.stored, request_.selected.get(), request_.request);
     if (!conditions.empty()) {
       apply_conditions(conditions, request_.origin.fields);
       conditional_ = true;

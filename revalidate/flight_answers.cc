@@ -35,6 +35,12 @@ std::optional<std::uint64_t> stated_length(const storage::HeaderFields& fields) 
   return length;
 }
 
+// RFC 9110, 6.6.1: a recipient with a clock adds what the origin left out.
+void add_missing_date(storage::HeaderFields& fields, storage::WallTime response_time) {
+  if (fields.has(storage::FieldName::kDate)) return;
+  fields.add(storage::FieldName::kDate, storage::format_http_date(response_time));
+}
+
 }  // namespace
 
 void Flight::on_head(storage::ResponseHead head, std::optional<std::uint64_t> body_size) {
@@ -102,7 +108,8 @@ storage::StoredResponsePtr Flight::freshened(const storage::StoredResponsePtr& o
 
 // RFC 9111, 4.3.4.
 void Flight::take_304(const storage::ResponseHead& head) {
-  const storage::StoredResponsePtr old = choose_304(*request_.stored, request_.selected.get(), head);
+  const storage::StoredResponsePtr old =
+      choose_304(*request_.stored, request_.selected.get(), request_.request, head);
   if (!is_current(old)) return ask_unconditionally();
   storage::StoredResponsePtr answer = freshened(old, head);
   const bool for_all = may_store_freshened(request_.request, answer->head(), context_.policy);
@@ -157,7 +164,9 @@ void Flight::take_storable(const storage::ResponseHead& head, std::optional<std:
   const storage::WallTime now = storage::wall_now();
   StoreDecision decision = decide_storable(request_.request, head, now, context_.policy);
   // A refresh that fails does not replace a good stored response (G8).
-  if (request_.selected && is_replaceable_error(head.status)) decision = {false, Reason::kOriginError, {}};
+  const bool has_good_one =
+      request_.selected && !is_replaceable_error(request_.selected->head().response.status);
+  if (has_good_one && is_replaceable_error(head.status)) decision = {false, Reason::kOriginError, {}};
   std::unique_ptr<storage::StoreWriter> writer;
   if (decision.store) {
     invalidate_by_use(head);
@@ -174,6 +183,7 @@ void Flight::take_storable(const storage::ResponseHead& head, std::optional<std:
   if (!decision.withheld.empty()) {
     whole_fields_ = end_to_end_fields(head.fields);
     whole_fields_->remove(storage::FieldName::kAge);
+    add_missing_date(*whole_fields_, now);
   }
   begin_fill(std::move(writer), body_size);
 }
@@ -196,10 +206,7 @@ void Flight::take_unstorable(const storage::ResponseHead& head, std::optional<st
   passed.response = {head.status, head.reason, end_to_end_fields(head.fields)};
   passed.request_time = request_time_;
   passed.response_time = storage::wall_now();
-  // RFC 9110, 6.6.1: a recipient with a clock adds what the origin left out.
-  if (!head.fields.has(storage::FieldName::kDate)) {
-    passed.response.fields.add(storage::FieldName::kDate, storage::format_http_date(passed.response_time));
-  }
+  add_missing_date(passed.response.fields, passed.response_time);
   const auto response = std::make_shared<const storage::StoredResponse>(
       std::move(passed), storage::make_memory_body({}), context_.store.describe());
   // Nobody is to wait for this key's answers for a while; an error says nothing about the next answer.

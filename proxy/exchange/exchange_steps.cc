@@ -256,8 +256,8 @@ Exchange::Outcome Exchange::take_stored_answer(FlightAnswer& answer) {
   status_.forwarded = revalidate::forwarded_for(why_);
   status_.collapsed = joined_;
   const auto& facts = revalidate::facts_of(*answer.response);
-  status_.ttl = std::chrono::duration_cast<storage::Seconds>(
-      revalidate::remaining_freshness(facts, context_.wall_time()));
+  status_.ttl =
+      std::chrono::floor<storage::Seconds>(revalidate::remaining_freshness(facts, context_.wall_time()));
   if (answer.outcome == FlightOutcome::kFreshened) {
     status_.forwarded_status = answer.origin_status;
     if (answer.reason == Reason::kContentEqual) status_.detail = answer.reason;
@@ -311,17 +311,9 @@ Exchange::Outcome Exchange::take_failure(Reason reason) {
   if (serve_stale_instead()) return Outcome::kGoOn;
   ticket_.reset();
   status_.forwarded = revalidate::forwarded_for(why_);
-  switch (reason) {
-    case Reason::kOriginTimeout:
-      return reply_error(504, reason);
-    case Reason::kOriginBusy:
-    case Reason::kOverloaded:
-      return reply_error(503, reason);
-    case Reason::kClientGone:
-      return reply_error(sink_.upload_failure_status(), reason);
-    default:
-      return reply_error(502, reason);
-  }
+  if (reason == Reason::kClientGone) return reply_error(sink_.upload_failure_status(), reason);
+  const auto* stored = selected_ ? &revalidate::facts_of(*selected_) : nullptr;
+  return reply_error(revalidate::failure_status(reason, stored), reason);
 }
 
 Exchange::Outcome Exchange::ask_again(bool alone) {

@@ -24,8 +24,23 @@ Seconds seconds_or_zero(const std::optional<std::string_view>& argument) {
   return argument ? parse_delta_seconds(*argument).value_or(Seconds{0}) : Seconds{0};
 }
 
+// With a blank on either side of '=' it is malformed: whatever it restricts is kept, and its argument, which
+// has no right form then, is none that can be read.
+NameValue read_directive(std::string_view element) {
+  NameValue directive = storage::split_name_value(element);
+  const std::string_view name = storage::trim_whitespace(directive.name);
+  if (name.size() != directive.name.size()) directive.value = " ";
+  directive.name = name;
+  return directive;
+}
+
+bool starts_with_blank(std::string_view text) {
+  return !text.empty() && (text.front() == ' ' || text.front() == '\t');
+}
+
 // The field names of no-cache="a, b" in lower case; false if they cannot be read.
 bool read_field_names(std::string_view argument, std::vector<std::string>& names) {
+  if (starts_with_blank(argument)) return false;
   const std::optional<std::string> unquoted =
       argument.starts_with('"') ? storage::unquote(argument) : std::string(argument);
   if (!unquoted) return false;
@@ -49,8 +64,7 @@ void set_qualified(const std::optional<std::string_view>& argument, bool& whole,
 }
 
 void apply(ResponseDirectives& d, std::string_view element) {
-  NameValue directive = storage::split_name_value(element);
-  directive.name = storage::trim_whitespace(directive.name);
+  const NameValue directive = read_directive(element);
   const auto is = [&](std::string_view name) { return equals_ignoring_case(directive.name, name); };
   if (is("max-age")) {
     keep_least(d.max_age, seconds_or_zero(directive.value));
@@ -133,7 +147,7 @@ bool parse_targeted(const HeaderFields& fields, const std::string& name, Respons
 
 // One directive of Surrogate-Control; false if it is not known.
 bool apply_surrogate(ResponseDirectives& d, std::string_view text) {
-  const NameValue directive = storage::split_name_value(text);
+  const NameValue directive = read_directive(text);
   if (equals_ignoring_case(directive.name, "no-store")) {
     d.no_store = true;
     return true;
@@ -172,7 +186,7 @@ bool parse_surrogate(const HeaderFields& fields, ResponseDirectives& d) {
 }
 
 void apply(RequestDirectives& d, std::string_view element) {
-  const NameValue directive = storage::split_name_value(element);
+  const NameValue directive = read_directive(element);
   const auto is = [&](std::string_view name) { return equals_ignoring_case(directive.name, name); };
   if (is("no-cache")) {
     d.no_cache = true;

@@ -1,7 +1,8 @@
 // Cache-Control and its relatives, parsed once into plain values (RFC 9111, section 5.2; Pragma 5.4;
 // targeted fields RFC 9213; RFC 5861; RFC 8246). Repeated lines, lists, quoted values and any case are read
 // alike; what is repeated, invalid or out of range gets the stricter reading:
-//   max-age that is negative, fractional, empty or no number counts as 0 (stale); 2^31 or more is 2^31;
+//   max-age that is negative, fractional, empty or no number, or has a blank before or after its '=', counts
+//   as 0 (stale); 2^31 or more is 2^31;
 //   of several values of one directive that differ, the least counts (for max-stale too);
 //   a no-cache or private whose field list cannot be read applies to the whole response.
 // Pure; allocates only for field lists.

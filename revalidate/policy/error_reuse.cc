@@ -13,6 +13,21 @@ bool is_replaceable_error(int status) {
   return status == 500 || status == 502 || status == 503 || status == 504;
 }
 
+int failure_status(Reason reason, const ResponseFacts* selected) {
+  switch (reason) {
+    case Reason::kOriginTimeout:
+      return 504;
+    case Reason::kOriginBusy:
+    case Reason::kOverloaded:
+      return 503;
+    case Reason::kOriginUnreachable:
+    case Reason::kOriginCut:
+      return selected != nullptr && selected->never_stale ? 504 : 502;
+    default:
+      return 502;
+  }
+}
+
 ErrorReuse decide_error_reuse(const RequestFacts& request, const ResponseFacts& stored, storage::WallTime now,
                               const PolicyOptions& options) {
   const Milliseconds left = remaining_freshness(stored, now);
@@ -25,7 +40,9 @@ ErrorReuse decide_error_reuse(const RequestFacts& request, const ResponseFacts& 
   Seconds grace = stated.value_or(options.stale_if_error);
   if (request.directives.stale_if_error) grace = std::min(grace, *request.directives.stale_if_error);
   const bool fresh = is_fresh(stored, now) && !stored.directives.no_cache;
-  result.serve_stale = fresh || (!stored.never_stale && grace > Seconds{0} && -left <= grace);
+  // An error that is stored is no better than the one that came.
+  const bool may_be_stale = !stored.never_stale && !is_replaceable_error(stored.status);
+  result.serve_stale = fresh || (may_be_stale && grace > Seconds{0} && -left <= grace);
   if (result.serve_stale) result.reason = stated ? Reason::kStaleIfError : Reason::kStaleOnError;
   return result;
 }

@@ -6,6 +6,10 @@
 
 namespace freshet::revalidate {
 
+// What a client is told where the origin gave no answer and nothing stored may stand in. RFC 9111, 5.2.2.2:
+// 504 where a stored response must not be used stale and the origin cannot be asked. `selected` may be null.
+[[nodiscard]] int failure_status(Reason reason, const ResponseFacts* selected);
+
 // 500, 502, 503, 504: an error that a stored response may be served instead of.
 [[nodiscard]] bool is_replaceable_error(int status);
 

@@ -38,7 +38,7 @@ bool is_heuristically_cacheable(int status) {
 
 std::optional<WallTime> date_field(const storage::ResponseHead& response, FieldName name, WallTime now) {
   const auto text = response.fields.first(name);
-  return text ? storage::parse_http_date(*text, now) : std::nullopt;
+  return text ? storage::parse_cache_date(*text, now) : std::nullopt;
 }
 
 // Expires less Date. RFC 9111, 5.3: what is no date, "0" above all, is in the past.
@@ -47,7 +47,7 @@ Seconds expires_lifetime(const storage::ResponseHead& response, WallTime respons
   bool first = true;
   for (const storage::HeaderFields::Line line : response.fields) {
     if (line.id != FieldName::kExpires) continue;
-    const std::optional<WallTime> value = storage::parse_http_date(line.value, response_time);
+    const std::optional<WallTime> value = storage::parse_cache_date(line.value, response_time);
     if (!value || (!first && value != expires)) return Seconds{0};
     expires = value;
     first = false;

@@ -99,9 +99,11 @@ std::vector<std::string> read_groups(const storage::HeaderFields& fields, FieldN
   return groups;
 }
 
+constexpr std::string_view kGroupPrefix = "group:";
+
 std::vector<std::string> as_tags(const CacheKey& key, std::vector<std::string> groups) {
   for (std::string& group : groups) {
-    std::string tag("group:");
+    std::string tag(kGroupPrefix);
     group = tag.append(origin_part(key)).append(" ").append(group);
   }
   return groups;
@@ -160,6 +162,10 @@ std::vector<CacheKey> invalidated_keys(const storage::RequestHead& request,
 
 std::vector<std::string> cache_groups(const storage::HeaderFields& fields) {
   return read_groups(fields, FieldName::kCacheGroups);
+}
+
+bool is_group_tag(std::string_view tag) {
+  return tag.starts_with(kGroupPrefix);
 }
 
 std::vector<std::string> group_tags(const CacheKey& key, const storage::HeaderFields& fields) {

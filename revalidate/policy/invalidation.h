@@ -39,6 +39,7 @@ inline constexpr std::size_t kMaxCacheGroupSize = 256;
 
 // The same as tags of a stored response (StoredHead::tags): "group:http://host name", since a group belongs
 // to one origin, that of the key.
+[[nodiscard]] bool is_group_tag(std::string_view tag);
 [[nodiscard]] std::vector<std::string> group_tags(const storage::CacheKey& key,
                                                   const storage::HeaderFields& fields);
 

@@ -89,10 +89,10 @@ Validators validators_of(const storage::ResponseHead& response, WallTime respons
     validators.entity_tag = storage::parse_entity_tag(*text);
   }
   if (const auto text = response.fields.first(FieldName::kLastModified)) {
-    validators.last_modified = storage::parse_http_date(*text, response_time);
+    validators.last_modified = storage::parse_cache_date(*text, response_time);
   }
   if (const auto text = response.fields.first(FieldName::kDate)) {
-    validators.date = storage::parse_http_date(*text, response_time);
+    validators.date = storage::parse_cache_date(*text, response_time);
   }
   return validators;
 }

@@ -16,9 +16,10 @@ ResponseFacts::ResponseFacts(const storage::StoredHead& head, const PolicyOption
       outdated(head.outdated),
       request_had_credentials(head.request_had_credentials) {
   const auto& fields = head.response.fields;
-  if (const auto text = fields.first(FieldName::kDate)) date = storage::parse_http_date(*text, response_time);
+  if (const auto text = fields.first(FieldName::kDate))
+    date = storage::parse_cache_date(*text, response_time);
   if (const auto text = fields.first(FieldName::kLastModified)) {
-    last_modified = storage::parse_http_date(*text, response_time);
+    last_modified = storage::parse_cache_date(*text, response_time);
   }
   if (const auto text = fields.first(FieldName::kETag)) {
     if (const auto tag = storage::parse_entity_tag(*text)) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "revalidate/policy/response_facts.h"
 #include "storage/http/field_syntax.h"
 
 namespace freshet::revalidate {
@@ -197,6 +198,13 @@ class RequestValues {
   SelectingFields known_;
 };
 
+// By Date; where that says nothing, the order stays.
+bool is_more_recent(const storage::StoredResponse& a, const storage::StoredResponse& b) {
+  const auto& date_of_a = facts_of(a).date;
+  const auto& date_of_b = facts_of(b).date;
+  return date_of_a && date_of_b && *date_of_a > *date_of_b;
+}
+
 bool matches_values(const storage::StoredHead& stored, const RequestHead& request, RequestValues& values) {
   for (const SelectingField& field : stored.selecting) {
     if (field.name == "*") return false;
@@ -215,10 +223,12 @@ bool matches(const storage::StoredHead& stored, const RequestHead& request) {
 
 storage::StoredResponsePtr select(const storage::VariantSet& variants, const RequestHead& request) {
   RequestValues values(request);
+  const storage::StoredResponsePtr* selected = nullptr;
   for (const storage::StoredResponsePtr& stored : variants) {
-    if (matches_values(stored->head(), request, values)) return stored;
+    if (!matches_values(stored->head(), request, values)) continue;
+    if (selected == nullptr || is_more_recent(*stored, **selected)) selected = &stored;
   }
-  return nullptr;
+  return selected != nullptr ? *selected : nullptr;
 }
 
 }  // namespace freshet::revalidate

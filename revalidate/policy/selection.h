@@ -32,7 +32,8 @@ namespace freshet::revalidate {
 
 [[nodiscard]] bool matches(const storage::StoredHead& stored, const storage::RequestHead& request);
 
-// The newest stored response that this request selects; null if none. `variants` is newest first.
+// Of the stored responses that this request selects the most recent one by Date (RFC 9111, 4); among equals
+// the first: `variants` is newest first by response_time. Null if none.
 [[nodiscard]] storage::StoredResponsePtr select(const storage::VariantSet& variants,
                                                 const storage::RequestHead& request);
 

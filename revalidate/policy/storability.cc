@@ -74,7 +74,7 @@ bool has_validator(const ResponseHead& response, storage::WallTime now) {
   const auto tag = response.fields.first(FieldName::kETag);
   if (tag && storage::parse_entity_tag(*tag)) return true;
   const auto modified = response.fields.first(FieldName::kLastModified);
-  return modified && storage::parse_http_date(*modified, now);
+  return modified && storage::parse_cache_date(*modified, now);
 }
 
 // s-maxage, max-age or Expires, of whatever value (RFC 9111, 4.2.1).

@@ -6,6 +6,7 @@
 
 #include "revalidate/policy/forwarding.h"
 #include "revalidate/policy/freshness.h"
+#include "revalidate/policy/invalidation.h"
 #include "revalidate/policy/selection.h"
 #include "revalidate/policy/storability.h"
 #include "storage/http/entity_tag.h"
@@ -37,16 +38,37 @@ std::optional<std::string_view> last_modified_of(const HeaderFields& fields) {
   return fields.first(FieldName::kLastModified);
 }
 
+// Whether Accept-Encoding selected it, and the one of this request is another.
+bool has_other_coding(const StoredHead& stored, const storage::RequestHead& request) {
+  return std::any_of(stored.selecting.begin(), stored.selecting.end(), [&](const auto& field) {
+    return field.name == "accept-encoding" && field.value != normalised_value(request, field.name);
+  });
+}
+
 // The stored responses that conditions_for() offers.
-std::vector<StoredResponsePtr> offered(const storage::VariantSet& variants, const StoredResponse* selected) {
+std::vector<StoredResponsePtr> offered(const storage::VariantSet& variants, const StoredResponse* selected,
+                                       const storage::RequestHead& request) {
   std::vector<StoredResponsePtr> chosen;
   for (const StoredResponsePtr& each : variants) {
     if (chosen.size() == kMaxOfferedTags) break;
-    const bool wanted =
-        selected != nullptr ? each.get() == selected : origin_tag_of(each->head()).has_value();
+    const bool wanted = selected != nullptr ? each.get() == selected
+                                            : origin_tag_of(each->head()).has_value() &&
+                                                  !has_other_coding(each->head(), request);
     if (wanted) chosen.push_back(each);
   }
   return chosen;
+}
+
+// The only entity tag among those that are offered; nothing where there is none or another.
+std::optional<EntityTag> only_tag(const std::vector<StoredResponsePtr>& responses) {
+  std::optional<EntityTag> only;
+  for (const StoredResponsePtr& each : responses) {
+    const std::optional<EntityTag> tag = origin_tag_of(each->head());
+    if (!tag) continue;
+    if (only && (only->weak != tag->weak || only->opaque != tag->opaque)) return std::nullopt;
+    only = tag;
+  }
+  return only;
 }
 
 // A field of a 304 that does not go into the stored head. `selected`: by the request that it answers.
@@ -72,6 +94,10 @@ bool is_named(const std::vector<std::string>& names, std::string_view name) {
                      [&](const std::string& each) { return storage::equals_ignoring_case(each, name); });
 }
 
+bool is_for_one_browser(FieldName id) {
+  return id == FieldName::kSetCookie || id == FieldName::kClearSiteData;
+}
+
 bool may_store_cookies(const ResponseDirectives& d, const PolicyOptions& options) {
   return options.set_cookie == SetCookiePolicy::kRfc ||
          (options.set_cookie == SetCookiePolicy::kSafe && d.addresses_shared_caches());
@@ -85,9 +111,15 @@ HeaderFields updating_fields(const StoredHead& old, const ResponseHead& head304,
   const bool cookies = may_store_cookies(d, options);
   fields.remove_if([&](const HeaderFields::Line& line) {
     return is_kept_as_stored(line, old, selected) || is_named(d.no_cache_fields, line.name) ||
-           is_named(d.private_fields, line.name) || (line.id == FieldName::kSetCookie && !cookies);
+           is_named(d.private_fields, line.name) || (is_for_one_browser(line.id) && !cookies);
   });
   return fields;
+}
+
+// Groups are what the new head says; by what else the stored response can be invalidated stays.
+void update_group_tags(StoredHead& head) {
+  std::erase_if(head.tags, [](std::string_view tag) { return is_group_tag(tag); });
+  for (std::string& tag : group_tags(head.key, head.response.fields)) head.tags.push_back(std::move(tag));
 }
 
 // By nothing from now on where Vary is "*".
@@ -98,9 +130,10 @@ storage::SelectingFields selecting_or_never(const ResponseHead& response,
 
 }  // namespace
 
-Conditions conditions_for(const storage::VariantSet& variants, const StoredResponse* selected) {
+Conditions conditions_for(const storage::VariantSet& variants, const StoredResponse* selected,
+                          const storage::RequestHead& request) {
   Conditions conditions;
-  const std::vector<StoredResponsePtr> responses = offered(variants, selected);
+  const std::vector<StoredResponsePtr> responses = offered(variants, selected, request);
   for (const StoredResponsePtr& each : responses) {
     const std::optional<EntityTag> tag = origin_tag_of(each->head());
     if (!tag) continue;
@@ -114,7 +147,7 @@ Conditions conditions_for(const storage::VariantSet& variants, const StoredRespo
     const HeaderFields& fields = selected->head().response.fields;
     const auto date = last_modified_of(fields);
     // The text as it came: some origins compare it byte by byte.
-    if (date && storage::parse_http_date(*date, selected->head().response_time)) {
+    if (date && storage::parse_cache_date(*date, selected->head().response_time)) {
       conditions.if_modified_since = *date;
     }
   }
@@ -133,9 +166,11 @@ void apply_conditions(const Conditions& conditions, HeaderFields& fields) {
 }
 
 StoredResponsePtr choose_304(const storage::VariantSet& variants, const StoredResponse* selected,
-                             const ResponseHead& head304) {
-  const std::vector<StoredResponsePtr> responses = offered(variants, selected);
-  const std::optional<EntityTag> tag = entity_tag_of(head304.fields);
+                             const storage::RequestHead& request, const ResponseHead& head304) {
+  const std::vector<StoredResponsePtr> responses = offered(variants, selected, request);
+  std::optional<EntityTag> tag = entity_tag_of(head304.fields);
+  const std::optional<EntityTag> only = only_tag(responses);
+  if (tag && only && only->weak && weak_match(*only, *tag)) tag = only;
   const auto date = last_modified_of(head304.fields);
 
   if (tag) {
@@ -191,6 +226,7 @@ StoredHead freshened_head(const StoredHead& old, const ResponseHead& head304,
   if (updates.has(FieldName::kETag)) fresh.own_entity_tag = false;
   fresh.outdated = false;
   if (updates.has(FieldName::kVary)) fresh.selecting = selecting_or_never(fresh.response, request);
+  update_group_tags(fresh);
   return fresh;
 }
 

@@ -26,23 +26,29 @@ struct Conditions {
 inline constexpr std::size_t kMaxOfferedTags = 8;
 
 // What to send. Where a stored response was selected, it alone is offered: its entity tag, and its
-// Last-Modified beside it or instead. After a vary-miss (`selected` null) the entity tags of all variants
+// Last-Modified beside it or instead. After a vary-miss (`selected` null) the entity tags of the variants
 // are, newest first (RFC 9111, 4.3.1): the origin may know one of them for the answer to this request too.
-// An entity tag that was made here is never offered: the origin does not know it.
+// Not of those that another Accept-Encoding has selected: an origin that compares weakly would confirm
+// content in a coding that this client has not asked for (RFC 9110, 8.8.3.3). An entity tag that was made
+// here is never offered: the origin does not know it.
 [[nodiscard]] Conditions conditions_for(const storage::VariantSet& variants,
-                                        const storage::StoredResponse* selected);
+                                        const storage::StoredResponse* selected,
+                                        const storage::RequestHead& request);
 // Replaces the client's If-None-Match and If-Modified-Since (and drops If-Range and Range).
 void apply_conditions(const Conditions& conditions, storage::HeaderFields& fields);
 
 // Which stored response a 304 confirms; null if none, and then the request is made again without conditions.
-// `variants` and `selected` as given to conditions_for(). RFC 9111, 4.3.4:
-//   a strong validator in the 304: the newest stored response with the same one, or none;
+// The first three as given to conditions_for(). RFC 9111, 4.3.4:
+//   a strong validator in the 304: the newest stored response with the same one, or none; but the strong form
+//   of the one tag that was offered, which is weak, confirms it: the origin has compared weakly what we sent,
+//   and can have meant nothing else;
 //   only weak ones: the newest that corresponds;
 //   none at all: the stored response that was offered, if it was the only one (section 4.3.4 asks that it
 //   have no validator either; origins that answer 304 with nothing but a date are common, and the condition
 //   we sent can have meant that one only).
 [[nodiscard]] storage::StoredResponsePtr choose_304(const storage::VariantSet& variants,
                                                     const storage::StoredResponse* selected,
+                                                    const storage::RequestHead& request,
                                                     const storage::ResponseHead& head304);
 
 // The other stored responses that it confirms too: those with the same strong entity tag (RFC 9111, 4.3.4).
@@ -54,7 +60,8 @@ void apply_conditions(const Conditions& conditions, storage::HeaderFields& field
 // name; what it omits stays. Not copied: hop-by-hop and proxy fields, what Connection, no-cache="…" and
 // private="…" name, framing (Content-Length, Content-Range, Transfer-Encoding), what describes the stored
 // bytes (Content-Encoding, Content-MD5, Content-Digest, an entity tag of the origin where there is one), and
-// Set-Cookie unless the options allow it. Age and times are the 304's; `sequence` becomes validated_at.
+// Set-Cookie and Clear-Site-Data unless the options allow it. Age and times are the 304's; `sequence` becomes
+// validated_at; the tags of cache groups are those of the new head, all others stay.
 // `request` is the one that was answered: where Vary has changed, the selecting fields are taken from it.
 // Where it would not have selected `old`, Vary and the selecting fields stay as they are.
 [[nodiscard]] storage::StoredHead freshened_head(const storage::StoredHead& old,

@@ -14,8 +14,8 @@ enum class SpecResult { kRange, kUnsatisfiable, kMalformed };
 SpecResult resolve_spec(std::string_view spec, std::uint64_t size, ByteRange& range) {
   const std::size_t dash = spec.find('-');
   if (dash == std::string_view::npos) return SpecResult::kMalformed;
-  const std::string_view left = trim_whitespace(spec.substr(0, dash));
-  const std::string_view right = trim_whitespace(spec.substr(dash + 1));
+  const std::string_view left = spec.substr(0, dash);
+  const std::string_view right = spec.substr(dash + 1);
   const std::optional<std::uint64_t> last = parse_decimal(right);
   if (!right.empty() && !last) return SpecResult::kMalformed;
 

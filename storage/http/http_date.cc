@@ -4,6 +4,8 @@
 #include <array>
 #include <cstddef>
 
+#include "storage/http/header_fields.h"
+
 namespace freshet::storage {
 
 namespace {
@@ -17,15 +19,20 @@ constexpr std::array<std::string_view, 12> kMonths = {"Jan", "Feb", "Mar", "Apr"
 // Takes a date apart from the left; after the first mismatch `ok` stays false.
 struct Cursor {
   std::string_view rest;
+  bool lenient = false;
   bool ok = true;
 
+  [[nodiscard]] bool has(std::string_view text) const {
+    return lenient ? equals_ignoring_case(rest.substr(0, text.size()), text) : rest.starts_with(text);
+  }
   void literal(std::string_view text) {
-    if (!ok || !rest.starts_with(text)) {
+    if (!ok || !has(text)) {
       ok = false;
       return;
     }
     rest.remove_prefix(text.size());
   }
+  void zone() { literal(lenient && has(" UTC") ? " UTC" : " GMT"); }
   int number(std::size_t digits) {
     int value = 0;
     if (rest.size() < digits) ok = false;
@@ -39,7 +46,7 @@ struct Cursor {
   template <std::size_t N>
   int one_of(const std::array<std::string_view, N>& names) {
     for (std::size_t i = 0; ok && i < N; ++i) {
-      if (!rest.starts_with(names[i])) continue;
+      if (!has(names[i])) continue;
       rest.remove_prefix(names[i].size());
       return static_cast<int>(i);
     }
@@ -102,8 +109,7 @@ std::optional<WallTime> to_time(const Civil& c) {
 }
 
 // "Sun, 06 Nov 1994 08:49:37 GMT"
-std::optional<WallTime> imf_fixdate(std::string_view text) {
-  Cursor in{text};
+std::optional<WallTime> imf_fixdate(Cursor in) {
   Civil civil;
   in.one_of(kDays);
   in.literal(", ");
@@ -114,19 +120,26 @@ std::optional<WallTime> imf_fixdate(std::string_view text) {
   civil.year = in.number(4);
   in.literal(" ");
   time_of_day(in, civil);
-  in.literal(" GMT");
+  in.zone();
   if (!in.ok || !in.rest.empty()) return std::nullopt;
   return to_time(civil);
 }
 
-int year_of(WallTime time) {
+YearMonthDay day_of(WallTime time) {
   const long long seconds = std::chrono::floor<Seconds>(time).time_since_epoch().count();
-  return civil_from_days((seconds >= 0 ? seconds : seconds - 86399) / 86400).year;
+  return civil_from_days((seconds >= 0 ? seconds : seconds - 86399) / 86400);
+}
+
+// The same day and time, fifty years on.
+WallTime fifty_years_after(WallTime time) {
+  const YearMonthDay day = day_of(time);
+  const long long days =
+      days_from_civil(day.year + 50, day.month, day.day) - days_from_civil(day.year, day.month, day.day);
+  return time + std::chrono::hours(24 * days);
 }
 
 // "Sunday, 06-Nov-94 08:49:37 GMT"
-std::optional<WallTime> rfc850_date(std::string_view text, WallTime now) {
-  Cursor in{text};
+std::optional<WallTime> rfc850_date(Cursor in, WallTime now) {
   Civil civil;
   in.one_of(kLongDays);
   in.literal(", ");
@@ -137,18 +150,20 @@ std::optional<WallTime> rfc850_date(std::string_view text, WallTime now) {
   civil.year = in.number(2);
   in.literal(" ");
   time_of_day(in, civil);
-  in.literal(" GMT");
+  in.zone();
   if (!in.ok || !in.rest.empty()) return std::nullopt;
-  const int this_year = year_of(now);
+  const int this_year = day_of(now).year;
   civil.year += this_year - this_year % 100;
   if (civil.year > this_year + 50) civil.year -= 100;
   if (civil.year <= this_year - 50) civil.year += 100;
+  const std::optional<WallTime> time = to_time(civil);
+  if (!time || *time <= fifty_years_after(now)) return time;
+  civil.year -= 100;
   return to_time(civil);
 }
 
 // "Sun Nov  6 08:49:37 1994"
-std::optional<WallTime> asctime_date(std::string_view text) {
-  Cursor in{text};
+std::optional<WallTime> asctime_date(Cursor in) {
   Civil civil;
   in.one_of(kDays);
   in.literal(" ");
@@ -174,13 +189,21 @@ void append_number(std::string& out, int value, int digits) {
   out.append(text, static_cast<std::size_t>(digits));
 }
 
+std::optional<WallTime> parse_any(Cursor in, WallTime now) {
+  if (in.rest.size() < 24) return std::nullopt;
+  if (in.rest[3] == ',') return imf_fixdate(in);
+  if (in.rest[3] == ' ') return asctime_date(in);
+  return rfc850_date(in, now);
+}
+
 }  // namespace
 
 std::optional<WallTime> parse_http_date(std::string_view text, WallTime now) {
-  if (text.size() < 24) return std::nullopt;
-  if (text[3] == ',') return imf_fixdate(text);
-  if (text[3] == ' ') return asctime_date(text);
-  return rfc850_date(text, now);
+  return parse_any({text}, now);
+}
+
+std::optional<WallTime> parse_cache_date(std::string_view text, WallTime now) {
+  return parse_any({text, true}, now);
 }
 
 void append_http_date(std::string& out, WallTime time) {

@@ -44,23 +44,23 @@ test('stale-if-error covers 500, 502, 503 and 504 of the origin', async (t) => {
 });
 
 for (const control of [', must-revalidate', ', proxy-revalidate', ', must-revalidate, stale-if-error=600', ', s-maxage=60']) {
-  test(`"max-age=60${control}" forbids stale responses: the origin stopped, 504 or 502`, async (t) => {
+  test(`"max-age=60${control}" forbids stale responses: the origin stopped, 504 (RFC 9111 section 5.2.2.2)`, async (t) => {
     const lab = await labWith(t, staleWith(control), { settings: { 'cache.stale_if_error': '600s' } });
     await lab.origin.down();
-    assert.ok([502, 504].includes((await lab.get('/')).status));
+    assert.equal((await lab.get('/')).status, 504);
   });
 }
 
 test('no-cache is not served without validation, also while the origin is down', async (t) => {
   const lab = await labWith(t, { 'Cache-Control': 'no-cache', ETag: '"v1"' }, { settings: { 'cache.stale_if_error': '600s' } });
   await lab.origin.down();
-  assert.ok([502, 504].includes((await lab.get('/')).status));
+  assert.equal((await lab.get('/')).status, 504);
 });
 
 test('past stale-if-error the error is served', async (t) => {
   const lab = await labWith(t, staleWith(', stale-if-error=10'));
   await lab.origin.down();
-  assert.ok([502, 504].includes((await lab.get('/')).status));
+  assert.equal((await lab.get('/')).status, 502);
 });
 
 test('a fresh response is served while the origin is down, a miss is 502', async (t) => {

@@ -135,6 +135,26 @@ test('trailers go on to a client that takes them, and are left out for one that 
   assert.deepEqual(other.trailers, []);
 });
 
+test('a trailer never brings what steers a message (RFC 9110 section 6.5.1), neither streamed nor stored', async () => {
+  const harmful = ['Content-Length: 3', 'Transfer-Encoding: chunked', 'Connection: close', 'Trailer: X', 'Set-Cookie: a=b', 'Cache-Control: max-age=9',
+    'Content-Type: text/html', 'Content-Encoding: gzip', 'Content-Range: bytes 0-0/1', 'Location: /elsewhere', 'Age: 5', 'Vary: *', 'Host: elsewhere',
+    'Authorization: x', 'WWW-Authenticate: Basic', 'Expires: 0', 'Upgrade: h2c', 'Keep-Alive: timeout=1', 'Proxy-Authenticate: x'];
+  for (const control of ['no-store', 'max-age=60']) {
+    const path = lab.path();
+    lab.origin.on(path, (_, reply) => {
+      reply.head(200, { 'Transfer-Encoding': 'chunked', 'Cache-Control': control });
+      reply.chunk('body');
+      reply.write(`0\r\n${harmful.join('\r\n')}\r\nX-Sum: 42\r\n\r\n`);
+    });
+    const response = await lab.get(path, { fields: { TE: 'trailers', Connection: 'TE' } });
+    expectWhole(response, 200, 'body');
+    assert.deepEqual(response.trailers, [['X-Sum', '42']]);
+    const again = await lab.get(path);
+    expectWhole(again, 200, 'body');
+    assert.equal(again.has('set-cookie'), false);
+  }
+});
+
 // The kernel's timer on the edge's end of each established connection from or to `port`; '02' is that of keep-alive probes.
 function timersOf({ local, remote }) {
   const port = (address) => parseInt(address.split(':')[1], 16);

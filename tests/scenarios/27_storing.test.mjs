@@ -143,6 +143,20 @@ test('a response that was cut is not stored (section 3.3)', async () => {
   expectHit(await lab.get(path));
 });
 
+test('what comes without Date gets one, stored or not, whole or with fields withheld (RFC 9110 section 6.6.1)', async () => {
+  for (const control of ['no-store', 'max-age=60', 'max-age=60, no-cache="x-named"']) {
+    const path = lab.path();
+    lab.origin.on(path, (_, reply) => {
+      reply.write(`HTTP/1.1 200 OK\r\nCache-Control: ${control}\r\nX-Named: 1\r\nContent-Length: 4\r\n\r\nbody`);
+    });
+    for (let i = 0; i < 2; ++i) {
+      const response = await lab.get(path);
+      expectWhole(response, 200, 'body');
+      assert.ok(Math.abs(Date.parse(response.field('date')) - Date.now()) < 60_000, `${control}: ${response.head}`);
+    }
+  }
+});
+
 test('trailers never become header fields, neither now nor from the store (RFC 9110 section 6.5.1)', async () => {
   const path = lab.path();
   lab.origin.on(path, (_, reply) => {

@@ -6,7 +6,9 @@ import { gunzipSync } from 'node:zlib';
 
 import { Edge } from '../../support/edge.mjs';
 import { expectBodyless, expectForwarded, expectHit, expectRevalidated, expectWhole } from '../../support/expect.mjs';
+import { cacheStatus } from '../../support/message.mjs';
 import { Nginx } from '../../support/nginx.mjs';
+import { eventually } from '../../support/waiting.mjs';
 
 const past = (day) => new Date(Date.UTC(2024, 0, day));
 const page = (text) => `<!doctype html>${text} ${'and so on '.repeat(200)}`;
@@ -26,6 +28,9 @@ before(async () => {
       location /both/ { etag on; }
       location /date/ { etag off; }
       location /tag/ { etag on; add_header Cache-Control "no-cache"; add_header X-Answer $request_id; add_header Last-Modified ""; }
+      location /brief/ {
+        etag on; gzip on; gzip_proxied any; gzip_vary on; gzip_types text/html; gzip_min_length 1; add_header Cache-Control "max-age=1";
+      }
       location /packed/ { etag on; gzip on; gzip_proxied any; gzip_vary on; gzip_types text/html; gzip_min_length 1; }`,
   });
   edge = await Edge.start({ origin: nginx.url });
@@ -94,6 +99,55 @@ for (const order of [['', 'gzip'], ['gzip', '']]) {
         assert.equal(response.field('vary'), 'Accept-Encoding');
       }
     }
+  });
+}
+
+test('packed on the way: each use is one request, although the 304 has the strong form of the tag', async () => {
+  for (const accepted of [{}, { 'Accept-Encoding': 'gzip' }]) {
+    const target = `/packed/${accepted['Accept-Encoding'] ?? 'plain'}-${name}`;
+    nginx.write(target, page('packed'), past(1));
+    const first = await edge.get(target, { fields: accepted });
+    assert.equal(first.field('etag').startsWith('W/'), 'Accept-Encoding' in accepted);
+    for (let use = 2; use <= 4; ++use) {
+      const response = await edge.get(target, { fields: accepted });
+      expectRevalidated(response);
+      assert.equal(response.field('etag'), first.field('etag'));
+      assert.equal(response.field('content-encoding'), first.field('content-encoding'));
+      assert.deepEqual(response.body, first.body);
+      const records = await seen(target, use);
+      assert.deepEqual(records.map((r) => r.status), [200, ...Array(use - 1).fill(304)]);
+      assert.equal(records[use - 1].inm, first.field('etag'));
+    }
+  }
+});
+
+for (const order of [['', 'gzip'], ['gzip', '']]) {
+  test(`packed on the way, fresh and expired (${order.map((one) => one || 'identity').join(' first, then ')}): each gets its own coding, and an expiry costs one request`, async () => {
+    const target = `/brief/${name}`;
+    const fields = (accepted) => (accepted === '' ? {} : { 'Accept-Encoding': accepted });
+    nginx.write(target, page('brief'), past(1));
+    const right = (response, accepted) => {
+      assert.equal(response.status, 200);
+      assert.equal(response.field('content-encoding'), accepted === '' ? undefined : 'gzip');
+      assert.equal((accepted === '' ? response.body : gunzipSync(response.body)).toString(), page('brief'));
+    };
+    for (const accepted of order) {
+      right(await edge.get(target, { fields: fields(accepted) }), accepted);
+      right(await edge.get(target, { fields: fields(accepted) }), accepted);
+    }
+    assert.deepEqual((await seen(target, 2)).map((r) => [r.status, r.inm]), [[200, ''], [200, '']]);
+    for (let expiry = 1; expiry <= 2; ++expiry) {
+      for (const accepted of order) {
+        // Until the stored response has expired: a hit says how long that is.
+        const response = await eventually(async () => {
+          const one = await edge.get(target, { fields: fields(accepted) });
+          right(one, accepted);
+          return cacheStatus(one)?.fwd !== undefined && one;
+        }, () => 'the expiry of the stored response');
+        expectRevalidated(response);
+      }
+    }
+    assert.deepEqual([...new Set((await seen(target, 6)).slice(2).map((r) => r.status))], [304]);
   });
 }
 

@@ -130,7 +130,7 @@ TEST(CacheControl, EdgeSurrogateControlReplacesCacheControlWhereItIsForUs) {
 }
 
 TEST(CacheControl, EdgeSurrogateControlForOthersOrUnknownIsIgnored) {
-  for (const char* value : {"max-age=60;other", "foo", "content=\"ESI/1.0\"", "max-age =60"}) {
+  for (const char* value : {"max-age=60;other", "foo", "content=\"ESI/1.0\""}) {
     const auto d = of({{"Cache-Control", "max-age=1"}, {"Surrogate-Control", value}});
     EXPECT_EQ(d.max_age, Seconds{1}) << value;
     EXPECT_EQ(d.source, Source::kCacheControl) << value;
@@ -174,6 +174,36 @@ TEST(CacheControl, S54PragmaCountsOnlyWithoutCacheControl) {
   EXPECT_FALSE(parse_request_directives(fields({{"Pragma", "other"}})).pragma_no_cache);
   EXPECT_FALSE(parse_request_directives(fields({{"Pragma", "no-cache"}, {"Cache-Control", "max-age=9"}}))
                    .pragma_no_cache);
+}
+
+TEST(CacheControl, S421ABlankBesideTheEqualsSignIsNoLifetime) {
+  for (const std::string text : {"max-age =3600", "max-age= 3600", "max-age = 3600", "max-age\t=3600"}) {
+    EXPECT_EQ(parse_cache_control(text).max_age, Seconds{0}) << text;
+    EXPECT_EQ(parse_cache_control("s-maxage" + text.substr(7)).s_maxage, Seconds{0}) << text;
+    EXPECT_EQ(of({{"Surrogate-Control", text}, {"Cache-Control", "max-age=9"}}).max_age, Seconds{0}) << text;
+    EXPECT_EQ(parse_request_directives(fields({{"Cache-Control", text}})).max_age, Seconds{0}) << text;
+  }
+  EXPECT_EQ(parse_cache_control("max-age =3600, max-age=9").max_age, Seconds{0});
+  EXPECT_EQ(parse_cache_control("stale-while-revalidate =9").stale_while_revalidate, Seconds{0});
+  EXPECT_EQ(parse_request_directives(fields({{"Cache-Control", "max-stale =9"}})).max_stale, Seconds{0});
+  EXPECT_EQ(parse_request_directives(fields({{"Cache-Control", "max-stale= 9"}})).max_stale, Seconds{0});
+}
+
+TEST(CacheControl, S5224ABlankBesideTheEqualsSignRestrictsTheWhole) {
+  for (const std::string bad : {"= \"a\"", " =\"a\"", " = \"a\"", "= a", " =a"}) {
+    EXPECT_TRUE(parse_cache_control("private" + bad).is_private) << bad;
+    EXPECT_TRUE(parse_cache_control("no-cache" + bad).no_cache) << bad;
+  }
+  EXPECT_TRUE(parse_cache_control("no-store =1").no_store);
+  EXPECT_TRUE(of({{"Surrogate-Control", "no-store =1"}}).no_store);
+}
+
+TEST(CacheControl, Rfc9213S21AFieldThatIsNoDictionaryIsIgnored) {
+  for (const std::string text : {"max-age =3600", "max-age= 3600"}) {
+    const ResponseDirectives d = of({{"CDN-Cache-Control", text}, {"Cache-Control", "max-age=9"}});
+    EXPECT_EQ(d.source, Source::kCacheControl) << text;
+    EXPECT_EQ(d.max_age, Seconds{9}) << text;
+  }
 }
 
 }  // namespace

@@ -36,6 +36,32 @@ TEST(CacheStatus, Rfc9211S22AForwardedRequest) {
             "freshet; fwd=uri-miss; fwd-status=200; ttl=60; stored; collapsed; key=\"http://h/\\\"q\\\"\"");
 }
 
+TEST(CacheStatus, Rfc9211S2EachParameterHasItsTypeWhateverIsInTheKey) {
+  using Type = storage::SfBareItem::Type;
+  CacheStatus status;
+  status.forwarded = Forwarded::kVaryMiss;
+  status.forwarded_status = 200;
+  status.ttl = storage::Seconds{-1};
+  status.stored = status.collapsed = true;
+  status.key = "http://h/\\ \"\xc3\xbc\x01,;=";
+  status.detail = Reason::kVaryMiss;
+  const auto list = storage::parse_sf_list("other; hit, " + text(status));
+  ASSERT_TRUE(list);
+  ASSERT_EQ(list->size(), 2U);
+  const auto& item = (*list)[1].item;
+  EXPECT_EQ(item.value.type, Type::kToken);
+  EXPECT_EQ(item.value.text, "freshet");
+  const std::vector<std::pair<std::string, Type>> wanted = {
+      {"fwd", Type::kToken},      {"fwd-status", Type::kInteger}, {"ttl", Type::kInteger},
+      {"stored", Type::kBoolean}, {"collapsed", Type::kBoolean},  {"key", Type::kString},
+      {"detail", Type::kToken}};
+  ASSERT_EQ(item.parameters.size(), wanted.size());
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    EXPECT_EQ(item.parameters[i].first, wanted[i].first);
+    EXPECT_EQ(item.parameters[i].second.type, wanted[i].second) << wanted[i].first;
+  }
+}
+
 TEST(CacheStatus, Rfc9211S2OurMemberStandsBehindUpstreams) {
   storage::HeaderFields fields;
   fields.add("Cache-Status", "origin; hit");

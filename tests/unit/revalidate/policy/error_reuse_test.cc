@@ -78,5 +78,28 @@ TEST(ErrorReuse, G12HoldsHereToo) {
   EXPECT_TRUE(decide_error_reuse(request_facts(request()), heuristic, at(500), {}).serve_stale);
 }
 
+TEST(ErrorReuse, S433AStoredErrorStandsInForNoOther) {
+  const RequestFacts get = request_facts(request());
+  const ResponseFacts good = facts({{"Cache-Control", "max-age=5"}});
+  const ResponseFacts bad = facts({{"Cache-Control", "max-age=5"}}, 503);
+  EXPECT_TRUE(decide_error_reuse(get, good, at(9), PolicyOptions{}).serve_stale);
+  EXPECT_FALSE(decide_error_reuse(get, bad, at(9), PolicyOptions{}).serve_stale);
+  EXPECT_TRUE(decide_error_reuse(get, bad, at(3), PolicyOptions{}).serve_stale);
+}
+
+TEST(ErrorReuse, S5222WhatMustNotBeUsedStaleIs504WhereTheOriginCannotBeAsked) {
+  const ResponseFacts must = facts({{"Cache-Control", "max-age=1, must-revalidate"}});
+  const ResponseFacts may = facts({{"Cache-Control", "max-age=1"}});
+  for (const Reason reason : {Reason::kOriginUnreachable, Reason::kOriginCut}) {
+    EXPECT_EQ(failure_status(reason, &must), 504);
+    EXPECT_EQ(failure_status(reason, &may), 502);
+    EXPECT_EQ(failure_status(reason, nullptr), 502);
+  }
+  EXPECT_EQ(failure_status(Reason::kOriginMalformed, &must), 502);
+  EXPECT_EQ(failure_status(Reason::kOriginTimeout, nullptr), 504);
+  EXPECT_EQ(failure_status(Reason::kOriginBusy, &must), 503);
+  EXPECT_EQ(failure_status(Reason::kOverloaded, &must), 503);
+}
+
 }  // namespace
 }  // namespace freshet::revalidate

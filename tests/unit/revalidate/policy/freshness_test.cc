@@ -38,12 +38,20 @@ TEST(Freshness, S421MaxAgeZeroBeatsExpires) {
 }
 
 TEST(Freshness, S53InvalidOrDifferingExpiresIsInThePast) {
-  for (const std::string value : {"0", "-1", "", "tomorrow", "Thu, 18 Aug 2050 02:01:18 UTC"}) {
+  for (const std::string value :
+       {"0", "-1", "", "tomorrow", "Thu, 18 Aug 2050 02:01:18 EST", "Thu, 18 Aug 2050 02:01:18 +0000"}) {
     expect_lifetime(lifetime({{"Expires", value}}), LifetimeSource::kExpires, 0);
   }
   expect_lifetime(lifetime({{"Expires", date_at(9)}, {"Expires", date_at(8)}}), LifetimeSource::kExpires, 0);
   expect_lifetime(lifetime({{"Expires", date_at(9)}, {"Expires", date_at(9)}}), LifetimeSource::kExpires, 9);
   expect_lifetime(lifetime({{"Expires", date_at(-9)}}), LifetimeSource::kExpires, 0);
+}
+
+TEST(Freshness, S42DatesAreReadInAnyCaseAndInUtcToo) {
+  for (const std::string value : {"wed, 15 nov 2023 00:00:00 gmt", "Wed, 15 NOV 2023 00:00:00 UTC"}) {
+    expect_lifetime(lifetime({{"Expires", value}, {"Date", "TUE, 14 Nov 2023 23:00:00 utc"}}),
+                    LifetimeSource::kExpires, 3600);
+  }
 }
 
 TEST(Freshness, S53WithoutDateTheTimeOfReceiptCounts) {

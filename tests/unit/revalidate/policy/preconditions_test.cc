@@ -59,6 +59,10 @@ TEST(Preconditions, S1313IfModifiedSinceAgainstLastModified) {
   EXPECT_EQ(since(date_at(-49)), Precondition::kNotModified);
   EXPECT_EQ(since(date_at(-51)), Precondition::kProceed);
   EXPECT_EQ(since("garbage"), Precondition::kProceed);
+  // Only an HTTP-date counts, and that has case (RFC 9110, 5.6.7).
+  EXPECT_EQ(since("WED, 15 nov 2023 00:00:00 gmt"), Precondition::kProceed);
+  EXPECT_EQ(since("Wed, 15 Nov 2023 00:00:00 UTC"), Precondition::kProceed);
+  EXPECT_EQ(since("Wed, 15 Nov 2023 00:00:00 GMT"), Precondition::kNotModified);
   EXPECT_EQ(outcome({{"If-Modified-Since", date_at(0)}, {"If-Modified-Since", date_at(0)}}, modified),
             Precondition::kProceed);
 }

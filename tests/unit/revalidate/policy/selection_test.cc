@@ -119,6 +119,15 @@ TEST(Selection, S41SelectingFieldsAreSortedAndUnique) {
   EXPECT_EQ(selecting_fields_like(*selecting, request({{"A", "1"}})), *selecting);
 }
 
+TEST(Selection, S4OfSeveralThatMatchTheMostRecentByDateIsSelected) {
+  StoredHead by_foo = stored_head({{"Date", date_at(-60)}});
+  by_foo.selecting = {{"foo", "1"}};
+  const storage::VariantSet set{keep(by_foo), stored({{"Date", date_at(-5)}}),
+                                stored({{"Date", date_at(-5)}}), stored({})};
+  EXPECT_EQ(select(set, request({{"Foo", "1"}})), set[1]);
+  EXPECT_EQ(select({set[3], set[1]}, request()), set[3]);
+}
+
 TEST(Selection, S41TheNewestThatMatchesIsSelected) {
   const auto variant = [](std::string_view value) {
     StoredHead head = stored_head({{"Vary", "Foo"}});

@@ -1,6 +1,7 @@
 // RFC 9111, sections 3.2, 4.3.1, 4.3.4 and 4.3.5; guarantee G8.
 #include "revalidate/policy/validation.h"
 
+#include <algorithm>
 #include <gtest/gtest.h>
 
 #include "revalidate/policy/freshness.h"
@@ -18,49 +19,77 @@ StoredHead freshened(const StoredHead& old, const Lines& lines, const RequestHea
   return freshened_head(old, response(304, lines), req, at(10), at(11), 7, options);
 }
 
+Conditions offer(const VariantSet& set, const StoredResponse* selected, const RequestHead& req = request()) {
+  return conditions_for(set, selected, req);
+}
+
+StoredResponsePtr chosen(const VariantSet& set, const StoredResponse* selected, const ResponseHead& head304,
+                         const RequestHead& req = request()) {
+  return choose_304(set, selected, req, head304);
+}
+
+StoredResponsePtr variant(const Lines& lines, const storage::SelectingFields& selecting) {
+  StoredHead head = stored_head(lines);
+  head.selecting = selecting;
+  return keep(head);
+}
+
 TEST(Validation, S431TheSelectedResponseIsOfferedByBothValidators) {
   const VariantSet set{stored({{"ETag", "W/\"a\""}, {"Last-Modified", "Tue, 14 Nov 2023 22:00:00 GMT"}}),
                        stored({{"ETag", "\"b\""}})};
-  const Conditions conditions = conditions_for(set, set[0].get());
+  const Conditions conditions = offer(set, set[0].get());
   EXPECT_EQ(conditions.if_none_match, "W/\"a\"");
   EXPECT_EQ(conditions.if_modified_since, "Tue, 14 Nov 2023 22:00:00 GMT");
 }
 
 TEST(Validation, S431LastModifiedAlone) {
   const VariantSet set{stored({{"Last-Modified", date_at(-5)}})};
-  EXPECT_EQ(conditions_for(set, set[0].get()).if_none_match, "");
-  EXPECT_EQ(conditions_for(set, set[0].get()).if_modified_since, date_at(-5));
+  EXPECT_EQ(offer(set, set[0].get()).if_none_match, "");
+  EXPECT_EQ(offer(set, set[0].get()).if_modified_since, date_at(-5));
 }
 
 TEST(Validation, S431WithoutAValidatorNothingIsAsked) {
   const VariantSet set{stored({{"ETag", "bad"}, {"Last-Modified", "yesterday"}})};
-  EXPECT_TRUE(conditions_for(set, set[0].get()).empty());
+  EXPECT_TRUE(offer(set, set[0].get()).empty());
 }
 
 TEST(Validation, S431AfterAVaryMissAllEntityTagsAreOffered) {
   VariantSet set{stored({{"ETag", "\"a\""}, {"Last-Modified", date_at(-5)}}),
                  stored({{"Last-Modified", date_at(-5)}}), stored({{"ETag", "W/\"b\""}}),
                  stored({{"ETag", "\"a\""}})};
-  const Conditions conditions = conditions_for(set, nullptr);
+  const Conditions conditions = offer(set, nullptr);
   EXPECT_EQ(conditions.if_none_match, "\"a\", W/\"b\"");
   EXPECT_EQ(conditions.if_modified_since, "");
   for (int i = 0; i < 20; ++i) set.push_back(stored({{"ETag", "\"t" + std::to_string(i) + "\""}}));
-  const std::string many = conditions_for(set, nullptr).if_none_match;
+  const std::string many = offer(set, nullptr).if_none_match;
   EXPECT_EQ(std::count(many.begin(), many.end(), ','), static_cast<long>(kMaxOfferedTags) - 2);  // "a" twice
+}
+
+TEST(Validation, S431TagsThatAnotherAcceptEncodingHasSelectedAreNotOffered) {
+  const VariantSet set{variant({{"ETag", "W/\"g\""}}, {{"accept-encoding", "gzip"}, {"origin", "b"}}),
+                       variant({{"ETag", "\"i\""}}, {{"accept-encoding", std::nullopt}}),
+                       variant({{"ETag", "\"o\""}}, {{"origin", "b"}}),
+                       variant({{"ETag", "\"l\""}}, {{"accept-language", "en"}})};
+  const RequestHead plain = request();
+  const RequestHead gzip = request({{"Accept-Encoding", "GZIP"}});
+  EXPECT_EQ(offer(set, nullptr, plain).if_none_match, "\"i\", \"o\", \"l\"");
+  EXPECT_EQ(offer(set, nullptr, gzip).if_none_match, "W/\"g\", \"o\", \"l\"");
+  EXPECT_EQ(chosen(set, nullptr, response(304, {{"ETag", "W/\"g\""}}), plain), nullptr);
+  EXPECT_EQ(chosen(set, nullptr, response(304, {{"ETag", "W/\"g\""}}), gzip), set[0]);
 }
 
 TEST(Validation, S431AnEntityTagThatWasMadeHereIsNotOffered) {
   StoredHead head = stored_head({{"ETag", "\"fr1-x\""}});
   head.own_entity_tag = true;
   const VariantSet set{keep(head), stored({{"ETag", "\"a\""}})};
-  EXPECT_TRUE(conditions_for(set, set[0].get()).empty());
-  EXPECT_EQ(conditions_for(set, nullptr).if_none_match, "\"a\"");
+  EXPECT_TRUE(offer(set, set[0].get()).empty());
+  EXPECT_EQ(offer(set, nullptr).if_none_match, "\"a\"");
   head.response.fields.add("Last-Modified", date_at(-5));
   const VariantSet dated{keep(head)};
-  EXPECT_EQ(conditions_for(dated, dated[0].get()).if_none_match, "");
-  EXPECT_EQ(conditions_for(dated, dated[0].get()).if_modified_since, date_at(-5));
-  EXPECT_EQ(choose_304(dated, dated[0].get(), response(304, {{"ETag", "\"fr1-x\""}})), nullptr);
-  EXPECT_EQ(choose_304(dated, dated[0].get(), response(304)), dated[0]);
+  EXPECT_EQ(offer(dated, dated[0].get()).if_none_match, "");
+  EXPECT_EQ(offer(dated, dated[0].get()).if_modified_since, date_at(-5));
+  EXPECT_EQ(chosen(dated, dated[0].get(), response(304, {{"ETag", "\"fr1-x\""}})), nullptr);
+  EXPECT_EQ(chosen(dated, dated[0].get(), response(304)), dated[0]);
 }
 
 TEST(Validation, S431OurConditionsReplaceTheClients) {
@@ -73,18 +102,30 @@ TEST(Validation, S431OurConditionsReplaceTheClients) {
 TEST(Validation, S434AStrongTagSelectsTheSameStrongTagOrNothing) {
   const VariantSet set{stored({{"ETag", "W/\"a\""}}), stored({{"ETag", "\"a\""}}),
                        stored({{"ETag", "\"b\""}})};
-  EXPECT_EQ(choose_304(set, nullptr, response(304, {{"ETag", "\"a\""}})), set[1]);
-  EXPECT_EQ(choose_304(set, nullptr, response(304, {{"ETag", "\"b\""}})), set[2]);
-  EXPECT_EQ(choose_304(set, nullptr, response(304, {{"ETag", "\"c\""}})), nullptr);
-  EXPECT_EQ(choose_304(set, set[1].get(), response(304, {{"ETag", "\"b\""}})), nullptr);
-  EXPECT_EQ(choose_304(set, set[0].get(), response(304, {{"ETag", "\"a\""}})), nullptr);
+  EXPECT_EQ(chosen(set, nullptr, response(304, {{"ETag", "\"a\""}})), set[1]);
+  EXPECT_EQ(chosen(set, nullptr, response(304, {{"ETag", "\"b\""}})), set[2]);
+  EXPECT_EQ(chosen(set, nullptr, response(304, {{"ETag", "\"c\""}})), nullptr);
+  EXPECT_EQ(chosen(set, set[1].get(), response(304, {{"ETag", "\"b\""}})), nullptr);
+}
+
+TEST(Validation, S434TheStrongFormOfTheOneWeakTagThatWasOfferedConfirmsIt) {
+  const VariantSet set{stored({{"ETag", "W/\"a\""}}), stored({{"ETag", "\"a\""}}),
+                       stored({{"ETag", "W/\"b\""}})};
+  const ResponseHead strong = response(304, {{"ETag", "\"a\""}});
+  EXPECT_EQ(chosen(set, set[0].get(), strong), set[0]);
+  EXPECT_EQ(chosen(set, set[2].get(), strong), nullptr);
+  // Of several that were offered it may have meant another.
+  EXPECT_EQ(chosen({set[0], set[2]}, nullptr, strong), nullptr);
+  EXPECT_EQ(chosen(set, nullptr, strong), set[1]);
+  // It stays the weak one.
+  EXPECT_EQ(freshened(set[0]->head(), {{"ETag", "\"a\""}}).response.fields.first("ETag"), "W/\"a\"");
 }
 
 TEST(Validation, S434AWeakTagSelectsTheNewestThatCorresponds) {
   const VariantSet set{stored({{"ETag", "\"b\""}}), stored({{"ETag", "\"a\""}}),
                        stored({{"ETag", "W/\"a\""}})};
-  EXPECT_EQ(choose_304(set, nullptr, response(304, {{"ETag", "W/\"a\""}})), set[1]);
-  EXPECT_EQ(choose_304(set, nullptr, response(304, {{"ETag", "W/\"c\""}})), nullptr);
+  EXPECT_EQ(chosen(set, nullptr, response(304, {{"ETag", "W/\"a\""}})), set[1]);
+  EXPECT_EQ(chosen(set, nullptr, response(304, {{"ETag", "W/\"c\""}})), nullptr);
 }
 
 TEST(Validation, S434AllWithTheSameStrongTagAreConfirmed) {
@@ -98,23 +139,23 @@ TEST(Validation, S434AllWithTheSameStrongTagAreConfirmed) {
 
 TEST(Validation, S434LastModifiedSelectsByTheSameDate) {
   const VariantSet set{stored({{"Last-Modified", date_at(-5)}})};
-  EXPECT_EQ(choose_304(set, set[0].get(), response(304, {{"Last-Modified", date_at(-5)}})), set[0]);
-  EXPECT_EQ(choose_304(set, set[0].get(), response(304, {{"Last-Modified", date_at(-4)}})), nullptr);
+  EXPECT_EQ(chosen(set, set[0].get(), response(304, {{"Last-Modified", date_at(-5)}})), set[0]);
+  EXPECT_EQ(chosen(set, set[0].get(), response(304, {{"Last-Modified", date_at(-4)}})), nullptr);
   // The origin has begun to send entity tags.
-  EXPECT_EQ(choose_304(set, set[0].get(), response(304, {{"Last-Modified", date_at(-5)}, {"ETag", "\"n\""}})),
+  EXPECT_EQ(chosen(set, set[0].get(), response(304, {{"Last-Modified", date_at(-5)}, {"ETag", "\"n\""}})),
             set[0]);
 }
 
 TEST(Validation, S434TheEntityTagDecidesBeforeTheDate) {
   const VariantSet set{stored({{"ETag", "\"a\""}, {"Last-Modified", date_at(-5)}})};
-  EXPECT_EQ(choose_304(set, set[0].get(), response(304, {{"ETag", "\"b\""}, {"Last-Modified", date_at(-5)}})),
+  EXPECT_EQ(chosen(set, set[0].get(), response(304, {{"ETag", "\"b\""}, {"Last-Modified", date_at(-5)}})),
             nullptr);
 }
 
 TEST(Validation, S434WithoutAValidatorOnlyASingleOfferIsMeant) {
   const VariantSet set{stored({{"ETag", "\"a\""}}), stored({{"ETag", "\"b\""}})};
-  EXPECT_EQ(choose_304(set, set[1].get(), response(304)), set[1]);
-  EXPECT_EQ(choose_304(set, nullptr, response(304)), nullptr);
+  EXPECT_EQ(chosen(set, set[1].get(), response(304)), set[1]);
+  EXPECT_EQ(chosen(set, nullptr, response(304)), nullptr);
 }
 
 TEST(Freshen, S32TheFieldsOfThe304ReplaceAndTheOthersStay) {
@@ -184,6 +225,36 @@ TEST(Freshen, S73CookiesOnlyAsTheOptionAllows) {
                   .response.fields.has("Set-Cookie"));
   options.set_cookie = SetCookiePolicy::kRfc;
   EXPECT_TRUE(freshened(old, {{"Set-Cookie", "a=c"}}, request(), options).response.fields.has("Set-Cookie"));
+}
+
+TEST(Freshen, S73ClearSiteDataIsTreatedAsACookieIs) {
+  const StoredHead old = stored_head({{"ETag", "\"a\""}});
+  const auto kept = [&](const Lines& lines, SetCookiePolicy policy) {
+    PolicyOptions options;
+    options.set_cookie = policy;
+    return freshened(old, lines, request(), options).response.fields.has("Clear-Site-Data");
+  };
+  const Lines plain = {{"Clear-Site-Data", "\"cache\""}};
+  const Lines shared = {{"Clear-Site-Data", "\"cache\""}, {"Cache-Control", "public"}};
+  EXPECT_FALSE(kept(plain, SetCookiePolicy::kSafe));
+  EXPECT_TRUE(kept(shared, SetCookiePolicy::kSafe));
+  EXPECT_TRUE(kept(plain, SetCookiePolicy::kRfc));
+  EXPECT_FALSE(kept(shared, SetCookiePolicy::kStrip));
+}
+
+TEST(Freshen, Rfc9875S2GroupsAreThoseOfTheFreshFields) {
+  using Tags = std::vector<std::string>;
+  StoredHead old = stored_head({{"Cache-Groups", "\"a\""}});
+  old.tags = {"group:http://example.com a", "uri:http://example.com/a/b?c=d#"};
+  const auto tags = [&](const Lines& lines) {
+    Tags sorted = freshened(old, lines).tags;
+    std::sort(sorted.begin(), sorted.end());
+    return sorted;
+  };
+  EXPECT_EQ(tags({{"Cache-Groups", "\"b\", \"c\""}}),
+            (Tags{"group:http://example.com b", "group:http://example.com c", old.tags[1]}));
+  EXPECT_EQ(tags({}), old.tags);
+  EXPECT_EQ(tags({{"Cache-Groups", "no-list;;"}}), Tags{old.tags[1]});
 }
 
 TEST(Freshen, S434TimesAgeAndSequenceAreThe304s) {

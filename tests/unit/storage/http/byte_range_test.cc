@@ -39,9 +39,9 @@ TEST(ByteRange, WhatLiesOutsideIsUnsatisfiable) {
 }
 
 TEST(ByteRange, MalformedOrForeignUnitsAreIgnored) {
-  for (const char* value :
-       {"", "bytes", "bytes=", "bytes=,", "items=0-1", "bytes=5-4", "bytes=a-b", "bytes=1", "bytes=--1",
-        "bytes=1-2-3", "bytes=-", "bytes=1-2,x", "bytes 0-1", "bytes=+1-2"}) {
+  for (const char* value : {"", "bytes", "bytes=", "bytes=,", "items=0-1", "bytes=5-4", "bytes=a-b",
+                            "bytes=1", "bytes=--1", "bytes=1-2-3", "bytes=-", "bytes=1-2,x", "bytes 0-1",
+                            "bytes=+1-2", "bytes=1 -2", "bytes=1- 2", "bytes=- 2"}) {
     EXPECT_EQ(resolve_ranges(value, 10).outcome, RangeOutcome::kWhole) << value;
   }
 }

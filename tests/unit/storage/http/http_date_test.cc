@@ -1,4 +1,4 @@
-// RFC 9110, section 5.6.7.
+// RFC 9110, section 5.6.7; RFC 9111, section 4.2.
 #include "storage/http/http_date.h"
 
 #include <gtest/gtest.h>
@@ -24,6 +24,10 @@ TEST(HttpDate, TwoDigitYearsLieWithinFiftyYearsAhead) {
   EXPECT_EQ(year("Thursday, 18-Aug-50 02:01:18 GMT", kNow), "2050");
   EXPECT_EQ(year("Thursday, 18-Aug-75 02:01:18 GMT", kNow), "2075");
   EXPECT_EQ(year("Thursday, 18-Aug-76 02:01:18 GMT", kNow), "1976");
+  // Fifty years to the second, not to the year: it is 24 November 2025, 16:00.
+  EXPECT_EQ(year("Sunday, 24-Nov-75 16:00:00 GMT", kNow), "2075");
+  EXPECT_EQ(year("Monday, 24-Nov-75 16:00:01 GMT", kNow), "1975");
+  EXPECT_EQ(year("Thursday, 18-Dec-75 02:01:18 GMT", kNow), "1975");
   const WallTime in_2080 = wall_from_seconds(3471292800);
   EXPECT_EQ(year("Thursday, 18-Aug-10 02:01:18 GMT", in_2080), "2110");
 }
@@ -54,6 +58,21 @@ TEST(HttpDate, RefusesEverythingElse) {
            "Sun, 06 Nov 1994 08:49:37 GMT, Sun, 06 Nov 1994 08:49:37 GMT",
        }) {
     EXPECT_FALSE(parse_http_date(bad, kNow)) << bad;
+  }
+}
+
+TEST(HttpDate, ACacheReadsItInAnyCaseAndWithEitherNameOfTheZone) {
+  for (const char* text :
+       {"Sun, 06 Nov 1994 08:49:37 GMT", "sun, 06 nov 1994 08:49:37 gmt", "SUN, 06 NOV 1994 08:49:37 GMT",
+        "Sun, 06 Nov 1994 08:49:37 UTC", "Sun, 06 Nov 1994 08:49:37 utc", "SUNDAY, 06-nov-94 08:49:37 Gmt",
+        "Sunday, 06-Nov-94 08:49:37 UTC", "sun nov  6 08:49:37 1994"}) {
+    EXPECT_EQ(parse_cache_date(text, kNow), wall_from_seconds(kExample)) << text;
+  }
+  for (const char* bad :
+       {"Sun, 06 Nov 1994 08:49:37 EST", "Sun, 06 Nov 1994 08:49:37 Z00", "Sun, 06 Nov 1994 08:49:37 +0000",
+        "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Nov 1994 08:49:37 UT", "Sun, 06 Nov 1994 08:49:37 GMT+1",
+        "Sun, 6 Nov 1994 08:49:37 GMT", "Sun Nov  6 08:49:37 1994 UTC"}) {
+    EXPECT_FALSE(parse_cache_date(bad, kNow)) << bad;
   }
 }
 
