@@ -74,9 +74,9 @@ std::unique_ptr<Flight::Ticket> Flight::join(FlightWaiter waiter) {
   auto shared = std::make_shared<FlightWaiter>(std::move(waiter));
   const MutexLock lock(mutex_);
   if (phase_ == Phase::kEnded) return nullptr;
-  // By a group that its answer belongs to.
-  const bool open = phase_ == Phase::kOpen;
-  if (open && !context_.store.generations().is_current(open_response_->head())) return nullptr;
+  // By a group that its answer belongs to; also where that is awaited.
+  const bool answered = phase_ == Phase::kOpen || (phase_ == Phase::kAsking && open_response_);
+  if (answered && !context_.store.generations().is_current(open_response_->head())) return nullptr;
   if (phase_ == Phase::kAsking) {
     waiting_.push_back({shared, false});
   } else if (phase_ == Phase::kOpen && comparing_ && shared->has_condition) {

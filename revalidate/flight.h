@@ -129,6 +129,10 @@ struct FlightContext {
   SliceMemory unsliceable{};
 };
 
+// Invalidates what is stored of a URL, whole and in part: the memory of this ends with the process, so each
+// has to be removed from what outlives it.
+void invalidate_with_part(storage::TieredStore& store, const storage::CacheKey& key);
+
 class Flight final : public OriginHandler, public std::enable_shared_from_this<Flight> {
  public:
   // A waiter's hold on the flight; on the waiter's thread. The destructor leaves it: no callback comes after.

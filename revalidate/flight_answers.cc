@@ -192,7 +192,7 @@ void Flight::take_storable(const storage::ResponseHead& head, std::optional<std:
 // 9.3.3), so that it stays.
 void Flight::invalidate_by_use(const storage::ResponseHead& head) {
   if (!invalidates(request_.request.method, head.status)) return;
-  context_.store.invalidate(request_.key);
+  invalidate_with_part(context_.store, request_.key);
   // It knows which keys the target has; it belongs to this worker, as nobody joins an unsafe method.
   const std::shared_ptr<FlightWaiter> waiter = starter();
   if (waiter && !waiter->gone && waiter->invalidate) waiter->invalidate(head);

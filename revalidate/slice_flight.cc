@@ -21,6 +21,11 @@ constexpr std::size_t kWindow = 512 * 1024;
 
 }  // namespace
 
+void invalidate_with_part(storage::TieredStore& store, const storage::CacheKey& key) {
+  store.invalidate(key);
+  store.invalidate_beside(part_key(key));
+}
+
 bool SliceMemory::knows(const storage::CacheKey& key) const {
   return unsliceable_.count(key.digest) > 0;
 }
@@ -101,7 +106,7 @@ bool Flight::take_rest(const storage::ResponseHead& head, std::optional<std::uin
     bytes.append(chunk.view());
   }
   if (bytes.size() != beginning->head().body_size || !is_rest_of(head, beginning->head()) ||
-      body_size != rest->size()) {
+      body_size != rest->size() || !is_current(beginning)) {
     request_.origin.fields.remove(storage::FieldName::kRange);
     request_.origin.fields.remove(storage::FieldName::kIfRange);
     ask();

@@ -116,6 +116,10 @@ class ComparingWriter::Core final : public std::enable_shared_from_this<Core> {
 
   [[nodiscard]] bool full() const { return full_; }
   void when_room(std::function<void()> room) { room_ = std::move(room); }
+  void when_written(Executor& executor, std::function<void()> done) {
+    if (state_ == State::kForwarding) return real_->when_written(executor, std::move(done));
+    executor.post(std::move(done));
+  }
   [[nodiscard]] const std::shared_ptr<Body>& body() const { return body_; }
   [[nodiscard]] std::uint64_t body_id() const { return real_ ? real_->body_id() : 0; }
   [[nodiscard]] bool equal() const { return equal_; }
@@ -407,6 +411,10 @@ std::shared_ptr<const StoredBody> ComparingWriter::written_body() const {
 
 std::uint64_t ComparingWriter::body_id() const {
   return core_->body_id();
+}
+
+void ComparingWriter::when_written(Executor& executor, std::function<void()> done) {
+  core_->when_written(executor, std::move(done));
 }
 
 void ComparingWriter::commit(StoredHead head, std::optional<ChunkList> whole, Executor& executor,

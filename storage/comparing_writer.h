@@ -46,6 +46,8 @@ class ComparingWriter final : public StoreWriter {
   [[nodiscard]] std::shared_ptr<const StoredBody> written_body() const override;
   // 0 until the real writer has been begun.
   [[nodiscard]] std::uint64_t body_id() const override;
+  // By the real writer's pace, once all goes to it.
+  void when_written(Executor& executor, std::function<void()> done) override;
   void commit(StoredHead head, std::optional<ChunkList> whole, Executor& executor,
               std::function<void(bool stored)> visible) override;
 

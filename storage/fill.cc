@@ -153,6 +153,8 @@ void Fill::resume() {
   {
     const MutexLock lock(mutex_);
     room = take_room_locked();
+    // The writer has room, but not the disk: that wakes next.
+    if (paused_.executor != nullptr) await_writer_locked(*paused_.executor);
   }
   room.post();
 }

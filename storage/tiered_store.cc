@@ -178,9 +178,13 @@ void TieredStore::settle() {
 }
 
 void TieredStore::invalidate(const CacheKey& key) {
+  invalidate_beside(key);
+  counters_.add(Counter::kInvalidated);
+}
+
+void TieredStore::invalidate_beside(const CacheKey& key) {
   generations_.invalidate(key);
   remove(key);
-  counters_.add(Counter::kInvalidated);
 }
 
 void TieredStore::invalidate_tag(std::string_view tag) {

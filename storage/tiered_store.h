@@ -34,6 +34,8 @@ class TieredStore final : public ResponseStore {
   // Invalidates the key in both tiers, and whatever is being filled or read for it now (RFC 9111, 4.4).
   void invalidate(const CacheKey& key);
   // Invalidates all that carries the tag, in both tiers or on its way there (StoredHead::tags).
+  // The same for what a URL has under a further key; not counted as another URL.
+  void invalidate_beside(const CacheKey& key);
   void invalidate_tag(std::string_view tag);
 
   [[nodiscard]] const Generations& generations() const { return generations_; }

@@ -144,7 +144,7 @@ void Exchange::invalidate_by_use(const storage::ResponseHead& response) {
   for (const std::string& tag : revalidate::invalidated_groups(request_, response)) {
     context_.store.invalidate_tag(tag);
   }
-  context_.store.invalidate(key_);
+  revalidate::invalidate_with_part(context_.store, key_);
   for (CacheKey& key : revalidate::invalidated_keys(request_, response)) {
     const revalidate::KeyRules& rules = context_.options.key_rules;
     if (rules.changes_target()) {
@@ -159,7 +159,7 @@ void Exchange::invalidate_by_use(const storage::ResponseHead& response) {
 }
 
 void Exchange::invalidate_target(const CacheKey& key) {
-  if (key != key_) context_.store.invalidate(key);
+  if (key != key_) revalidate::invalidate_with_part(context_.store, key);
   // Whatever values of fields and cookies stand behind it in the keys of others.
   const revalidate::KeyRules& rules = context_.options.key_rules;
   if (rules.fields.empty() && rules.cookies.empty()) return;

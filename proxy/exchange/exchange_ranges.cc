@@ -88,7 +88,8 @@ Exchange::Outcome Exchange::look_up_part() {
 bool Exchange::use_part() {
   const storage::VariantSetPtr parts = std::exchange(parts_, nullptr);
   const storage::StoredResponsePtr part = parts ? revalidate::select(*parts, request_) : nullptr;
-  if (!part || !context_.store.generations().is_current(key_, part->head().filled_at)) return false;
+  if (!part || !key_holds_for(*part)) return false;
+  if (!context_.store.generations().is_current(key_, part->head().filled_at)) return false;
   const revalidate::ReuseDecision decision =
       revalidate::decide_reuse(facts_, part.get(), true, context_.wall_time(), context_.policy);
   if (decision.kind != revalidate::ReuseDecision::Kind::kServe) return false;

@@ -224,6 +224,12 @@ StoreDecision decide_part_storable(const storage::RequestHead& request, const Re
   return decide_useful(request, response, d, response_time, options);
 }
 
+std::vector<std::string> tags_of(const storage::CacheKey& key, const storage::HeaderFields& stored) {
+  std::vector<std::string> tags = group_tags(key, stored);
+  if (std::string tag = target_tag(key.text); !tag.empty()) tags.push_back(std::move(tag));
+  return tags;
+}
+
 storage::StoredHead make_stored_head(const storage::CacheKey& key, const storage::RequestHead& request,
                                      const ResponseHead& response, const StoreDecision& decision,
                                      storage::WallTime request_time, storage::WallTime response_time) {
@@ -239,8 +245,7 @@ storage::StoredHead make_stored_head(const storage::CacheKey& key, const storage
   if (!head.response.fields.has(FieldName::kDate)) {
     head.response.fields.add(FieldName::kDate, storage::format_http_date(response_time));
   }
-  head.tags = group_tags(key, head.response.fields);
-  if (std::string tag = target_tag(key.text); !tag.empty()) head.tags.push_back(std::move(tag));
+  head.tags = tags_of(key, head.response.fields);
   head.request_time = request_time;
   head.response_time = response_time;
   head.age_received = parse_age(response.fields);

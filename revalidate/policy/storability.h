@@ -36,6 +36,10 @@ struct StoreDecision {
                                                  storage::WallTime response_time,
                                                  const PolicyOptions& options);
 
+// What a stored response with these fields can be invalidated by, beside its key (StoredHead::tags).
+[[nodiscard]] std::vector<std::string> tags_of(const storage::CacheKey& key,
+                                               const storage::HeaderFields& stored);
+
 // The head to store: end-to-end fields without what the decision withholds, the Age value apart, selecting
 // fields, cache groups, times and credentials filled in. Date is added where the origin gave none (RFC
 // 9110, 6.6.1). `decision.store` must be true. body_size, sequences and body_id are the caller's.

@@ -114,6 +114,23 @@ test('G4: what an unsafe method invalidated stays invalidated after a restart', 
   expectForwarded(await lab.get('/', { host }));
 });
 
+test('G4: a part of what an unsafe method invalidated is gone after a restart too', async (t) => {
+  const lab = await ownLab(t);
+  lab.origin.on('/', async (request, reply) => {
+    await request.whole();
+    const fields = { 'Cache-Control': 'max-age=600', ETag: '"v"' };
+    if (!request.has('range')) return reply.send(200, request.method === 'GET' ? fields : {}, request.method);
+    return reply.send(206, { ...fields, 'Content-Range': 'bytes 990-999/1000' }, '0123456789');
+  });
+  const part = { host, fields: { Range: 'bytes=-10' } };
+  assert.equal((await lab.get('/', part)).status, 206);
+  expectHit(await lab.get('/', part));
+  await lab.get('/', { host, method: 'DELETE' });
+  await lab.edge.stopForRestart();
+  await lab.edge.spawn();
+  expectForwarded(await lab.get('/', part));
+});
+
 test('variants are found again after a restart', async (t) => {
   const lab = await ownLab(t);
   lab.origin.on('/', (request, reply) => reply.send(200, { 'Cache-Control': 'max-age=600', Vary: 'X-V' }, request.field('x-v')));

@@ -125,6 +125,22 @@ test('No-Vary-Search: clients that wait for one answer together get their own wh
   for (const [i, client] of clients.entries()) expectWhole(await client.response(), 200, `${path}?q=${i}`);
 });
 
+test('No-Vary-Search: a stored part that does not carry the rule is for its own query alone', async () => {
+  const path = lab.path();
+  lab.origin.on(path, (request, reply) => {
+    if (!request.has('range')) return reply.send(200, { ...fresh, 'No-Vary-Search': 'params' }, request.target);
+    return reply.send(206, { ...fresh, ETag: '"v"', 'Content-Range': 'bytes 990-999/1000' }, request.target.slice(-10));
+  });
+  await lab.get(`${path}?a`);
+  const fields = { Range: 'bytes=-10' };
+  // Nothing is stored by the rule yet.
+  for (const query of ['?0123456789', '?abcdefghij']) {
+    const response = await lab.get(path + query, { fields });
+    assert.equal(response.status, 206);
+    assert.equal(response.body.toString(), query.slice(-10));
+  }
+});
+
 test('No-Vary-Search: an unsafe method invalidates what is stored by the rule', async () => {
   const path = lab.path();
   echo(lab, path, { ...fresh, 'No-Vary-Search': 'params=("s")' });

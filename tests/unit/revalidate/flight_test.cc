@@ -69,6 +69,11 @@ class FlightTest : public testing::Test {
         loop_, origin_, pool_, health_, store_, table_, budget_, policy_, counters_, 1 << 20, {}});
   }
 
+  // As at shutdown: one in progress holds itself.
+  void TearDown() override {
+    while (context_ && !context_->active.empty()) (*context_->active.begin())->abandon();
+  }
+
   FlightWaiter waiter(Client& client) {
     FlightWaiter made;
     made.executor = &client.executor;
@@ -384,6 +389,30 @@ TEST_F(FlightTest, SmallContentOfAStatedLengthIsAwaitedSoThatTheFirstAnswerHasIt
     EXPECT_EQ(answered->reader->read(0, 100, chunk), storage::Fill::Read::kData);
     EXPECT_EQ(chunk.view(), "content");
   }
+}
+
+// G5: also while the content is awaited, what a group's invalidation has overtaken is not joined.
+TEST_F(FlightTest, AwaitedContentWhoseGroupIsInvalidatedIsNotJoined) {
+  const Lines lines{{"Cache-Control", "max-age=60"}, {"Cache-Groups", "\"g\""}};
+  fill(lines, "content");
+  ASSERT_NE(only(), nullptr);
+  ASSERT_FALSE(only()->head().tags.empty());
+  const std::string tag = only()->head().tags.front();
+  store_.invalidate(key_);
+  Client before;
+  Client after;
+  start(before, request_of(storage::Method::kGet));
+  answer(200, lines, 7);
+  const int started = origin_.started;
+  store_.invalidate_tag(tag);
+  OriginHandler* const older = origin_.handler;
+  start(after, request_of(storage::Method::kGet));
+  EXPECT_EQ(origin_.started, started + 1);
+  ASSERT_EQ(older->on_body("content"), OriginHandler::Body::kTaken);
+  older->on_complete({});
+  EXPECT_NE(told(before), nullptr);
+  EXPECT_EQ(told(after), nullptr);
+  EXPECT_EQ(only(), nullptr);
 }
 
 TEST_F(FlightTest, ContentOfAnUnknownLengthIsStreamedAndStoredWithItsTag) {

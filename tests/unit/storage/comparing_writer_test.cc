@@ -311,6 +311,44 @@ TEST_F(ComparingWriterTest, AFillPausesUntilItHasCaughtUp) {
   }
 }
 
+// A writer that says by the test's hand what it has written.
+class PacedWriter final : public tests::FakeWriter {
+ public:
+  PacedWriter(std::shared_ptr<tests::WrittenBody> body, std::function<void()>& written)
+      : FakeWriter(std::move(body), ~std::size_t{0}), written_(written) {}
+  void when_written(Executor& /*executor*/, std::function<void()> done) override {
+    written_ = std::move(done);
+  }
+
+ private:
+  std::function<void()>& written_;
+};
+
+// A reader that is behind a disk slower than the origin: the pause lasts until the disk has followed.
+TEST_F(ComparingWriterTest, WhatDiffersIsPacedByTheWriterThatTakesIt) {
+  begin("stored");
+  std::function<void()> written;
+  const auto on_disk = std::make_shared<tests::WrittenBody>();
+  FillBudget budget(64 * kMiB);
+  const auto fill = std::make_shared<Fill>(FillOptions{{}, 0, 512 * 1024}, budget);
+  fill->write_to(std::make_unique<ComparingWriter>(
+      old_, [&] { return std::make_unique<PacedWriter>(on_disk, written); }, executor_, nullptr, nullptr));
+  const auto behind = fill->open_reader(executor_, [] {});
+  int rooms = 0;
+  auto appetite = Fill::Appetite::kMore;
+  for (int i = 0; i < 64 && appetite == Fill::Appetite::kMore; ++i) {
+    appetite = fill->append(patterned(256 * 1024), executor_, [&] { ++rooms; });
+    executor_.run();
+  }
+  EXPECT_EQ(appetite, Fill::Appetite::kPause);
+  EXPECT_EQ(rooms, 0);
+  ASSERT_TRUE(written);
+  on_disk->readable = on_disk->bytes.size();
+  written();
+  executor_.run();
+  EXPECT_EQ(rooms, 1);
+}
+
 TEST_F(ComparingWriterTest, DroppedItDoesNothingMore) {
   const std::string bytes = patterned(200'000);
   for (const bool differs : {false, true}) {

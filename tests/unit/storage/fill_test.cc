@@ -463,6 +463,45 @@ TEST_F(FillTest, AReaderThatIsBehindASlowDiskPausesTheOriginUntilTheDiskHasFollo
   EXPECT_EQ(append(*fill, patterned(kPiece)), Fill::Appetite::kMore);
 }
 
+// A writer whose own room and whose disk come one after the other.
+class FullWriter final : public FakeWriter {
+ public:
+  struct Said {
+    bool full = true;
+    std::function<void()> room;
+    std::function<void()> written;
+  };
+  FullWriter(std::shared_ptr<WrittenBody> body, Said& said)
+      : FakeWriter(std::move(body), kUnlimited), said_(said) {}
+  [[nodiscard]] bool wants_pause() const override { return said_.full; }
+  void when_room(std::function<void()> room) override { said_.room = std::move(room); }
+  void when_written(Executor& /*executor*/, std::function<void()> done) override {
+    said_.written = std::move(done);
+  }
+
+ private:
+  Said& said_;
+};
+
+TEST_F(FillTest, AWriterThatHasRoomBeforeItsDiskHasIsWokenByTheDisk) {
+  const auto fill = make_windowed(64 * kPiece);
+  const auto body = std::make_shared<WrittenBody>();
+  FullWriter::Said said;
+  fill->write_to(std::make_unique<FullWriter>(body, said));
+  const auto slow = open(*fill);
+  EXPECT_EQ(append(*fill, patterned(18 * kPiece)), Fill::Appetite::kPause);
+  said.full = false;
+  ASSERT_TRUE(said.room);
+  said.room();
+  executor_.run();
+  EXPECT_EQ(rooms_, 0) << "too much is not written yet";
+  ASSERT_TRUE(said.written);
+  body->readable = body->bytes.size();
+  said.written();
+  executor_.run();
+  EXPECT_EQ(rooms_, 1);
+}
+
 TEST_F(FillTest, WhereAllReadersKeepUpASlowDiskPausesNobody) {
   const auto fill = make_windowed(64 * kPiece);
   (void)write_to_disk(*fill);

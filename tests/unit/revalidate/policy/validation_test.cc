@@ -6,6 +6,7 @@
 
 #include "revalidate/policy/freshness.h"
 #include "revalidate/policy/selection.h"
+#include "revalidate/policy/storability.h"
 #include "tests/unit/revalidate/policy/policy_fixture.h"
 
 namespace freshet::revalidate {
@@ -40,6 +41,16 @@ TEST(Validation, S431TheSelectedResponseIsOfferedByBothValidators) {
   const Conditions conditions = offer(set, set[0].get());
   EXPECT_EQ(conditions.if_none_match, "W/\"a\"");
   EXPECT_EQ(conditions.if_modified_since, "Tue, 14 Nov 2023 22:00:00 GMT");
+}
+
+TEST(Validation, S434The304SaysWhichCacheGroupsItBelongsTo) {
+  StoredHead old = stored({{"ETag", "\"a\""}, {"Cache-Groups", "\"x\""}})->head();
+  old.tags = tags_of(old.key, old.response.fields);
+  ASSERT_EQ(old.tags.size(), 1U);
+  EXPECT_EQ(freshened(old, {{"ETag", "\"a\""}}).tags, old.tags);
+  const StoredHead fresh = freshened(old, {{"ETag", "\"a\""}, {"Cache-Groups", "\"y\", \"z\""}});
+  EXPECT_EQ(fresh.tags, tags_of(old.key, fresh.response.fields));
+  EXPECT_EQ(fresh.tags.size(), 2U);
 }
 
 TEST(Validation, S431LastModifiedAlone) {
