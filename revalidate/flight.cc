@@ -124,6 +124,10 @@ void Flight::take_place(OriginPool::Permit permit) {
   if (!permit) return fail_all(Reason::kOriginBusy, "no place at the origin in time");
   permit_ = std::move(permit);
   if (request_.stored) {
+    if (!request_.selected) {
+      request_.stored =
+          std::make_shared<const storage::VariantSet>(variants_for(*request_.stored, request_.request));
+    }
     const Conditions conditions = conditions_for(*request_.stored, request_.selected.get());
     if (!conditions.empty()) {
       apply_conditions(conditions, request_.origin.fields);

@@ -25,6 +25,13 @@ struct Conditions {
 // Most entity tags that one If-None-Match offers.
 inline constexpr std::size_t kMaxOfferedTags = 8;
 
+// Of the variants of a key those that a 304 may select for a request that selects none of them: with its Vary
+// naming Accept-Encoding, not one in a coding that the request does not ask for, nor one that is not coded
+// because its own request asked for no coding. Origins that code on the way out (nginx, Express with
+// compression) have one entity tag for all codings, and would confirm either.
+[[nodiscard]] storage::VariantSet variants_for(const storage::VariantSet& variants,
+                                               const storage::RequestHead& request);
+
 // What to send. Where a stored response was selected, it alone is offered: its entity tag, and its
 // Last-Modified beside it or instead. After a vary-miss (`selected` null) the entity tags of all variants
 // are, newest first (RFC 9111, 4.3.1): the origin may know one of them for the answer to this request too.
@@ -36,7 +43,10 @@ void apply_conditions(const Conditions& conditions, storage::HeaderFields& field
 
 // Which stored response a 304 confirms; null if none, and then the request is made again without conditions.
 // `variants` and `selected` as given to conditions_for(). RFC 9111, 4.3.4:
-//   a strong validator in the 304: the newest stored response with the same one, or none;
+//   a strong validator in the 304: the newest stored response with the same one, or none; where one response
+//   alone was offered, its weak form is the same one (nginx sends W/"a" on what it compresses, and "a" on the
+//   304 to it);
+//   after a vary-miss not one that allows another origin by CORS, unless the 304 says whom it allows;
 //   only weak ones: the newest that corresponds;
 //   none at all: the stored response that was offered, if it was the only one (section 4.3.4 asks that it
 //   have no validator either; origins that answer 304 with nothing but a date are common, and the condition
@@ -56,7 +66,7 @@ void apply_conditions(const Conditions& conditions, storage::HeaderFields& field
 // bytes (Content-Encoding, Content-MD5, Content-Digest, an entity tag of the origin where there is one), and
 // Set-Cookie unless the options allow it. Age and times are the 304's; `sequence` becomes validated_at.
 // `request` is the one that was answered: where Vary has changed, the selecting fields are taken from it.
-// Where it would not have selected `old`, Vary and the selecting fields stay as they are.
+// Where it would not have selected `old`, Vary, the selecting fields and Access-Control-* stay as they are.
 [[nodiscard]] storage::StoredHead freshened_head(const storage::StoredHead& old,
                                                  const storage::ResponseHead& head304,
                                                  const storage::RequestHead& request,
