@@ -8,6 +8,7 @@
 #include "revalidate/flight.h"
 #include "revalidate/flight_table.h"
 #include "revalidate/policy/content_tag.h"
+#include "revalidate/policy/forwarding.h"
 #include "revalidate/policy/response_facts.h"
 #include "revalidate/policy/validation.h"
 #include "storage/comparing_writer.h"
@@ -176,7 +177,7 @@ void Flight::give_up_storing() {
 void Flight::on_complete(storage::HeaderFields trailers) {
   const std::shared_ptr<Fill> fill = current_fill();
   if (!fill) return end();
-  Fill::Sealed sealed = fill->seal(std::move(trailers));
+  Fill::Sealed sealed = fill->seal(forwarded_trailers(trailers));
   permit_ = {};
   const bool stored =
       stored_to_be_ && sealed.writer && sealed.size <= context_.max_object && fits_its_place(sealed.size);
