@@ -126,9 +126,10 @@ bool Fill::writer_is_full_locked() const {
   return writer_ && !refused_ && writer_->wants_pause();
 }
 
-// Too much for a reader that is behind waits to be written.
+// Too much for a reader that is behind waits to be written, or for the memory that all fills share.
 bool Fill::disk_lags_locked() const {
-  return over_window_locked() && disk_follows_locked() && size_ - writer_->readable() > kMostUnwritten;
+  return (over_window_locked() || (!keep_whole_ && budget_.exhausted())) && disk_follows_locked() &&
+         size_ - writer_->readable() > kMostUnwritten;
 }
 
 bool Fill::must_pause_locked() const {
