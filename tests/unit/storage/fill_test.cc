@@ -491,6 +491,7 @@ TEST_F(FillTest, OverTheBudgetASlowDiskPausesTheOriginWhereReadersKeepUpToo) {
   executor_.run();
   EXPECT_EQ(rooms_, 1);
   EXPECT_EQ(append(*fill, patterned(kPiece)), Fill::Appetite::kMore);
+  EXPECT_EQ(append(*fill, patterned(2 * kPiece)), Fill::Appetite::kPause) << "512 KiB and more";
   budget_.give(kUnlimited / 2);
 }
 
