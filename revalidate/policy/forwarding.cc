@@ -273,6 +273,10 @@ HeaderFields origin_request_fields(const RequestHead& request, const ForwardingC
   return fields;
 }
 
+bool may_reach_the_origin(std::string_view name) {
+  return is_forwarded({storage::intern_field_name(name), name, {}}, ForwardingContext{});
+}
+
 bool is_final_recipient(const RequestHead& request) {
   if (request.method != storage::Method::kTrace && request.method != storage::Method::kOptions) return false;
   const auto text = request.fields.first(FieldName::kMaxForwards);
