@@ -16,6 +16,9 @@ namespace {
 constexpr std::size_t kPiece = 256 * 1024;
 // After so many answers that were meant for others, a slice is asked for alone.
 constexpr int kMostAttempts = 3;
+// While there is no place for another fill: a transfer that has begun is not broken for that at once.
+constexpr storage::Milliseconds kRefusedFor{50};
+constexpr int kMostRefusals = 100;
 
 }  // namespace
 
@@ -33,6 +36,8 @@ struct SliceReader::Slice {
   State state = State::kLookingUp;
   Reason reason = Reason::kNone;  // of kChanged and kFailed
   int attempts = 0;
+  int refusals = 0;
+  std::unique_ptr<storage::IoTimer> again;
   storage::StoredResponsePtr stored;
   // The reader leaves its fill before the ticket leaves the flight.
   std::unique_ptr<Flight::Ticket> ticket;
@@ -56,6 +61,7 @@ SliceReader::~SliceReader() {
 void SliceReader::drop(std::shared_ptr<Slice>& slice) {
   if (!slice) return;
   slice->gone = true;
+  slice->again.reset();
   slice->reader.reset();
   slice->ticket.reset();
   slice.reset();
@@ -122,9 +128,24 @@ void SliceReader::ask(Slice& slice) {
   FlightTable::Joined joined = alone ? table.start_alone(std::move(request), context_, make_waiter(slice))
                                      : table.join_or_start(std::move(request), context_, make_waiter(slice));
   slice.ticket = std::move(joined.ticket);
-  if (slice.ticket) return;
-  slice.state = Slice::State::kFailed;
-  slice.reason = Reason::kOverloaded;
+  if (!slice.ticket) refused(slice);
+}
+
+void SliceReader::refused(Slice& slice) {
+  if (++slice.refusals > kMostRefusals) {
+    slice.state = Slice::State::kFailed;
+    slice.reason = Reason::kOverloaded;
+    return;
+  }
+  --asked_for_;
+  slice.attempts = 0;
+  if (!slice.again) {
+    slice.again = context_.loop.timer([this, &slice] {
+      ask(slice);
+      if (slice.state == Slice::State::kFailed) wake_();
+    });
+  }
+  slice.again->arm(kRefusedFor);
 }
 
 FlightWaiter SliceReader::make_waiter(Slice& slice) {

@@ -49,6 +49,8 @@ class SliceReader {
   void look_up(const std::shared_ptr<Slice>& slice);
   void take_stored(Slice& slice, const storage::VariantSetPtr& found);
   void ask(Slice& slice);
+  // There is no place for another fill: again a little later, for a few seconds.
+  void refused(Slice& slice);
   [[nodiscard]] FlightWaiter make_waiter(Slice& slice);
   void take_answer(Slice& slice, FlightAnswer& answer);
   [[nodiscard]] Next read_slice(const std::shared_ptr<Slice>& slice, std::uint64_t offset,

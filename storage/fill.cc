@@ -17,6 +17,7 @@ constexpr std::size_t kLargestPieceThen = 64 * 1024;
 constexpr std::size_t kWindowThen = 128 * 1024;
 // What a disk tier that is slower than the origin may leave in memory for a reader that is behind.
 constexpr std::uint64_t kMostUnwritten = std::uint64_t{4} << 20;
+constexpr std::uint64_t kMostUnwrittenThen = std::uint64_t{512} << 10;
 
 }  // namespace
 
@@ -126,9 +127,12 @@ bool Fill::writer_is_full_locked() const {
   return writer_ && !refused_ && writer_->wants_pause();
 }
 
-// Too much for a reader that is behind waits to be written.
+// Too much for a reader that is behind waits to be written, or for the memory that all fills share.
 bool Fill::disk_lags_locked() const {
-  return over_window_locked() && disk_follows_locked() && size_ - writer_->readable() > kMostUnwritten;
+  if (keep_whole_ || !disk_follows_locked()) return false;
+  const std::uint64_t unwritten = size_ - writer_->readable();
+  if (budget_.exhausted()) return unwritten > kMostUnwrittenThen;
+  return over_window_locked() && unwritten > kMostUnwritten;
 }
 
 bool Fill::must_pause_locked() const {

@@ -4,6 +4,8 @@
 
 #include "proxy/config/setting_values.h"
 #include "revalidate/origin/origin_url.h"
+#include "revalidate/policy/forwarding.h"
+#include "storage/http/field_syntax.h"
 
 namespace freshet::proxy {
 
@@ -270,6 +272,10 @@ struct Setter {
   }
 
   [[nodiscard]] Status check_element(const std::string& element) const {
+    const bool in_key = std::string_view(row.key) == "cache.key_fields";
+    if (in_key && storage::is_token(element) && !revalidate::may_reach_the_origin(element)) {
+      return Error{'"' + element + "\" does not reach the origin as the client sent it"};
+    }
     if (row.type == Type::kNames) return check_name(element);
     return row.type == Type::kPatterns ? check_pattern(element) : check_network(element);
   }

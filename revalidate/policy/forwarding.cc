@@ -50,22 +50,51 @@ bool reads_as_prefix(std::string_view name, std::string_view lower) {
   return name.size() > lower.size() && reads_as(name.substr(0, lower.size()), lower);
 }
 
-// Makes the origin see another target, method or client than the edge saw; "proxy" becomes HTTP_PROXY.
+// Makes some server, gateway or framework see another target, method, scheme or client than the edge saw, or
+// takes what only its own front end should say; "proxy" becomes HTTP_PROXY.
 bool is_overriding(std::string_view name) {
-  constexpr std::array<std::string_view, 8> kNames = {"x-original-url",
-                                                      "x-rewrite-url",
-                                                      "x-http-method-override",
-                                                      "x-method-override",
-                                                      "x-http-method",
-                                                      "x-original-host",
-                                                      "x-host",
-                                                      "proxy"};
-  return std::any_of(kNames.begin(), kNames.end(),
+  constexpr std::array<std::string_view, 5> kPrefixes = {"x-original-", "x-envoy-", "x-invoke-",
+                                                         "x-middleware-", "x-accel-"};
+  constexpr std::array<std::string_view, 31> kNames = {"x-rewrite-url",
+                                                       "x-override-url",
+                                                       "x-proxy-url",
+                                                       "x-http-path-override",
+                                                       "x-http-destinationurl",
+                                                       "x-http-method-override",
+                                                       "x-method-override",
+                                                       "x-http-method",
+                                                       "x-host",
+                                                       "x-host-override",
+                                                       "x-http-host-override",
+                                                       "x-url-scheme",
+                                                       "x-scheme",
+                                                       "x-protocol",
+                                                       "x-https",
+                                                       "x-arr-ssl",
+                                                       "front-end-https",
+                                                       "x-sendfile-type",
+                                                       "proxy",
+                                                       "client-ip",
+                                                       "x-client-ip",
+                                                       "true-client-ip",
+                                                       "x-cluster-client-ip",
+                                                       "cf-connecting-ip",
+                                                       "fastly-client-ip",
+                                                       "x-azure-clientip",
+                                                       "x-originating-ip",
+                                                       "x-remote-ip",
+                                                       "x-remote-addr",
+                                                       "x-proxyuser-ip",
+                                                       "x-forward-for"};
+  return std::any_of(kPrefixes.begin(), kPrefixes.end(),
+                     [&](std::string_view each) { return reads_as_prefix(name, each); }) ||
+         std::any_of(kNames.begin(), kNames.end(),
                      [&](std::string_view each) { return reads_as(name, each); });
 }
 
 bool is_forwarding_field(std::string_view name) {
-  return reads_as_prefix(name, "x-forwarded-") || reads_as(name, "forwarded") || reads_as(name, "x-real-ip");
+  return reads_as_prefix(name, "x-forwarded-") || reads_as(name, "x-forwarded") ||
+         reads_as(name, "forwarded") || reads_as(name, "x-real-ip");
 }
 
 bool is_condition(FieldName id) {
@@ -242,6 +271,10 @@ HeaderFields origin_request_fields(const RequestHead& request, const ForwardingC
     }
   }
   return fields;
+}
+
+bool may_reach_the_origin(std::string_view name) {
+  return is_forwarded({storage::intern_field_name(name), name, {}}, ForwardingContext{});
 }
 
 bool is_final_recipient(const RequestHead& request) {

@@ -38,6 +38,10 @@ void remove_connection_fields(storage::RequestHead& request);
 [[nodiscard]] storage::HeaderFields origin_request_fields(const storage::RequestHead& request,
                                                           const ForwardingContext& context);
 
+// Whether a client's field of that name goes to the origin, where neither conditions nor ranges are kept and
+// nobody is trusted: what does not is nothing that an operator can want in the key.
+[[nodiscard]] bool may_reach_the_origin(std::string_view name);
+
 // TRACE or OPTIONS with "Max-Forwards: 0": the edge is the last recipient (RFC 9110, 7.6.2).
 [[nodiscard]] bool is_final_recipient(const storage::RequestHead& request);
 

@@ -10,6 +10,7 @@
 #include "revalidate/policy/selection.h"
 #include "revalidate/policy/storability.h"
 #include "storage/http/entity_tag.h"
+#include "storage/http/field_syntax.h"
 #include "storage/http/http_date.h"
 
 namespace freshet::revalidate {
@@ -38,22 +39,62 @@ std::optional<std::string_view> last_modified_of(const HeaderFields& fields) {
   return fields.first(FieldName::kLastModified);
 }
 
-// Whether Accept-Encoding selected it, and the one of this request is another.
-bool has_other_coding(const StoredHead& stored, const storage::RequestHead& request) {
-  return std::any_of(stored.selecting.begin(), stored.selecting.end(), [&](const auto& field) {
-    return field.name == "accept-encoding" && field.value != normalised_value(request, field.name);
+// What answers the Origin of one request (Fetch standard, CORS protocol).
+bool answers_one_origin(const HeaderFields::Line& line) {
+  constexpr std::string_view kPrefix = "access-control-";
+  return line.name.size() > kPrefix.size() &&
+         storage::equals_ignoring_case(line.name.substr(0, kPrefix.size()), kPrefix);
+}
+
+bool allows_one_origin(const HeaderFields& fields) {
+  const auto allowed = fields.first("Access-Control-Allow-Origin");
+  return allowed && *allowed != "*";
+}
+
+// Whether a normalised Accept-Encoding asks for `coding`; for any but identity where `coding` is empty.
+bool asks_for_coding(const std::optional<std::string>& accepted, std::string_view coding) {
+  bool asks = false;
+  if (!accepted) return asks;
+  storage::ListReader reader(*accepted);
+  std::string_view member;
+  while (reader.next(member)) {
+    const std::string_view name = member.substr(0, member.find(';'));
+    if (member.ends_with(";q=0")) {
+      if (!coding.empty() && name == coding) return false;
+    } else {
+      asks |= name == "*" || (coding.empty() ? name != "identity" : name == coding);
+    }
+  }
+  return asks;
+}
+
+// By its coding: whether `stored` may be the answer to a request that has not selected it.
+bool coding_suits(const StoredHead& stored, const storage::RequestHead& request) {
+  const auto selected_by = std::find_if(stored.selecting.begin(), stored.selecting.end(),
+                                        [](const auto& each) { return each.name == "accept-encoding"; });
+  if (selected_by == stored.selecting.end()) return true;
+  const std::optional<std::string> accepted = normalised_value(request, "accept-encoding");
+  bool coded = false;
+  bool suits = true;
+  storage::for_each_element(stored.response.fields, FieldName::kContentEncoding, [&](std::string_view name) {
+    if (storage::equals_ignoring_case(name, "identity")) return;
+    std::string coding(name);
+    std::transform(coding.begin(), coding.end(), coding.begin(), storage::ascii_lower);
+    coded = true;
+    suits = suits && asks_for_coding(accepted, coding == "x-gzip" ? std::string("gzip") : coding);
   });
+  if (coded) return suits;
+  return asks_for_coding(selected_by->value, {}) || !asks_for_coding(accepted, {});
 }
 
 // The stored responses that conditions_for() offers.
 std::vector<StoredResponsePtr> offered(const storage::VariantSet& variants, const StoredResponse* selected,
                                        const storage::RequestHead& request) {
   std::vector<StoredResponsePtr> chosen;
-  for (const StoredResponsePtr& each : variants) {
+  for (const StoredResponsePtr& each : selected != nullptr ? variants : variants_for(variants, request)) {
     if (chosen.size() == kMaxOfferedTags) break;
-    const bool wanted = selected != nullptr ? each.get() == selected
-                                            : origin_tag_of(each->head()).has_value() &&
-                                                  !has_other_coding(each->head(), request);
+    const bool wanted =
+        selected != nullptr ? each.get() == selected : origin_tag_of(each->head()).has_value();
     if (wanted) chosen.push_back(each);
   }
   return chosen;
@@ -84,6 +125,7 @@ bool is_kept_as_stored(const HeaderFields::Line& line, const StoredHead& old, bo
     case FieldName::kVary:
       return !selected;
     default:
+      if (answers_one_origin(line)) return !selected;
       return storage::equals_ignoring_case(line.name, "Content-MD5") ||
              storage::equals_ignoring_case(line.name, "Content-Digest");
   }
@@ -130,6 +172,14 @@ storage::SelectingFields selecting_or_never(const ResponseHead& response,
 
 }  // namespace
 
+storage::VariantSet variants_for(const storage::VariantSet& variants, const storage::RequestHead& request) {
+  storage::VariantSet chosen;
+  for (const StoredResponsePtr& each : variants) {
+    if (coding_suits(each->head(), request)) chosen.push_back(each);
+  }
+  return chosen;
+}
+
 Conditions conditions_for(const storage::VariantSet& variants, const StoredResponse* selected,
                           const storage::RequestHead& request) {
   Conditions conditions;
@@ -167,7 +217,12 @@ void apply_conditions(const Conditions& conditions, HeaderFields& fields) {
 
 StoredResponsePtr choose_304(const storage::VariantSet& variants, const StoredResponse* selected,
                              const storage::RequestHead& request, const ResponseHead& head304) {
-  const std::vector<StoredResponsePtr> responses = offered(variants, selected, request);
+  std::vector<StoredResponsePtr> responses = offered(variants, selected, request);
+  if (selected == nullptr && !head304.fields.has("Access-Control-Allow-Origin")) {
+    std::erase_if(responses, [](const StoredResponsePtr& each) {
+      return allows_one_origin(each->head().response.fields);
+    });
+  }
   std::optional<EntityTag> tag = entity_tag_of(head304.fields);
   const std::optional<EntityTag> only = only_tag(responses);
   if (tag && only && only->weak && weak_match(*only, *tag)) tag = only;
@@ -176,8 +231,10 @@ StoredResponsePtr choose_304(const storage::VariantSet& variants, const StoredRe
   if (tag) {
     for (const StoredResponsePtr& each : responses) {
       const std::optional<EntityTag> stored = origin_tag_of(each->head());
-      // A weak one in the 304 corresponds to either form; a strong one to the same strong one alone.
-      if (stored && (tag->weak ? weak_match(*stored, *tag) : strong_match(*stored, *tag))) return each;
+      // A weak one in the 304 corresponds to either form, and where one response alone was offered either
+      // form is the answer to what was asked; else a strong one corresponds to the same strong one alone.
+      const bool weakly = tag->weak || selected != nullptr;
+      if (stored && (weakly ? weak_match(*stored, *tag) : strong_match(*stored, *tag))) return each;
     }
   }
   for (const StoredResponsePtr& each : responses) {
@@ -239,6 +296,13 @@ StoredHead added_variant(const StoredHead& fresh, const ResponseHead& head304,
     for (const HeaderFields::Line line : head304.fields) {
       if (line.id == FieldName::kVary) added.response.fields.add(FieldName::kVary, line.value);
     }
+  }
+  HeaderFields& fields = added.response.fields;
+  fields.remove_if([&](const HeaderFields::Line& line) {
+    return answers_one_origin(line) && head304.fields.has(line.name);
+  });
+  for (const HeaderFields::Line line : head304.fields) {
+    if (answers_one_origin(line)) fields.add(line.name, line.value);
   }
   added.selecting = selecting_or_never(added.response, request);
   return added;

@@ -25,12 +25,17 @@ struct Conditions {
 // Most entity tags that one If-None-Match offers.
 inline constexpr std::size_t kMaxOfferedTags = 8;
 
+// Of the variants of a key those that a 304 may select for a request that selects none of them: with its Vary
+// naming Accept-Encoding, not one in a coding that the request does not ask for, nor one that is not coded
+// because its own request asked for no coding. Origins that code on the way out (nginx, Express with
+// compression) have one entity tag for all codings, and would confirm either.
+[[nodiscard]] storage::VariantSet variants_for(const storage::VariantSet& variants,
+                                               const storage::RequestHead& request);
+
 // What to send. Where a stored response was selected, it alone is offered: its entity tag, and its
-// Last-Modified beside it or instead. After a vary-miss (`selected` null) the entity tags of the variants
+// Last-Modified beside it or instead. After a vary-miss (`selected` null) the entity tags of variants_for()
 // are, newest first (RFC 9111, 4.3.1): the origin may know one of them for the answer to this request too.
-// Not of those that another Accept-Encoding has selected: an origin that compares weakly would confirm
-// content in a coding that this client has not asked for (RFC 9110, 8.8.3.3). An entity tag that was made
-// here is never offered: the origin does not know it.
+// An entity tag that was made here is never offered: the origin does not know it.
 [[nodiscard]] Conditions conditions_for(const storage::VariantSet& variants,
                                         const storage::StoredResponse* selected,
                                         const storage::RequestHead& request);
@@ -42,6 +47,7 @@ void apply_conditions(const Conditions& conditions, storage::HeaderFields& field
 //   a strong validator in the 304: the newest stored response with the same one, or none; but the strong form
 //   of the one tag that was offered, which is weak, confirms it: the origin has compared weakly what we sent,
 //   and can have meant nothing else;
+//   after a vary-miss not one that allows another origin by CORS, unless the 304 says whom it allows;
 //   only weak ones: the newest that corresponds;
 //   none at all: the stored response that was offered, if it was the only one (section 4.3.4 asks that it
 //   have no validator either; origins that answer 304 with nothing but a date are common, and the condition
@@ -63,7 +69,7 @@ void apply_conditions(const Conditions& conditions, storage::HeaderFields& field
 // Set-Cookie and Clear-Site-Data unless the options allow it. Age and times are the 304's; `sequence` becomes
 // validated_at; the tags of cache groups are those of the new head, all others stay.
 // `request` is the one that was answered: where Vary has changed, the selecting fields are taken from it.
-// Where it would not have selected `old`, Vary and the selecting fields stay as they are.
+// Where it would not have selected `old`, Vary, the selecting fields and Access-Control-* stay as they are.
 [[nodiscard]] storage::StoredHead freshened_head(const storage::StoredHead& old,
                                                  const storage::ResponseHead& head304,
                                                  const storage::RequestHead& request,

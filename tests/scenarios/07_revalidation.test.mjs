@@ -4,9 +4,12 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
 
+import { Edge } from '../support/edge.mjs';
 import { expectBodyless, expectForwarded, expectHit, expectRevalidated, expectWhole } from '../support/expect.mjs';
 import { sharedLab } from '../support/lab.mjs';
+import { Nginx } from '../support/nginx.mjs';
 import { eventually, gate } from '../support/waiting.mjs';
 
 const lab = sharedLab();
@@ -442,4 +445,59 @@ test('an error that answers a HEAD changes nothing of what is stored', async () 
   await lab.store(path);
   assert.equal((await lab.get(path, { method: 'HEAD', fields: { 'Cache-Control': 'no-cache' } })).status, 404);
   expectHit(await lab.get(path));
+});
+
+test('before nginx that compresses: each coding is validated by a 304, and nobody gets a coding that is not asked for', async (t) => {
+  const nginx = await Nginx.start({ server: (n) => `root ${n.prefix}/www; gzip on; gzip_vary on; gzip_proxied any; gzip_min_length 10; gzip_types text/plain; add_header Cache-Control no-cache;` });
+  t.after(() => nginx.stop());
+  const edge = await Edge.start({ origin: nginx.url });
+  t.after(() => edge.stop());
+  const text = 'the same words '.repeat(1000);
+  const gzip = { fields: { 'Accept-Encoding': 'gzip, br' } };
+  for (const [file, order] of [['a.txt', [gzip, {}]], ['b.txt', [{}, gzip]]]) {
+    nginx.write(file, text, new Date(longAgo));
+    for (const [round, asked] of [...order, ...order].entries()) {
+      const response = await edge.get(`/${file}`, asked);
+      assert.equal(response.field('content-encoding'), asked === gzip ? 'gzip' : undefined);
+      expectWhole(response, 200);
+      assert.equal((asked === gzip ? gunzipSync(response.body) : response.body).toString(), text);
+      if (round >= 2) expectRevalidated(response);
+    }
+  }
+});
+
+// As Express with compression has it.
+test('one weak entity tag for all codings: a 304 to it never makes one the answer to a request for another', async () => {
+  for (const order of [['gzip', undefined], [undefined, 'gzip']]) {
+    const path = lab.path();
+    lab.origin.on(path, (request, reply) => {
+      const coded = (request.field('accept-encoding') ?? '').includes('gzip');
+      const fields = { 'Cache-Control': 'no-cache', ETag: 'W/"v"', Vary: 'Accept-Encoding', ...(coded ? { 'Content-Encoding': 'gzip' } : {}) };
+      return request.field('if-none-match') === 'W/"v"' ? reply.send(304, fields) : reply.send(200, fields, coded ? 'zipped' : 'plain');
+    });
+    for (const accepted of [...order, ...order]) {
+      const response = await lab.get(path, { fields: accepted ? { 'Accept-Encoding': accepted } : {} });
+      assert.equal(response.text, accepted ? 'zipped' : 'plain', response.head);
+      assert.equal(response.field('content-encoding'), accepted);
+    }
+  }
+});
+
+test('a 304 that says nothing of the origin that asks never gives it what another was allowed (CORS)', async () => {
+  for (const telling of [true, false]) {
+    const path = lab.path();
+    lab.origin.on(path, (request, reply) => {
+      const from = request.field('origin');
+      const allowed = from ? { 'Access-Control-Allow-Origin': from } : {};
+      if (request.field('if-none-match') === '"v"') return reply.send(304, { ETag: '"v"', ...(telling ? allowed : {}) });
+      return reply.send(200, { ...fresh, ETag: '"v"', Vary: 'Origin', ...allowed }, 'same');
+    });
+    const asked = ['https://a', 'https://b', undefined];
+    for (const origin of [...asked, ...asked]) {
+      const response = await lab.get(path, { fields: origin ? { Origin: origin } : {} });
+      expectWhole(response, 200, 'same');
+      assert.equal(response.field('access-control-allow-origin'), origin, response.head);
+    }
+    assert.equal(lab.origin.requestsFor(path).length, telling ? 4 : 5);
+  }
 });

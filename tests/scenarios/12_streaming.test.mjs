@@ -125,7 +125,8 @@ test('trailers go on to a client that takes them, and are left out for one that 
   lab.origin.on(path, (_, reply) => {
     reply.head(200, { 'Transfer-Encoding': 'chunked', 'Cache-Control': 'no-store', Trailer: 'X-Sum' });
     reply.chunk('body');
-    reply.write('0\r\nX-Sum: 42\r\n\r\n');
+    // Who frames, caches, sets cookies or authenticates says so in front (RFC 9110 section 6.5.1).
+    reply.write('0\r\nX-Sum: 42\r\nSet-Cookie: a=b\r\nContent-Length: 3\r\nCache-Control: max-age=9\r\nConnection: close\r\nLocation: /\r\n\r\n');
   });
   const taking = await lab.get(path, { fields: { TE: 'trailers', Connection: 'TE' } });
   assert.equal(taking.text, 'body');

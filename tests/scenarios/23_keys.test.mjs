@@ -16,6 +16,15 @@ for (const [name, value] of [
   ['X-Forwarded-Proto', 'https'], ['X-Forwarded-Port', '65530'], ['X-Forwarded-For', '6.6.6.6'], ['X-Forwarded-Ssl', 'on'], ['X-Forwarded-Path', '/evil'],
   ['Forwarded', 'host=evil.example'], ['X-Original-URL', '/evil'], ['X-Rewrite-URL', '/evil'], ['X-Original-Host', 'evil.example'],
   ['X-Host', 'evil.example'], ['X-HTTP-Method-Override', 'DELETE'], ['X-HTTP-Method', 'DELETE'], ['X-Method-Override', 'DELETE'], ['X-Real-IP', '6.6.6.6'],
+  ['X-HTTP-Host-Override', 'evil.example'], ['X-Host-Override', 'evil.example'], ['X-Original-URI', '/evil'], ['X-Original-Path', '/evil'],
+  ['X-Original-Proto', 'evil'], ['X-Override-URL', '/evil'], ['X-Proxy-Url', 'http://evil.example'], ['X-HTTP-Path-Override', '/evil'],
+  ['X-HTTP-DestinationURL', 'http://evil.example'], ['X-Forwarded', 'for=6.6.6.6'], ['X-Url-Scheme', 'evil'], ['X-Scheme', 'evil'], ['X-Protocol', 'evil'],
+  ['X-HTTPS', 'evil'], ['X-ARR-SSL', 'evil'], ['Front-End-Https', 'evil'], ['Client-IP', '6.6.6.6'], ['X-Client-IP', '6.6.6.6'],
+  ['True-Client-IP', '6.6.6.6'], ['X-Cluster-Client-IP', '6.6.6.6'], ['CF-Connecting-IP', '6.6.6.6'], ['Fastly-Client-IP', '6.6.6.6'],
+  ['X-Azure-ClientIP', '6.6.6.6'], ['X-Originating-IP', '6.6.6.6'], ['X-Remote-IP', '6.6.6.6'], ['X-Remote-Addr', '6.6.6.6'],
+  ['X-ProxyUser-Ip', '6.6.6.6'], ['X-Forward-For', '6.6.6.6'], ['X-Envoy-Original-Path', '/evil'], ['X-Envoy-External-Address', '6.6.6.6'],
+  ['X-Sendfile-Type', 'X-Accel-Redirect'], ['X-Accel-Mapping', '/evil=/'], ['X-Middleware-Subrequest', 'evil'], ['X-Invoke-Path', '/evil'],
+  ['Proxy', 'http://evil.example'],
 ]) {
   test(`what ${name} says is not in the key and does not reach the origin, with '_' neither`, async () => {
     for (const spelling of [name, name.toLowerCase().replaceAll('-', '_')]) {

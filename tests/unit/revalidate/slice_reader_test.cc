@@ -239,6 +239,23 @@ TEST_F(SliceReaderTest, AReaderThatLeavesSilencesItsFlights) {
 }
 
 // What a flight makes of a large 200 to a request with Range.
+TEST_F(SliceReaderTest, WhereThereIsNoPlaceForAFillATransferWaitsForOne) {
+  budget_.take(std::size_t{256} << 20);
+  const auto from = reader();
+  EXPECT_EQ(from->read(0, kSize, chunk_), Next::kWait);
+  {
+    const auto leaves = reader();
+    EXPECT_EQ(leaves->read(0, kSize, chunk_), Next::kWait);
+  }
+  turn();
+  EXPECT_TRUE(origin_.all.empty());
+  budget_.give(std::size_t{256} << 20);
+  while (origin_.all.empty()) loop_.turn(storage::Milliseconds{100});
+  answer(0, kSlice - 1);
+  expect(*from, 0, kSlice, kSlice);
+  EXPECT_EQ(origin_.all.size(), 1U);
+}
+
 TEST_F(SliceReaderTest, S34TheHeadOfALargeResponseIsStoredAlone) {
   std::shared_ptr<FlightAnswer> told;
   FlightWaiter waiter;

@@ -513,6 +513,27 @@ TEST_F(FillTest, WhereAllReadersKeepUpASlowDiskPausesNobody) {
   }
 }
 
+TEST_F(FillTest, OverTheBudgetASlowDiskPausesTheOriginWhereReadersKeepUpToo) {
+  const auto fill = make_windowed(64 * kPiece);
+  const auto written = write_to_disk(*fill);
+  const auto quick = open(*fill);
+  std::string read;
+  std::size_t taken = 0;
+  while (taken < 20) {
+    EXPECT_EQ(append(*fill, patterned(kPiece)), Fill::Appetite::kMore);
+    (void)drain(*quick, read);
+    ++taken;
+  }
+  budget_.take(kUnlimited / 2);
+  EXPECT_EQ(append(*fill, patterned(kPiece)), Fill::Appetite::kPause);
+  written->readable = written->bytes.size();
+  executor_.run();
+  EXPECT_EQ(rooms_, 1);
+  EXPECT_EQ(append(*fill, patterned(kPiece)), Fill::Appetite::kMore);
+  EXPECT_EQ(append(*fill, patterned(2 * kPiece)), Fill::Appetite::kPause) << "512 KiB and more";
+  budget_.give(kUnlimited / 2);
+}
+
 TEST_F(FillTest, ARefusingWriterLeavesAWholeBodyForMemory) {
   const std::string body = patterned(2 * kPiece);
   const auto fill = make_whole();

@@ -110,6 +110,12 @@ TEST(SettingTable, ErrorsNameTheSettingTheValueAndWhatIsAllowed) {
 TEST(SettingTable, NamesPatternsSwitchesAndSlices) {
   EXPECT_EQ(error_of("cache.key_fields", "X-Device,X Y"),
             "cache.key_fields: \"X Y\" is not the name of a field or cookie (try X-Device)");
+  EXPECT_EQ(error_of("cache.key_fields", "X-Device,Range"),
+            "cache.key_fields: \"Range\" does not reach the origin as the client sent it");
+  for (const char* wrong : {"host", "If-None-Match", "X-Original-URL", "X-Forwarded-For", "Connection"}) {
+    EXPECT_NE(error_of("cache.key_fields", wrong), "ok") << wrong;
+  }
+  EXPECT_EQ(error_of("cache.key_fields", "Accept,Origin"), "ok");
   EXPECT_EQ(error_of("cache.targeted_fields", ""), "ok");
   EXPECT_EQ(error_of("cache.key_cookies", "a,,b"),
             "cache.key_cookies: \"\" is not the name of a field or cookie (try X-Device)");

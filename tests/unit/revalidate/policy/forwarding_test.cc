@@ -74,6 +74,18 @@ TEST(Forwarding, G9WhatOverridesTheTargetIsRemoved) {
   }
 }
 
+TEST(Forwarding, G9WhatOnlyAFrontEndMaySayIsRemoved) {
+  for (const char* name : {"X-Original-Path", "x_original_uri", "X-HTTP-Host-Override", "X-Forwarded",
+                           "X-Scheme", "Front-End-Https", "Client-IP", "True-Client-IP", "X-Client-IP",
+                           "X-Sendfile-Type", "X-Middleware-Subrequest", "X-Envoy-Original-Path"}) {
+    EXPECT_FALSE(forwarded({{name, "evil"}}).has(name)) << name;
+    EXPECT_FALSE(forwarded({{name, "evil"}}, from("192.0.2.1", true)).has(name)) << name;
+  }
+  for (const char* name : {"X-Originality", "X-Original-", "X-Hosting", "X-Forwarder"}) {
+    EXPECT_TRUE(forwarded({{name, "good"}}).has(name)) << name;
+  }
+}
+
 TEST(Forwarding, G9UntrustedForwardingFieldsAreReplaced) {
   const HeaderFields f = forwarded({{"X-Forwarded-For", "10.0.0.1"},
                                     {"X-Forwarded-Host", "evil"},

@@ -132,6 +132,54 @@ TEST(Validation, S434TheStrongFormOfTheOneWeakTagThatWasOfferedConfirmsIt) {
   EXPECT_EQ(freshened(set[0]->head(), {{"ETag", "\"a\""}}).response.fields.first("ETag"), "W/\"a\"");
 }
 
+StoredResponsePtr coded(const char* coding, std::optional<std::string> accepted) {
+  StoredHead head = stored_head({{"ETag", "W/\"a\""}, {"Vary", "Accept-Encoding"}});
+  if (*coding != 0) head.response.fields.add("Content-Encoding", coding);
+  head.selecting = {{"accept-encoding", std::move(accepted)}};
+  return keep(head);
+}
+
+TEST(Validation, S41OnlyAVariantInACodingThatIsAskedForIsOffered) {
+  const VariantSet set{coded("gzip", "br,gzip"), coded("", std::nullopt), coded("", "br"),
+                       stored({{"ETag", "\"b\""}, {"Content-Encoding", "gzip"}})};
+  const auto offered = [&](const Lines& lines) { return variants_for(set, request(lines)); };
+  EXPECT_EQ(offered({}), (VariantSet{set[1], set[2], set[3]}));
+  EXPECT_EQ(offered({{"Accept-Encoding", "identity"}}), (VariantSet{set[1], set[2], set[3]}));
+  // What was not coded for somebody who asked for a coding may not be for this one either.
+  EXPECT_EQ(offered({{"Accept-Encoding", "GZIP"}}), (VariantSet{set[0], set[2], set[3]}));
+  EXPECT_EQ(offered({{"Accept-Encoding", "x-gzip;q=0.5"}}), (VariantSet{set[0], set[2], set[3]}));
+  EXPECT_EQ(offered({{"Accept-Encoding", "*"}}), (VariantSet{set[0], set[2], set[3]}));
+  EXPECT_EQ(offered({{"Accept-Encoding", "gzip;q=0, *"}}), (VariantSet{set[2], set[3]}));
+  EXPECT_EQ(offered({{"Accept-Encoding", "gzip;q=0"}}), (VariantSet{set[1], set[2], set[3]}));
+}
+
+TEST(Validation, S434AnotherOriginsPermissionIsNotSelected) {
+  const VariantSet set{stored({{"ETag", "\"a\""}, {"Access-Control-Allow-Origin", "https://a"}}),
+                       stored({{"ETag", "\"a\""}, {"Access-Control-Allow-Origin", "*"}})};
+  EXPECT_EQ(chosen(set, nullptr, response(304, {{"ETag", "\"a\""}})), set[1]);
+  EXPECT_EQ(chosen(set, set[0].get(), response(304, {{"ETag", "\"a\""}})), set[0]);
+  EXPECT_EQ(
+      chosen(set, nullptr, response(304, {{"ETag", "\"a\""}, {"Access-Control-Allow-Origin", "https://b"}})),
+      set[0]);
+}
+
+TEST(Freshen, S41WhatOneOriginMayReadIsNotAnothers) {
+  StoredHead old = stored_head({{"Vary", "Origin"}, {"Access-Control-Allow-Origin", "https://a"}});
+  old.selecting = {{"origin", "https://a"}};
+  const Lines lines{{"Access-Control-Allow-Origin", "https://b"},
+                    {"Access-Control-Allow-Credentials", "true"}};
+  const RequestHead req = request({{"Origin", "https://b"}});
+  const StoredHead fresh = freshened(old, lines, req);
+  EXPECT_EQ(fresh.response.fields.combined("Access-Control-Allow-Origin"), "https://a");
+  EXPECT_FALSE(fresh.response.fields.has("Access-Control-Allow-Credentials"));
+  const StoredHead added = added_variant(fresh, response(304, lines), req);
+  EXPECT_EQ(added.response.fields.combined("Access-Control-Allow-Origin"), "https://b");
+  EXPECT_EQ(added.response.fields.combined("Access-Control-Allow-Credentials"), "true");
+  EXPECT_EQ(freshened(old, lines, request({{"Origin", "https://a"}}))
+                .response.fields.combined("Access-Control-Allow-Origin"),
+            "https://b");
+}
+
 TEST(Validation, S434AWeakTagSelectsTheNewestThatCorresponds) {
   const VariantSet set{stored({{"ETag", "\"b\""}}), stored({{"ETag", "\"a\""}}),
                        stored({{"ETag", "W/\"a\""}})};
