@@ -280,7 +280,6 @@ StoredHead freshened_head(const StoredHead& old, const ResponseHead& head304,
   fresh.validated_at = sequence;
   fresh.request_had_credentials |=
       request.fields.has(FieldName::kAuthorization) || request.fields.has(FieldName::kCookie);
-  if (updates.has(FieldName::kCacheGroups)) fresh.tags = tags_of(fresh.key, fields);
   if (updates.has(FieldName::kETag)) fresh.own_entity_tag = false;
   fresh.outdated = false;
   if (updates.has(FieldName::kVary)) fresh.selecting = selecting_or_never(fresh.response, request);
