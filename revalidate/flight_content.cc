@@ -150,6 +150,10 @@ OriginHandler::Body Flight::on_body(std::string_view bytes) {
   }
   const std::shared_ptr<Fill> fill = current_fill();
   if (!fill) return Body::kTaken;  // a 304's or an ended flight's stray bytes
+  if (request_.slice && fill->size() + bytes.size() > request_.slice->range.size()) {
+    on_failure({OriginFailure::kMalformed, "a slice that is longer than its Content-Range"});
+    return Body::kTaken;
+  }
   const std::weak_ptr<Flight> weak = weak_from_this();
   const auto appetite = fill->append(bytes, context_.loop, [weak] {
     const std::shared_ptr<Flight> self = weak.lock();

@@ -224,6 +224,18 @@ TEST_F(SliceReaderTest, G2ASliceThatIsCutIsNotStored) {
   EXPECT_EQ(origin_.all.size(), 2U);
 }
 
+// What it has more than its Content-Range says shows that the origin's count is wrong.
+TEST_F(SliceReaderTest, G2ASliceThatIsTooLongIsAFailure) {
+  const auto from = reader();
+  EXPECT_EQ(from->read(0, 1000, chunk_), Next::kWait);
+  OriginHandler* const handler = begin(0, 999);
+  ASSERT_NE(handler, nullptr);
+  ASSERT_EQ(handler->on_body(content_.substr(0, 1001)), OriginHandler::Body::kTaken);
+  turn();
+  EXPECT_EQ(from->read(0, 1000, chunk_), Next::kFailed);
+  EXPECT_EQ(reader()->read(0, 10, chunk_), Next::kWait);
+}
+
 TEST_F(SliceReaderTest, AReaderThatLeavesSilencesItsFlights) {
   auto from = reader();
   EXPECT_EQ(from->read(0, kSize, chunk_), Next::kWait);
