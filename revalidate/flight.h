@@ -222,6 +222,7 @@ class Flight final : public OriginHandler, public std::enable_shared_from_this<F
   void take_equal(storage::StoredHead head);
   void begin_fill(std::unique_ptr<storage::StoreWriter> writer, std::optional<std::uint64_t> body_size);
   void answer_awaiting();
+  [[nodiscard]] std::vector<Waiting> take_awaiting();
   void stop_awaiting();
   [[nodiscard]] std::vector<Waiting> take_answered_locked() REQUIRES(mutex_);
   void answer_stored(std::vector<Waiting> waiting);

@@ -207,8 +207,7 @@ void Flight::take_unstorable(const storage::ResponseHead& head, std::optional<st
   passed.request_time = request_time_;
   passed.response_time = storage::wall_now();
   add_missing_date(passed.response.fields, passed.response_time);
-  const auto response = std::make_shared<const storage::StoredResponse>(
-      std::move(passed), storage::make_memory_body({}), context_.store.describe());
+  const storage::StoredResponsePtr response = make_response(std::move(passed), nullptr);
   // Nobody is to wait for this key's answers for a while; an error says nothing about the next answer.
   if (request_.may_join && head.status < 500) {
     context_.table.remember_not_shareable(request_.key, storage::mono_now());

@@ -133,14 +133,14 @@ void Flight::answer_stored(std::vector<Waiting> waiting) {
 
 // Who waits for the content, or for what comparing says, waits no longer: it is another than what is stored.
 void Flight::answer_awaiting() {
-  std::vector<Waiting> waiting;
-  {
-    const MutexLock lock(mutex_);
-    awaiting_ = comparing_ = false;
-    if (phase_ == Phase::kAsking) phase_ = Phase::kOpen;
-    waiting = std::exchange(waiting_, {});
-  }
-  answer_stored(std::move(waiting));
+  answer_stored(take_awaiting());
+}
+
+std::vector<Flight::Waiting> Flight::take_awaiting() {
+  const MutexLock lock(mutex_);
+  awaiting_ = comparing_ = false;
+  if (phase_ == Phase::kAsking) phase_ = Phase::kOpen;
+  return std::exchange(waiting_, {});
 }
 
 OriginHandler::Body Flight::on_body(std::string_view bytes) {
@@ -216,14 +216,7 @@ void Flight::take_equal(storage::StoredHead head) {
   const storage::StoredResponsePtr fresh = make_response(std::move(head), compared_);
   if (is_current(fresh)) context_.store.freshen(compared_, fresh);
   context_.counters.add(Counter::kContentEqual);
-  std::vector<Waiting> waiting;
-  {
-    const MutexLock lock(mutex_);
-    awaiting_ = comparing_ = false;
-    if (phase_ == Phase::kAsking) phase_ = Phase::kOpen;
-    waiting = std::exchange(waiting_, {});
-  }
-  for (const Waiting& each : waiting) {
+  for (const Waiting& each : take_awaiting()) {
     auto answer = make_answer(FlightOutcome::kFreshened, Reason::kContentEqual, response_for(each, fresh));
     answer->origin_status = 200;
     post_answer(each.waiter, std::move(answer));

@@ -14,13 +14,6 @@ using storage::Counter;
 using storage::Fill;
 using storage::MutexLock;
 
-namespace {
-
-// Bytes that a part which is too large for memory may be ahead of its slowest reader.
-constexpr std::size_t kWindow = 512 * 1024;
-
-}  // namespace
-
 void invalidate_with_part(storage::TieredStore& store, const storage::CacheKey& key) {
   store.invalidate(key);
   store.invalidate_beside(part_key(key));
@@ -139,14 +132,11 @@ bool Flight::take_part(const storage::ResponseHead& head, std::optional<std::uin
     const auto place = storage::parse_content_range(*text);
     if (place && place->range.first == 0) context_.table.remember_beginning(request_.key);
   }
-  auto fill = std::make_shared<Fill>(storage::FillOptions{body_size, context_.store.max_in_memory(), kWindow},
-                                     context_.fill_budget);
+  auto fill = std::make_shared<Fill>(
+      storage::FillOptions{body_size, context_.store.max_in_memory(), kFillWindow}, context_.fill_budget);
   fill->write_to(std::move(writer));
   stored_to_be_ = true;
-  open_fill(std::move(fill),
-            std::make_shared<const storage::StoredResponse>(head_, storage::make_memory_body({}),
-                                                            context_.store.describe()),
-            body_size);
+  open_fill(std::move(fill), make_response(head_, nullptr), body_size);
   return true;
 }
 
@@ -179,8 +169,6 @@ void Flight::take_slice(const storage::ResponseHead& head, std::optional<std::ui
   head_.response_time = storage::wall_now();
   head_.filled_at = filled_at_;
   head_.validated_at = filled_at_;
-  const auto response = std::make_shared<const storage::StoredResponse>(head_, storage::make_memory_body({}),
-                                                                        context_.store.describe());
   // Kept whole while it comes: it is small, and the bound on fills counts it.
   auto fill = std::make_shared<Fill>(
       storage::FillOptions{size, static_cast<std::size_t>(size), static_cast<std::size_t>(size)},
@@ -189,7 +177,7 @@ void Flight::take_slice(const storage::ResponseHead& head, std::optional<std::ui
     fill->write_to(std::move(writer));
     stored_to_be_ = true;
   }
-  open_fill(std::move(fill), response, size);
+  open_fill(std::move(fill), make_response(head_, nullptr), size);
 }
 
 // All who wait, and who comes while it grows, read it.
@@ -204,9 +192,8 @@ void Flight::open_fill(std::shared_ptr<Fill> fill, const storage::StoredResponse
     phase_ = Phase::kOpen;
     waiting = std::exchange(waiting_, {});
   }
-  for (const Waiting& each : waiting) {
-    answer_with_fill(each.waiter, FlightOutcome::kStored, Reason::kStored, response, body_size);
-  }
+  store_reason_ = Reason::kStored;
+  answer_stored(std::move(waiting));
 }
 
 }  // namespace freshet::revalidate

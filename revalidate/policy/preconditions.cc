@@ -69,12 +69,6 @@ PreconditionResult evaluate_range(const RequestFacts& facts, const RequestHead& 
   return {Precondition::kProceed, std::move(resolved.ranges)};
 }
 
-bool is_cors(std::string_view name) {
-  constexpr std::string_view kPrefix = "Access-Control-";
-  return name.size() > kPrefix.size() &&
-         storage::equals_ignoring_case(name.substr(0, kPrefix.size()), kPrefix);
-}
-
 }  // namespace
 
 Validators validators_of(const ResponseFacts& facts) {
@@ -115,6 +109,12 @@ PreconditionResult evaluate_preconditions(const RequestFacts& facts, const Reque
   return evaluate_range(facts, request, validators, *size);
 }
 
+bool is_cors_field(std::string_view name) {
+  constexpr std::string_view kPrefix = "Access-Control-";
+  return name.size() > kPrefix.size() &&
+         storage::equals_ignoring_case(name.substr(0, kPrefix.size()), kPrefix);
+}
+
 bool belongs_in_304(const HeaderFields::Line& line, bool has_entity_tag) {
   switch (line.id) {
     case FieldName::kCacheControl:
@@ -130,7 +130,7 @@ bool belongs_in_304(const HeaderFields::Line& line, bool has_entity_tag) {
     case FieldName::kLastModified:
       return !has_entity_tag;
     default:
-      return is_cors(line.name);
+      return is_cors_field(line.name);
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "revalidate/policy/request_facts.h"
@@ -45,6 +46,9 @@ struct Validators {
                                                         const storage::RequestHead& request,
                                                         const Validators& validators,
                                                         std::optional<std::uint64_t> size);
+
+// Access-Control-*: answers the Origin of one request (Fetch standard, CORS protocol).
+[[nodiscard]] bool is_cors_field(std::string_view name);
 
 // The fields of a 304 (RFC 9110, 15.4.5): Cache-Control, Content-Location, Date, ETag, Expires, Vary, and the
 // targeted and CORS fields that belong to the answer rather than to the representation; Last-Modified only

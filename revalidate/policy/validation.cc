@@ -7,6 +7,7 @@
 #include "revalidate/policy/forwarding.h"
 #include "revalidate/policy/freshness.h"
 #include "revalidate/policy/invalidation.h"
+#include "revalidate/policy/preconditions.h"
 #include "revalidate/policy/selection.h"
 #include "revalidate/policy/storability.h"
 #include "storage/http/entity_tag.h"
@@ -37,13 +38,6 @@ std::optional<EntityTag> origin_tag_of(const StoredHead& head) {
 
 std::optional<std::string_view> last_modified_of(const HeaderFields& fields) {
   return fields.first(FieldName::kLastModified);
-}
-
-// What answers the Origin of one request (Fetch standard, CORS protocol).
-bool answers_one_origin(const HeaderFields::Line& line) {
-  constexpr std::string_view kPrefix = "access-control-";
-  return line.name.size() > kPrefix.size() &&
-         storage::equals_ignoring_case(line.name.substr(0, kPrefix.size()), kPrefix);
 }
 
 bool allows_one_origin(const HeaderFields& fields) {
@@ -125,7 +119,7 @@ bool is_kept_as_stored(const HeaderFields::Line& line, const StoredHead& old, bo
     case FieldName::kVary:
       return !selected;
     default:
-      if (answers_one_origin(line)) return !selected;
+      if (is_cors_field(line.name)) return !selected;
       return storage::equals_ignoring_case(line.name, "Content-MD5") ||
              storage::equals_ignoring_case(line.name, "Content-Digest");
   }
@@ -298,10 +292,10 @@ StoredHead added_variant(const StoredHead& fresh, const ResponseHead& head304,
   }
   HeaderFields& fields = added.response.fields;
   fields.remove_if([&](const HeaderFields::Line& line) {
-    return answers_one_origin(line) && head304.fields.has(line.name);
+    return is_cors_field(line.name) && head304.fields.has(line.name);
   });
   for (const HeaderFields::Line line : head304.fields) {
-    if (answers_one_origin(line)) fields.add(line.name, line.value);
+    if (is_cors_field(line.name)) fields.add(line.name, line.value);
   }
   added.selecting = selecting_or_never(added.response, request);
   return added;
