@@ -6,15 +6,18 @@ import path from 'node:path';
 
 import { root, sanitized } from '../support/edge.mjs';
 import { collapse } from './collapse.mjs';
+import { diskBudget } from './disk_budget.mjs';
+import { diskHits } from './disk_hits.mjs';
 import { hit } from './hit.mjs';
 import { policy } from './policy.mjs';
+import { purges } from './purge.mjs';
 import { reload } from './reload.mjs';
 import { slices } from './slices.mjs';
 import { unchanged } from './unchanged.mjs';
 
 // Measured beside nginx, all of them where none is named; and checks with a verdict, which are run by name.
-const benchmarks = { hit, collapse, policy };
-const checks = { reload, slices, unchanged };
+const benchmarks = { hit, collapse, policy, disk_hits: diskHits };
+const checks = { reload, slices, unchanged, purges, disk_budget: diskBudget };
 const all = { ...benchmarks, ...checks };
 const defaults = { hit: { rounds: 5, seconds: 5 }, collapse: { rounds: 10 }, policy: { rounds: 15 } };
 
@@ -24,7 +27,7 @@ function option(args, name) {
 }
 
 const args = process.argv.slice(2);
-const given = Object.fromEntries(['rounds', 'seconds', 'clients', 'size', 'ranges'].map((name) => [name, option(args, name)]).filter(([, value]) => value !== undefined));
+const given = Object.fromEntries(['rounds', 'seconds', 'clients', 'size', 'ranges', 'through'].map((name) => [name, option(args, name)]).filter(([, value]) => value !== undefined));
 const chosen = args.length > 0 ? args : Object.keys(benchmarks);
 for (const name of chosen) {
   if (!Object.hasOwn(all, name)) {

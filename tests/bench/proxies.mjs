@@ -18,7 +18,7 @@ export const proxies = {
       log: false,
       http: (n) => `
         sendfile on;
-        tcp_nopush on;
+        tcp_nopush off;
         keepalive_requests 100000000;
         open_file_cache max=10000 inactive=600s;
         proxy_cache_path ${n.prefix}/cache levels=1:2 keys_zone=bench:16m max_size=1g inactive=600m;
