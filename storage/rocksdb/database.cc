@@ -1,14 +1,12 @@
 #include "storage/rocksdb/database.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fcntl.h>
 #include <filesystem>
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/file_system.h>
 #include <rocksdb/write_batch.h>
 #include <set>
-#include <unistd.h>
 #include <utility>
 
 #include "storage/base/log.h"
@@ -80,12 +78,17 @@ Error open_error(const std::string& directory, const rocksdb::Status& status) {
   return {"cannot open the store in " + directory + ": " + text};
 }
 
+rocksdb::Env& env_of(const DatabaseOptions& options) {
+  return options.env != nullptr ? *options.env : *rocksdb::Env::Default();
+}
+
 // A store of another version may have other families, which RocksDB would refuse with words of its own.
-Status check_families(const std::string& directory) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(directory + "/CURRENT", ignored)) return {};
+Status check_families(rocksdb::Env& env, const std::string& directory) {
+  if (!env.FileExists(directory + "/CURRENT").ok()) return {};
+  rocksdb::DBOptions options;
+  options.env = &env;
   std::vector<std::string> names;
-  const rocksdb::Status listed = rocksdb::DB::ListColumnFamilies({}, directory, &names);
+  const rocksdb::Status listed = rocksdb::DB::ListColumnFamilies(options, directory, &names);
   if (!listed.ok()) return Error{open_error(directory, listed)};
   const std::set<std::string> ours{rocksdb::kDefaultColumnFamilyName, kHeads, kBodies, kState};
   const bool known = std::all_of(names.begin(), names.end(),
@@ -94,28 +97,31 @@ Status check_families(const std::string& directory) {
 }
 
 // What is gone meanwhile is fine: RocksDB deletes a log once its content is in tables.
-Status sync_path(const std::string& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  const bool synced = descriptor >= 0 && ::fsync(descriptor) == 0;
-  const int why = errno;
-  if (descriptor >= 0) ::close(descriptor);
-  if (synced || (descriptor < 0 && why == ENOENT)) return {};
-  return Error{"cannot sync " + path + ": " + std::strerror(why)};
+rocksdb::IOStatus sync_file(rocksdb::FileSystem& files, const std::string& path) {
+  std::unique_ptr<rocksdb::FSRandomRWFile> file;  // of these alone, opening makes no file
+  rocksdb::IOStatus status = files.NewRandomRWFile(path, {}, &file, nullptr);
+  if (status.IsPathNotFound()) return rocksdb::IOStatus::OK();
+  if (status.ok()) status = file->Fsync({}, nullptr);
+  return status;
+}
+
+rocksdb::IOStatus sync_directory(rocksdb::FileSystem& files, const std::string& path) {
+  std::unique_ptr<rocksdb::FSDirectory> directory;
+  rocksdb::IOStatus status = files.NewDirectory(path, {}, &directory, nullptr);
+  if (status.ok()) status = directory->FsyncWithDirOptions({}, nullptr, {});
+  return status;
 }
 
 // RocksDB hands each write to the kernel, so the log files hold all of it. Not DB::SyncWAL(): as Debian
 // builds it, that ends the process where a write to the log failed before or fails meanwhile: a full disk.
-Status sync_logs(const std::string& directory) {
-  std::error_code failure;
-  std::filesystem::directory_iterator each(directory, failure);
-  for (; !failure && each != std::filesystem::directory_iterator(); each.increment(failure)) {
-    if (each->path().extension() != ".log") continue;
-    if (Status synced = sync_path(each->path().string()); !synced.ok()) return synced;
+rocksdb::IOStatus sync_logs(rocksdb::FileSystem& files, const std::string& directory) {
+  std::vector<std::string> names;
+  rocksdb::IOStatus status = files.GetChildren(directory, {}, &names, nullptr);
+  for (const std::string& name : names) {
+    if (status.ok() && std::filesystem::path(name).extension() == ".log")
+      status = sync_file(files, directory + "/" + name);
   }
-  if (failure && failure != std::errc::no_such_file_or_directory) {
-    return Error{"cannot list " + directory + ": " + failure.message()};
-  }
-  return sync_path(directory);
+  return status.ok() ? sync_directory(files, directory) : status;
 }
 
 }  // namespace
@@ -149,6 +155,7 @@ struct Database::Rocks {
   rocksdb::ColumnFamilyHandle* bodies = nullptr;
   rocksdb::ColumnFamilyHandle* state = nullptr;
 
+  [[nodiscard]] rocksdb::Env& env() const { return env_of(options); }
   rocksdb::Status open();
   Status check_format();
   Status write_format();
@@ -220,7 +227,8 @@ Result<std::unique_ptr<Database>> Database::open(const DatabaseOptions& options,
   std::error_code failure;
   std::filesystem::create_directories(options.directory, failure);
   if (failure) return Error{"cannot create cache directory " + options.directory + ": " + failure.message()};
-  if (Status families = check_families(options.directory); !families.ok()) return Error{families.error()};
+  if (Status families = check_families(env_of(options), options.directory); !families.ok())
+    return Error{families.error()};
   auto rocks = std::make_unique<Rocks>(options, counters);
   const rocksdb::Status opened = rocks->open();
   if (!opened.ok()) return open_error(options.directory, opened);
@@ -302,9 +310,9 @@ Status Database::write(const Batch& batch) {
 
 Status Database::sync() {
   if (!unsynced_.exchange(false)) return {};
-  Status synced = sync_logs(rocks_->options.directory);
+  const rocksdb::IOStatus synced = sync_logs(*rocks_->env().GetFileSystem(), rocks_->options.directory);
   if (!synced.ok()) unsynced_ = true;
-  return synced;
+  return to_status(synced);
 }
 
 Result<std::uint64_t> Database::reserve_ids(const std::string& name, std::uint64_t count) {

@@ -23,6 +23,10 @@
 #include "storage/response_store.h"
 #include "storage/rocksdb/record.h"
 
+namespace rocksdb {
+class Env;
+}
+
 namespace freshet::storage {
 
 struct DatabaseOptions {
@@ -30,6 +34,7 @@ struct DatabaseOptions {
   std::uint64_t byte_limit = 0;  // of the directory, all in all
   std::uint64_t memory = 0;      // block cache and memtables
   int max_open_files = 1000;
+  rocksdb::Env* env = nullptr;  // files and clock of tests; null: the machine's
 };
 
 // How one byte limit is divided. FORMAT.md, "Budget".

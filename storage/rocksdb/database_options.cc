@@ -69,6 +69,7 @@ std::shared_ptr<rocksdb::Cache> make_block_cache(std::uint64_t memory) {
 rocksdb::DBOptions make_db_options(const DatabaseOptions& options, const DiskBudget& budget,
                                    const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::DBOptions db;
+  if (options.env != nullptr) db.env = options.env;
   db.create_if_missing = true;
   db.create_missing_column_families = true;
   db.max_open_files = options.max_open_files;

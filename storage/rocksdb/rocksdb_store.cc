@@ -55,6 +55,7 @@ Result<std::unique_ptr<RocksdbStore>> RocksdbStore::open(RocksdbOptions options,
   database_options.byte_limit = options.byte_limit;
   database_options.memory = options.memory;
   database_options.max_open_files = options.max_open_files;
+  database_options.env = options.env;
   Result<std::unique_ptr<Database>> database = Database::open(database_options, counters);
   if (!database.ok()) return Error{database.error()};
   options.io_threads = std::max<std::size_t>(options.io_threads, 1);

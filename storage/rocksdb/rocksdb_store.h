@@ -26,6 +26,10 @@
 #include "storage/base/result.h"
 #include "storage/response_store.h"
 
+namespace rocksdb {
+class Env;
+}
+
 namespace freshet::storage {
 
 struct RocksdbOptions {
@@ -41,6 +45,7 @@ struct RocksdbOptions {
   // Asked for each head that was read from disk or is about to become visible, on any thread: false, and it
   // is as if it were not there. Empty: all are current.
   std::function<bool(const StoredHead&)> is_current;
+  rocksdb::Env* env = nullptr;  // files of tests; outlives the store. Null: the machine's
 };
 
 class StoreCore;
