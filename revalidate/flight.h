@@ -97,6 +97,8 @@ struct FlightRequest {
   // The beginning of the whole is stored, in memory: `origin` asks for the rest, and what comes is added to
   // it.
   storage::StoredResponsePtr beginning{};
+  // FlightTable::ended() from before the store was asked; nothing: it is not to be looked up again.
+  std::optional<std::uint64_t> looked_up_at{};
 };
 
 // The keys whose responses cannot be kept in slices, because the origin does no ranges or no tier takes the

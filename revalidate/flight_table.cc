@@ -130,6 +130,18 @@ bool FlightTable::in_progress(const storage::CacheKey& key, const storage::Reque
   return shard.flights.count(slot) > 0;
 }
 
+// Where more have ended than it remembers, this one may have been among them.
+bool FlightTable::Shard::ended_since_locked(const storage::CacheKey& key,
+                                            std::optional<std::uint64_t> looked_up_at) const {
+  if (!looked_up_at) return false;
+  const std::uint64_t now = ended.load(std::memory_order_relaxed);
+  if (now - *looked_up_at > kRemembersEnded) return true;
+  for (std::uint64_t each = *looked_up_at; each < now; ++each) {
+    if (last_ended[each % kRemembersEnded] == key.digest) return true;
+  }
+  return false;
+}
+
 FlightTable::Joined FlightTable::join_or_start(FlightRequest request, FlightContext& context,
                                                FlightWaiter waiter) {
   if (!take_place(waiters_, options_.max_waiters)) return refused(context, Counter::kWaitersRefused);
@@ -144,7 +156,8 @@ FlightTable::Joined FlightTable::join_or_start(FlightRequest request, FlightCont
       joined.ticket = place->second->join(waiter);
       if (joined.ticket) return joined;
     }
-    if (take_fill(context)) {
+    joined.look_again = shard.ended_since_locked(request.key, request.looked_up_at);
+    if (!joined.look_again && take_fill(context)) {
       joined.started = std::make_shared<Flight>(std::move(request), context, slot);
       joined.ticket = joined.started->join_as_starter(std::move(waiter));
       overtaken = std::exchange(shard.flights[slot], joined.started);
@@ -152,7 +165,7 @@ FlightTable::Joined FlightTable::join_or_start(FlightRequest request, FlightCont
   }
   if (!joined.started) {
     give_waiter();
-    return refused(context, Counter::kFillsRefused);
+    return joined.look_again ? std::move(joined) : refused(context, Counter::kFillsRefused);
   }
   joined.started->start();
   return joined;
@@ -179,7 +192,8 @@ void FlightTable::start_background(FlightRequest request, FlightContext& context
   std::shared_ptr<Flight> started;
   {
     const MutexLock lock(shard.mutex);
-    if (shard.flights.count(slot) > 0 || !take_fill(context)) return;
+    if (shard.flights.count(slot) > 0) return;
+    if (shard.ended_since_locked(request.key, request.looked_up_at) || !take_fill(context)) return;
     started = std::make_shared<Flight>(std::move(request), context, slot);
     shard.flights[slot] = started;
   }
@@ -199,6 +213,9 @@ void FlightTable::forget(const Flight& flight) {
   if (place == shard.flights.end() || place->second.get() != &flight) return;
   released = std::move(place->second);
   shard.flights.erase(place);
+  const std::uint64_t number = shard.ended.load(std::memory_order_relaxed);
+  shard.last_ended[number % kRemembersEnded] = flight.key().digest;
+  shard.ended.store(number + 1, std::memory_order_release);
 }
 
 }  // namespace freshet::revalidate

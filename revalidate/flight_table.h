@@ -4,8 +4,10 @@
 // requests join by key alone.
 //
 // A flight stays in the table from its start to its end. One that an invalidation has overtaken is not
-// joined: the request starts a new one, and the older serves only its earlier waiters (G5). Memory is
-// bounded. Any thread; sharded by key. Lock order: a shard of this, then a flight, then a fill.
+// joined: the request starts a new one, and the older serves only its earlier waiters (G5). One that has
+// ended since a request looked into the store may have left there what the request did not find: the table
+// remembers the last that ended, and has the request look again before it starts another. Memory is bounded.
+// Any thread; sharded by key. Lock order: a shard of this, then a flight, then a fill.
 #pragma once
 
 #include <array>
@@ -55,16 +57,23 @@ class FlightTable {
 
   static constexpr std::size_t kMostHintBytes = 4 * 1024;  // of one key
 
+  // How many flights have ended near this key: for FlightRequest::looked_up_at. One load.
+  [[nodiscard]] std::uint64_t ended(const storage::CacheKey& key) const {
+    return shard_of(key).ended.load(std::memory_order_acquire);
+  }
+
   struct Joined {
-    std::unique_ptr<Flight::Ticket> ticket;  // null: a bound is reached
+    std::unique_ptr<Flight::Ticket> ticket;  // null: a bound is reached, or look again
     std::shared_ptr<Flight> started;         // null: joined one that was in progress
+    bool look_again = false;                 // a flight of this key has ended since `looked_up_at`
   };
   // Joins the flight for `request.key` (and, where the key is known to vary, this request's values), or
   // starts one on `context`'s worker, where the caller is.
   [[nodiscard]] Joined join_or_start(FlightRequest request, FlightContext& context, FlightWaiter waiter);
   // A flight that nobody else joins.
   [[nodiscard]] Joined start_alone(FlightRequest request, FlightContext& context, FlightWaiter waiter);
-  // A validation without a waiter; nothing happens where one is in progress.
+  // A validation without a waiter; nothing happens where one is in progress, or has ended since
+  // `looked_up_at`.
   void start_background(FlightRequest request, FlightContext& context);
 
   // Whether one is in progress that this request could join.
@@ -81,6 +90,7 @@ class FlightTable {
  private:
   static constexpr std::size_t kShards = 64;
   static constexpr std::size_t kMostHintBytesOfShard = 128 * 1024;
+  static constexpr std::size_t kRemembersEnded = 32;
   struct Remembered {
     std::optional<storage::SelectingFields> varies_by;
     storage::MonoTime not_shareable_until{};
@@ -94,6 +104,13 @@ class FlightTable {
         GUARDED_BY(mutex);
     std::unordered_map<storage::Digest128, Remembered, storage::Digest128Hash> remembered GUARDED_BY(mutex);
     std::size_t hint_bytes GUARDED_BY(mutex) = 0;
+    // Flights that were in the table and are not any more, and the keys of the last of them. Changed under
+    // the mutex, when a look-up finds what the flight has stored.
+    std::atomic<std::uint64_t> ended{0};
+    std::array<storage::Digest128, kRemembersEnded> last_ended GUARDED_BY(mutex){};
+
+    [[nodiscard]] bool ended_since_locked(const storage::CacheKey& key,
+                                          std::optional<std::uint64_t> looked_up_at) const REQUIRES(mutex);
   };
 
   [[nodiscard]] Shard& shard_of(const storage::CacheKey& key) { return shards_[key.digest.high % kShards]; }

@@ -22,7 +22,7 @@ constexpr int kMostRefusals = 100;
 
 }  // namespace
 
-struct SliceReader::Slice {
+struct SliceReader::Slice : std::enable_shared_from_this<Slice> {
   enum class State { kLookingUp, kAsking, kStored, kFilling, kChanged, kFailed };
   // A read from disk.
   struct Read {
@@ -37,6 +37,9 @@ struct SliceReader::Slice {
   Reason reason = Reason::kNone;  // of kChanged and kFailed
   int attempts = 0;
   int refusals = 0;
+  // FlightTable::ended() from before the store was asked; once.
+  std::optional<std::uint64_t> looked_up_at;
+  bool looked_again = false;
   std::unique_ptr<storage::IoTimer> again;
   storage::StoredResponsePtr stored;
   // The reader leaves its fill before the ticket leaves the flight.
@@ -90,6 +93,8 @@ SliceReader::Slice& SliceReader::slice_at(std::uint64_t number) {
 void SliceReader::look_up(const std::shared_ptr<Slice>& slice) {
   slice->state = Slice::State::kLookingUp;
   const storage::CacheKey key = slice_key(*head_, slice->number, context_.slices);
+  slice->looked_up_at.reset();
+  if (!slice->looked_again) slice->looked_up_at = context_.table.ended(key);
   storage::ResponseStore::LookupResult found = context_.store.try_lookup(key);
   if (found.found != storage::ResponseStore::Found::kNeedsIo) return take_stored(*slice, found.variants);
   context_.store.lookup(key, context_.loop, [this, slice](const storage::VariantSetPtr& variants) {
@@ -121,6 +126,7 @@ void SliceReader::ask(Slice& slice) {
   request.stored = nullptr;
   request.selected = nullptr;
   request.may_store = true;
+  request.looked_up_at = slice.looked_up_at;
   request.origin.fields.set(storage::FieldName::kRange, "bytes=" + std::to_string(slice.range.first) + "-" +
                                                             std::to_string(slice.range.last));
   request.origin.fields.set(storage::FieldName::kIfRange, request.slice->entity_tag);
@@ -128,6 +134,11 @@ void SliceReader::ask(Slice& slice) {
   FlightTable::Joined joined = alone ? table.start_alone(std::move(request), context_, make_waiter(slice))
                                      : table.join_or_start(std::move(request), context_, make_waiter(slice));
   slice.ticket = std::move(joined.ticket);
+  if (joined.look_again) {
+    --asked_for_;
+    slice.looked_again = true;
+    return look_up(slice.shared_from_this());
+  }
   if (!slice.ticket) refused(slice);
 }
 

@@ -59,7 +59,8 @@ void Exchange::reset() {
   asked_target_.clear();
   search_rule_.reset();
   step_ = Step::kDone;
-  attempts_ = 0;
+  attempts_ = looks_ = 0;
+  looked_up_at_.reset();
   ask_alone_ = joined_ = tell_key_ = may_force_ = origin_hinted_ = conditions_forwarded_ = prepared_ =
       has_body_ = range_forwarded_ = looked_for_part_ = false;
   parts_.reset();

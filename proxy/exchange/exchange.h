@@ -198,7 +198,9 @@ class Exchange {
   Step step_ = Step::kDone;
   bool advancing_ = false;
   bool advance_again_ = false;
-  int attempts_ = 0;        // flights joined
+  int attempts_ = 0;  // flights joined
+  int looks_ = 0;     // into the store, for each of which the table's count was taken
+  std::optional<std::uint64_t> looked_up_at_;
   bool ask_alone_ = false;  // the next flight is ours alone
   bool joined_ = false;     // the flight was another's
   bool looked_for_part_ = false;

@@ -24,6 +24,8 @@ namespace {
 
 // After so many answers that were meant for others, a request asks for itself.
 constexpr int kMostAttempts = 3;
+// So often it looks again because of a flight that ended meanwhile.
+constexpr int kMostLooks = 3;
 
 }  // namespace
 
@@ -51,6 +53,8 @@ Exchange::Outcome Exchange::receive_head() {
 }
 
 Exchange::Outcome Exchange::lookup() {
+  looked_up_at_.reset();
+  if (++looks_ < kMostLooks) looked_up_at_ = context_.flights.table.ended(key_);
   storage::ResponseStore::LookupResult found = context_.store.try_lookup(key_);
   if (found.found == storage::ResponseStore::Found::kNeedsIo) {
     read_from_disk();
@@ -142,6 +146,10 @@ Exchange::Outcome Exchange::join_flight() {
   revalidate::FlightTable::Joined joined =
       alone ? table.start_alone(std::move(request), context_.flights, make_waiter())
             : table.join_or_start(std::move(request), context_.flights, make_waiter());
+  if (joined.look_again) {
+    --attempts_;
+    return go(Step::kLookup);
+  }
   if (!joined.ticket) return take_failure(Reason::kOverloaded);
   joined_ = joined.started == nullptr;
   ticket_ = std::move(joined.ticket);
@@ -162,6 +170,7 @@ revalidate::FlightRequest Exchange::make_flight_request(bool alone) {
     flight.selected = selected_;
     flight.may_store = true;
     flight.may_join = !alone;
+    flight.looked_up_at = looked_up_at_;
   }
   // Its answer may be the GET's (RFC 9110, 9.3.3).
   if (request_.method == storage::Method::kPost) flight.may_store = true;

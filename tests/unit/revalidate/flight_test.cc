@@ -194,6 +194,55 @@ class FlightTest : public testing::Test {
   std::unique_ptr<FlightContext> context_;
 };
 
+// A look-up misses; the flight that fetches it ends and is forgotten; only then does the request ask for one
+// (G5).
+TEST_F(FlightTest, AFlightThatEndedSinceTheLookUpIsNotStartedOnceMore) {
+  FlightRequest late = request_of(storage::Method::kGet);
+  late.looked_up_at = table_.ended(key_);
+  fill({{"Cache-Control", "max-age=60"}, {"ETag", "\"1\""}}, "content");
+  EXPECT_EQ(origin_.started, 1);
+  Client client;
+  FlightTable::Joined joined = table_.join_or_start(late, *context_, waiter(client));
+  EXPECT_TRUE(joined.look_again);
+  EXPECT_EQ(joined.ticket, nullptr);
+  EXPECT_EQ(origin_.started, 1);
+  EXPECT_EQ(table_.waiters(), 0U);
+  table_.start_background(late, *context_);
+  EXPECT_EQ(origin_.started, 1);
+  // It has looked again, and nothing has ended since.
+  late.looked_up_at = table_.ended(key_);
+  joined = table_.join_or_start(late, *context_, waiter(client));
+  EXPECT_FALSE(joined.look_again);
+  EXPECT_NE(joined.ticket, nullptr);
+  EXPECT_EQ(origin_.started, 2);
+}
+
+TEST_F(FlightTest, AFlightOfAnotherKeyThatEndedIsNoReasonToLookAgain) {
+  const auto ended_of = [this](const storage::CacheKey& key) { return table_.ended(key); };
+  storage::CacheKey near;
+  // One of the same shard: it counts together with ours.
+  for (int i = 0; near.text.empty() || near.digest.high % 64 != key_.digest.high % 64; ++i) {
+    storage::make_cache_key("http", "a", "/" + std::to_string(i), near);
+  }
+  FlightRequest late = request_of(storage::Method::kGet);
+  late.looked_up_at = ended_of(key_);
+  std::swap(near, key_);
+  fill({{"Cache-Control", "max-age=60"}}, "content");
+  std::swap(near, key_);
+  EXPECT_EQ(ended_of(key_), *late.looked_up_at + 1);
+  Client client;
+  EXPECT_FALSE(table_.join_or_start(late, *context_, waiter(client)).look_again);
+  // More than is remembered: it may have been ours.
+  Client another;
+  late.looked_up_at = ended_of(key_);
+  client.ticket.reset();
+  loop_.turn(storage::Milliseconds{0});
+  std::swap(near, key_);
+  for (int i = 0; i < 40; ++i) fill({{"Cache-Control", "max-age=60"}}, "content");
+  std::swap(near, key_);
+  EXPECT_TRUE(table_.join_or_start(late, *context_, waiter(another)).look_again);
+}
+
 // Workers end one after the other: another's waiter leaves when the flight's worker is gone already.
 TEST_F(FlightTest, ATicketMayOutliveTheWorkerOfItsFlight) {
   Client starter;
