@@ -11,6 +11,7 @@
 
 #include "storage/base/log.h"
 #include "storage/rocksdb/database_options.h"
+#include "storage/rocksdb/nowait_files.h"
 
 namespace freshet::storage {
 
@@ -36,14 +37,8 @@ std::string_view view(const rocksdb::Slice& bytes) {
 ReadStatus read_status(const rocksdb::Status& status) {
   if (status.ok()) return ReadStatus::kFound;
   if (status.IsNotFound()) return ReadStatus::kMissing;
-  if (status.IsIncomplete()) return ReadStatus::kWouldBlock;
+  if (status.IsBusy() || status.IsIncomplete()) return ReadStatus::kWouldBlock;
   return status.IsCorruption() ? ReadStatus::kDamaged : ReadStatus::kFailed;
-}
-
-rocksdb::ReadOptions read_options(bool cache_only) {
-  rocksdb::ReadOptions read;
-  if (cache_only) read.read_tier = rocksdb::kBlockCacheTier;
-  return read;
 }
 
 Status to_status(const rocksdb::Status& status) {
@@ -131,7 +126,8 @@ struct Database::Rocks {
       : options(std::move(given)),
         budget(divide_budget(options.byte_limit, options.memory)),
         cache(make_block_cache(options.memory)),
-        filter(floor, counters) {}
+        filter(floor, counters),
+        files(make_nowait_env(env_of(options))) {}
   ~Rocks() {
     if (!db) return;
     for (rocksdb::ColumnFamilyHandle* family : {default_family, heads, bodies, state}) {
@@ -149,6 +145,7 @@ struct Database::Rocks {
   std::atomic<bool> dropped{false};
   std::atomic<std::uint64_t> body_limit{0};
   DeadHeadFilter filter;
+  const std::unique_ptr<rocksdb::Env> files;
   std::unique_ptr<rocksdb::DB> db;
   rocksdb::ColumnFamilyHandle* default_family = nullptr;
   rocksdb::ColumnFamilyHandle* heads = nullptr;
@@ -165,6 +162,7 @@ struct Database::Rocks {
 rocksdb::Status Database::Rocks::open() {
   body_limit = budget.bodies(options.byte_limit, 0);
   rocksdb::DBOptions db_options = make_db_options(options, budget, cache);
+  db_options.env = files.get();
   db_options.listeners.push_back(std::make_shared<DropListener>(dropped));
   const std::vector<rocksdb::ColumnFamilyDescriptor> families{
       {rocksdb::kDefaultColumnFamilyName, make_state_options()},
@@ -242,7 +240,8 @@ Result<std::unique_ptr<Database>> Database::open(const DatabaseOptions& options,
 ReadStatus Database::scan_heads(
     const Digest128& key, bool cache_only,
     const std::function<void(std::string_view key, std::string_view record)>& visit) const {
-  rocksdb::ReadOptions read = read_options(cache_only);
+  const NoWaitScope no_wait(cache_only);
+  rocksdb::ReadOptions read;
   read.prefix_same_as_start = true;
   read.background_purge_on_iterator_cleanup = true;
   const std::unique_ptr<rocksdb::Iterator> at(rocks_->db->NewIterator(read, rocks_->heads));
@@ -261,11 +260,9 @@ ReadStatus Database::read_head(const std::string& head_key, std::string& record)
 ReadStatus Database::read_chunk(const ChunkLabel& label, bool cache_only, Chunk& bytes) const {
   auto pinned = std::make_shared<PinnedRecord>(rocks_->cache);
   const std::string key = chunk_key(label.body_id, label.number);
-  const ReadStatus status =
-      read_status(rocks_->db->Get(read_options(cache_only), rocks_->bodies, key, &pinned->slice));
+  const NoWaitScope no_wait(cache_only);
+  const ReadStatus status = read_status(rocks_->db->Get({}, rocks_->bodies, key, &pinned->slice));
   if (status != ReadStatus::kFound) return status;
-  // Where the file's table is not open, a look at the cache alone says "may exist": OK, and no value.
-  if (cache_only && pinned->slice.empty()) return ReadStatus::kWouldBlock;
   if (!is_chunk(view(pinned->slice), label)) return ReadStatus::kDamaged;
   const char* data = pinned->slice.data() + kChunkHeaderSize;
   bytes = Chunk(std::move(pinned), data, label.size);
@@ -274,7 +271,8 @@ ReadStatus Database::read_chunk(const ChunkLabel& label, bool cache_only, Chunk&
 
 bool Database::chunk_may_exist(std::uint64_t body_id, std::uint32_t number) const {
   std::string ignored;
-  return rocks_->db->KeyMayExist(read_options(true), rocks_->bodies, chunk_key(body_id, number), &ignored);
+  const NoWaitScope no_wait(true);
+  return rocks_->db->KeyMayExist({}, rocks_->bodies, chunk_key(body_id, number), &ignored);
 }
 
 Status Database::write(const Batch& batch) {

@@ -3,7 +3,8 @@
 //
 // Writes go to a few lanes of an io pool, one lane for all changes of one key, and become visible with one
 // atomic write of the last chunk and the head. Removals take effect at once, in memory, and reach the disk
-// behind. Look-ups try the block cache without I/O; else the io pool reads. A response of one chunk (256 KiB)
+// behind. Look-ups try what is in memory, RocksDB's and the
+// kernel's (nowait_files.h), without I/O; else the io pool reads. A response of one chunk (256 KiB)
 // comes back with its body in memory, so that a tier above may keep it; a larger one reads its chunks from
 // disk as they are asked for, each pinned in the block cache while somebody holds it.
 //

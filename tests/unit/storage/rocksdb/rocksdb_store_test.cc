@@ -7,6 +7,7 @@
 #include "storage/comparing_writer.h"
 #include "storage/rocksdb/database.h"
 #include "tests/contract/response_store_contract.h"
+#include "tests/unit/storage/rocksdb/page_cache.h"
 #include "tests/unit/storage/rocksdb/temporary_directory.h"
 
 namespace freshet::storage {
@@ -138,10 +139,23 @@ TEST_F(RocksdbStoreTest, ReadsFromTheFilesAskForIoFirst) {
   open();
   const CacheKey key = test_key("/cold");
   ASSERT_TRUE(put_simple(key, 1000, 1));
-  reopen();  // recovery writes what was in memory to files; the cache is empty
+  reopen();  // recovery writes what was in memory to files; RocksDB's cache is empty
+  drop_from_page_cache(options_.directory);
   EXPECT_EQ(store_->try_lookup(key).found, ResponseStore::Found::kNeedsIo);
   EXPECT_NE(find(*store_, key), nullptr);
   EXPECT_EQ(store_->try_lookup(key).found, ResponseStore::Found::kYes);
+}
+
+TEST_F(RocksdbStoreTest, ReadsWhatIsInThePageCacheAtOnce) {
+  open();
+  ASSERT_TRUE(put_simple(test_key("/opens-the-table"), 100'000, 1));
+  ASSERT_TRUE(put_simple(test_key("/warm"), 100'000, 2));
+  reopen();
+  if (!page_cache_can_be_asked(options_.directory)) GTEST_SKIP() << "a file system without RWF_NOWAIT";
+  ASSERT_NE(find(*store_, test_key("/opens-the-table")), nullptr);
+  const ResponseStore::LookupResult found = store_->try_lookup(test_key("/warm"));
+  ASSERT_EQ(found.found, ResponseStore::Found::kYes);
+  EXPECT_EQ(read_body(*found.variants->front()), test_body(100'000, 2));
 }
 
 TEST_F(RocksdbStoreTest, FreshensWithoutABodyByte) {
