@@ -12,12 +12,13 @@ import { hit } from './hit.mjs';
 import { policy } from './policy.mjs';
 import { purges } from './purge.mjs';
 import { reload } from './reload.mjs';
+import { restart } from './restart.mjs';
 import { slices } from './slices.mjs';
 import { unchanged } from './unchanged.mjs';
 
 // Measured beside nginx, all of them where none is named; and checks with a verdict, which are run by name.
 const benchmarks = { hit, collapse, policy, disk_hits: diskHits };
-const checks = { reload, slices, unchanged, purges, disk_budget: diskBudget };
+const checks = { reload, slices, unchanged, purges, disk_budget: diskBudget, restart };
 const all = { ...benchmarks, ...checks };
 const defaults = { hit: { rounds: 5, seconds: 5 }, collapse: { rounds: 10 }, policy: { rounds: 15 } };
 
