@@ -55,6 +55,8 @@ revalidate::PolicyOptions policy_from(const Settings& settings) {
   policy.stale_if_error = duration_cast<storage::Seconds>(settings.cache.stale_if_error);
   policy.targeted_fields = settings.cache.targeted_fields;
   policy.surrogate_control = policy.announce_surrogate = settings.cache.surrogate_control;
+  policy.tag_fields = settings.cache.tag_fields;
+  policy.forward_tags = settings.cache.forward_tags;
   policy.ignore_client_directives = settings.cache.client_directives == ClientDirectives::kIgnore;
   policy.reload_interval = settings.cache.reload_interval;
   policy.content_tags = settings.cache.content_tags;

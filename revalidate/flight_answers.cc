@@ -170,7 +170,8 @@ void Flight::take_storable(const storage::ResponseHead& head, std::optional<std:
   std::unique_ptr<storage::StoreWriter> writer;
   if (decision.store) {
     invalidate_by_use(head);
-    head_ = make_stored_head(request_.key, request_.request, head, decision, request_time_, now);
+    head_ =
+        make_stored_head(request_.key, request_.request, head, decision, request_time_, now, context_.policy);
     head_.filled_at = filled_at_;
     head_.validated_at = filled_at_;
     writer = begin_writer(head, body_size);

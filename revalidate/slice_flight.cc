@@ -66,7 +66,7 @@ bool Flight::store_sliced_head(const storage::ResponseHead& whole, std::uint64_t
   std::unique_ptr<storage::StoreWriter> writer = context_.store.begin(request_.key, 0);
   if (!writer) return false;
   storage::StoredHead head =
-      make_stored_head(request_.key, request_.request, whole, decision, request_time_, now);
+      make_stored_head(request_.key, request_.request, whole, decision, request_time_, now, context_.policy);
   head.filled_at = filled_at_;
   head.validated_at = filled_at_;
   head.sliced = true;
@@ -125,7 +125,7 @@ bool Flight::take_part(const storage::ResponseHead& head, std::optional<std::uin
   const storage::CacheKey key = part_key(request_.key);
   std::unique_ptr<storage::StoreWriter> writer = context_.store.begin(key, body_size);
   if (!writer) return false;
-  head_ = make_stored_head(key, request_.request, head, decision, request_time_, now);
+  head_ = make_stored_head(key, request_.request, head, decision, request_time_, now, context_.policy);
   head_.filled_at = filled_at_;
   head_.validated_at = filled_at_;
   if (const auto text = head.fields.first(storage::FieldName::kContentRange)) {

@@ -85,6 +85,8 @@ struct CacheSettings {
   SettingMs reload_interval{std::chrono::seconds{1}};
   std::vector<std::string> targeted_fields{"CDN-Cache-Control"};
   bool surrogate_control = true;
+  std::vector<std::string> tag_fields{"Surrogate-Key", "Cache-Tag"};
+  bool forward_tags = true;
   // The key.
   std::vector<std::string> ignore_query;  // names; `utm_*` stands for all that begin so
   bool sort_query = false;

@@ -159,6 +159,7 @@ class Exchange {
   void send_prepared_head();
   void send_error_head();
   void append_dynamic_lines();
+  void withhold_tags(ReplyHead& reply, const storage::HeaderFields& stored);
   [[nodiscard]] bool withholds_surrogate_control(const storage::HeaderFields& fields) const;
   // Of exchange_ranges.cc.
   void evaluate_request();

@@ -140,12 +140,20 @@ void Exchange::send_prepared_head() {
   }
   append_dynamic_lines();
   reply.more = more_;
+  withhold_tags(reply, stored);
   if (withholds_surrogate_control(*reply.fields)) {
     if (reply.fields == &stored) reply_fields_ = stored;
     reply_fields_.remove(storage::FieldName::kSurrogateControl);
     reply.fields = &reply_fields_;
   }
   sink_.send_head(reply);
+}
+
+void Exchange::withhold_tags(ReplyHead& reply, const storage::HeaderFields& stored) {
+  if (context_.policy.forward_tags) return;
+  if (reply.fields == &stored) reply_fields_ = stored;
+  for (const std::string& name : context_.policy.tag_fields) reply_fields_.remove(name);
+  reply.fields = &reply_fields_;
 }
 
 // Where we are the surrogate that Surrogate-Control speaks to, it goes on only to another one.

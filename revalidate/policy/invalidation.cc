@@ -84,8 +84,8 @@ std::string_view origin_part(const CacheKey& key) {
 }
 
 // A list of strings (RFC 9875, 2); one member of another type, and the field is none.
-std::vector<std::string> read_groups(const storage::HeaderFields& fields, FieldName name) {
-  std::vector<std::string> groups;
+CacheGroups read_groups(const storage::HeaderFields& fields, FieldName name) {
+  CacheGroups groups;
   const std::optional<std::string> value = fields.combined(name);
   if (!value) return groups;
   const auto list = storage::parse_sf_list(*value);
@@ -93,8 +93,12 @@ std::vector<std::string> read_groups(const storage::HeaderFields& fields, FieldN
   for (const storage::SfMember& member : *list) {
     if (member.is_inner_list || member.item.value.type != storage::SfBareItem::Type::kString) return {};
     const std::string& group = member.item.value.text;
-    if (groups.size() == kMaxCacheGroups || group.size() > kMaxCacheGroupSize) continue;
-    if (std::find(groups.begin(), groups.end(), group) == groups.end()) groups.push_back(group);
+    if (std::find(groups.names.begin(), groups.names.end(), group) != groups.names.end()) continue;
+    if (groups.names.size() == kMaxCacheGroups || group.size() > kMaxCacheGroupSize) {
+      groups.left_out = true;
+    } else {
+      groups.names.push_back(group);
+    }
   }
   return groups;
 }
@@ -160,24 +164,20 @@ std::vector<CacheKey> invalidated_keys(const storage::RequestHead& request,
   return keys;
 }
 
-std::vector<std::string> cache_groups(const storage::HeaderFields& fields) {
+CacheGroups cache_groups(const storage::HeaderFields& fields) {
   return read_groups(fields, FieldName::kCacheGroups);
-}
-
-bool is_group_tag(std::string_view tag) {
-  return tag.starts_with(kGroupPrefix);
 }
 
 std::vector<std::string> group_tags(const CacheKey& key, const storage::HeaderFields& fields) {
   if (!fields.has(FieldName::kCacheGroups)) return {};
-  return as_tags(key, cache_groups(fields));
+  return as_tags(key, cache_groups(fields).names);
 }
 
 std::vector<std::string> invalidated_groups(const storage::RequestHead& request,
                                             const storage::ResponseHead& response) {
   if (!invalidates(request.method, response.status)) return {};
   return as_tags(storage::make_cache_key(request.scheme, request.authority, request.target),
-                 read_groups(response.fields, FieldName::kCacheGroupInvalidation));
+                 read_groups(response.fields, FieldName::kCacheGroupInvalidation).names);
 }
 
 }  // namespace freshet::revalidate

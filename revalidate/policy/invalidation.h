@@ -35,11 +35,14 @@ inline constexpr std::size_t kMaxCacheGroupSize = 256;
 
 // The groups that a response says it belongs to, each once; none where the field is no list of strings.
 // Parameters are ignored.
-[[nodiscard]] std::vector<std::string> cache_groups(const storage::HeaderFields& fields);
+struct CacheGroups {
+  std::vector<std::string> names;
+  bool left_out = false;  // some are beyond the bounds
+};
+[[nodiscard]] CacheGroups cache_groups(const storage::HeaderFields& fields);
 
 // The same as tags of a stored response (StoredHead::tags): "group:http://host name", since a group belongs
 // to one origin, that of the key.
-[[nodiscard]] bool is_group_tag(std::string_view tag);
 [[nodiscard]] std::vector<std::string> group_tags(const storage::CacheKey& key,
                                                   const storage::HeaderFields& fields);
 

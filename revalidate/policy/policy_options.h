@@ -49,6 +49,12 @@ struct PolicyOptions {
   // time, counted from the last that was forced. 0: each one counts.
   storage::Milliseconds reload_interval{1000};
 
+  // Fields whose members are tags that a response can be purged by, beside Cache-Groups; see tags.h.
+  std::vector<std::string> tag_fields{"Surrogate-Key", "Cache-Tag"};
+  // Whether clients get them. RFC 9110, 7.6.1 lets no intermediary drop what is meant for the recipient, and
+  // behind this cache may stand another one; an operator may not want visitors to see them.
+  bool forward_tags = true;
+
   // A response that has no entity tag and is stored gets a strong one from the hash of its content.
   bool content_tags = true;
 };

@@ -7,8 +7,8 @@
 #include "revalidate/policy/forwarding.h"
 #include "revalidate/policy/freshness.h"
 #include "revalidate/policy/invalidation.h"
-#include "revalidate/policy/key_rules.h"
 #include "revalidate/policy/selection.h"
+#include "revalidate/policy/tags.h"
 #include "storage/base/check.h"
 #include "storage/http/byte_range.h"
 #include "storage/http/entity_tag.h"
@@ -36,13 +36,16 @@ bool is_cacheable_by_default(int status) {
   return std::find(kStatuses.begin(), kStatuses.end(), status) != kStatuses.end();
 }
 
-// Fields that say how the stored bytes are to be read and when they may be used: a response is not stored
-// without one of these that it came with.
+// Fields that say how the stored bytes are to be read, when they may be used and what forgets them: a
+// response is not stored without one of these that it came with.
 bool is_essential(FieldName name) {
   switch (name) {
     case FieldName::kCacheControl:
+    case FieldName::kCacheGroups:
+    case FieldName::kCacheTag:
     case FieldName::kCdnCacheControl:
     case FieldName::kSurrogateControl:
+    case FieldName::kSurrogateKey:
     case FieldName::kContentEncoding:
     case FieldName::kContentRange:
     case FieldName::kContentType:
@@ -224,15 +227,10 @@ StoreDecision decide_part_storable(const storage::RequestHead& request, const Re
   return decide_useful(request, response, d, response_time, options);
 }
 
-std::vector<std::string> tags_of(const storage::CacheKey& key, const storage::HeaderFields& stored) {
-  std::vector<std::string> tags = group_tags(key, stored);
-  if (std::string tag = target_tag(key.text); !tag.empty()) tags.push_back(std::move(tag));
-  return tags;
-}
-
 storage::StoredHead make_stored_head(const storage::CacheKey& key, const storage::RequestHead& request,
                                      const ResponseHead& response, const StoreDecision& decision,
-                                     storage::WallTime request_time, storage::WallTime response_time) {
+                                     storage::WallTime request_time, storage::WallTime response_time,
+                                     const PolicyOptions& options) {
   FRESHET_CHECK(decision.store);
   storage::StoredHead head;
   head.key = key;
@@ -245,7 +243,7 @@ storage::StoredHead make_stored_head(const storage::CacheKey& key, const storage
   if (!head.response.fields.has(FieldName::kDate)) {
     head.response.fields.add(FieldName::kDate, storage::format_http_date(response_time));
   }
-  head.tags = tags_of(key, head.response.fields);
+  head.tags = tags_of(key, head.response.fields, options);
   head.request_time = request_time;
   head.response_time = response_time;
   head.age_received = parse_age(response.fields);

@@ -36,15 +36,12 @@ struct StoreDecision {
                                                  storage::WallTime response_time,
                                                  const PolicyOptions& options);
 
-// What a stored response with these fields can be invalidated by, beside its key (StoredHead::tags).
-[[nodiscard]] std::vector<std::string> tags_of(const storage::CacheKey& key,
-                                               const storage::HeaderFields& stored);
-
 // The head to store: end-to-end fields without what the decision withholds, the Age value apart, selecting
-// fields, cache groups, times and credentials filled in. Date is added where the origin gave none (RFC
+// fields, tags, times and credentials filled in. Date is added where the origin gave none (RFC
 // 9110, 6.6.1). `decision.store` must be true. body_size, sequences and body_id are the caller's.
 [[nodiscard]] storage::StoredHead make_stored_head(
     const storage::CacheKey& key, const storage::RequestHead& request, const storage::ResponseHead& response,
-    const StoreDecision& decision, storage::WallTime request_time, storage::WallTime response_time);
+    const StoreDecision& decision, storage::WallTime request_time, storage::WallTime response_time,
+    const PolicyOptions& options);
 
 }  // namespace freshet::revalidate

@@ -6,10 +6,10 @@
 
 #include "revalidate/policy/forwarding.h"
 #include "revalidate/policy/freshness.h"
-#include "revalidate/policy/invalidation.h"
 #include "revalidate/policy/preconditions.h"
 #include "revalidate/policy/selection.h"
 #include "revalidate/policy/storability.h"
+#include "revalidate/policy/tags.h"
 #include "storage/http/entity_tag.h"
 #include "storage/http/field_syntax.h"
 #include "storage/http/http_date.h"
@@ -152,12 +152,6 @@ HeaderFields updating_fields(const StoredHead& old, const ResponseHead& head304,
   return fields;
 }
 
-// Groups are what the new head says; by what else the stored response can be invalidated stays.
-void update_group_tags(StoredHead& head) {
-  std::erase_if(head.tags, [](std::string_view tag) { return is_group_tag(tag); });
-  for (std::string& tag : group_tags(head.key, head.response.fields)) head.tags.push_back(std::move(tag));
-}
-
 // By nothing from now on where Vary is "*".
 storage::SelectingFields selecting_or_never(const ResponseHead& response,
                                             const storage::RequestHead& request) {
@@ -277,7 +271,7 @@ StoredHead freshened_head(const StoredHead& old, const ResponseHead& head304,
   if (updates.has(FieldName::kETag)) fresh.own_entity_tag = false;
   fresh.outdated = false;
   if (updates.has(FieldName::kVary)) fresh.selecting = selecting_or_never(fresh.response, request);
-  update_group_tags(fresh);
+  fresh.tags = tags_of(fresh.key, fresh.response.fields, options);
   return fresh;
 }
 

@@ -67,7 +67,7 @@ void apply_conditions(const Conditions& conditions, storage::HeaderFields& field
 // private="…" name, framing (Content-Length, Content-Range, Transfer-Encoding), what describes the stored
 // bytes (Content-Encoding, Content-MD5, Content-Digest, an entity tag of the origin where there is one), and
 // Set-Cookie and Clear-Site-Data unless the options allow it. Age and times are the 304's; `sequence` becomes
-// validated_at; the tags of cache groups are those of the new head, all others stay.
+// validated_at; the tags are those of the new head.
 // `request` is the one that was answered: where Vary has changed, the selecting fields are taken from it.
 // Where it would not have selected `old`, Vary, the selecting fields and Access-Control-* stay as they are.
 [[nodiscard]] storage::StoredHead freshened_head(const storage::StoredHead& old,

@@ -48,7 +48,7 @@ TEST(Invalidation, S44NeverOfAnotherOrigin) {
 }
 
 Texts groups(const Lines& lines) {
-  return cache_groups(fields(lines));
+  return cache_groups(fields(lines)).names;
 }
 
 TEST(Invalidation, Rfc9875S2GroupsAreAListOfStrings) {

@@ -265,8 +265,8 @@ TEST(Storability, S31TheStoredHeadIsEndToEnd) {
                                            {"B", "2"},
                                            {"Vary", "Foo"}});
   const RequestHead req = request({{"Foo", "x"}, {"Cookie", "c"}});
-  const StoredHead head =
-      make_stored_head(storage::make_cache_key("http", "h", "/"), req, resp, decide(req, resp), at(0), at(1));
+  const StoredHead head = make_stored_head(storage::make_cache_key("http", "h", "/"), req, resp,
+                                           decide(req, resp), at(0), at(1), {});
   EXPECT_EQ(
       head.response.fields.wire(),
       "Cache-Control: max-age=60, private=\"x-p\"\r\nB: 2\r\nVary: Foo\r\nDate: " + date_at(1) + "\r\n");

@@ -7,6 +7,7 @@
 #include "revalidate/policy/freshness.h"
 #include "revalidate/policy/selection.h"
 #include "revalidate/policy/storability.h"
+#include "revalidate/policy/tags.h"
 #include "tests/unit/revalidate/policy/policy_fixture.h"
 
 namespace freshet::revalidate {
@@ -43,14 +44,17 @@ TEST(Validation, S431TheSelectedResponseIsOfferedByBothValidators) {
   EXPECT_EQ(conditions.if_modified_since, "Tue, 14 Nov 2023 22:00:00 GMT");
 }
 
-TEST(Validation, S434The304SaysWhichCacheGroupsItBelongsTo) {
-  StoredHead old = stored({{"ETag", "\"a\""}, {"Cache-Groups", "\"x\""}})->head();
-  old.tags = tags_of(old.key, old.response.fields);
-  ASSERT_EQ(old.tags.size(), 1U);
+TEST(Validation, S434The304SaysWhichTagsAndCacheGroupsItBelongsTo) {
+  const auto tags = [](const StoredHead& head) { return tags_of(head.key, head.response.fields, {}); };
+  StoredHead old = stored({{"ETag", "\"a\""}, {"Cache-Groups", "\"x\""}, {"Surrogate-Key", "s t"}})->head();
+  old.tags = tags(old);
+  ASSERT_EQ(old.tags.size(), 4U);
   EXPECT_EQ(freshened(old, {{"ETag", "\"a\""}}).tags, old.tags);
-  const StoredHead fresh = freshened(old, {{"ETag", "\"a\""}, {"Cache-Groups", "\"y\", \"z\""}});
-  EXPECT_EQ(fresh.tags, tags_of(old.key, fresh.response.fields));
-  EXPECT_EQ(fresh.tags.size(), 2U);
+  const StoredHead fresh = freshened(old, {{"ETag", "\"a\""}, {"Cache-Groups", "\"y\""}, {"Cache-Tag", "u"}});
+  EXPECT_EQ(fresh.tags, tags(fresh));
+  EXPECT_EQ(fresh.tags, (std::vector<std::string>{"group:http://example.com y", "s", "t", "u", "y"}));
+  EXPECT_EQ(freshened(fresh, {{"Surrogate-Key", ""}}).tags,
+            (std::vector<std::string>{"group:http://example.com y", "u", "y"}));
 }
 
 TEST(Validation, S431LastModifiedAlone) {
@@ -305,16 +309,14 @@ TEST(Freshen, S73ClearSiteDataIsTreatedAsACookieIs) {
 TEST(Freshen, Rfc9875S2GroupsAreThoseOfTheFreshFields) {
   using Tags = std::vector<std::string>;
   StoredHead old = stored_head({{"Cache-Groups", "\"a\""}});
-  old.tags = {"group:http://example.com a", "uri:http://example.com/a/b?c=d#"};
-  const auto tags = [&](const Lines& lines) {
-    Tags sorted = freshened(old, lines).tags;
-    std::sort(sorted.begin(), sorted.end());
-    return sorted;
-  };
+  old.key.text += "#F1:v";
+  old.tags = tags_of(old.key, old.response.fields, {});
+  const auto tags = [&](const Lines& lines) { return freshened(old, lines).tags; };
+  EXPECT_EQ(tags({}), (Tags{"group:http://example.com a", "uri:http://example.com/a/b?c=d", "a"}));
   EXPECT_EQ(tags({{"Cache-Groups", "\"b\", \"c\""}}),
-            (Tags{"group:http://example.com b", "group:http://example.com c", old.tags[1]}));
-  EXPECT_EQ(tags({}), old.tags);
-  EXPECT_EQ(tags({{"Cache-Groups", "no-list;;"}}), Tags{old.tags[1]});
+            (Tags{"group:http://example.com b", "group:http://example.com c",
+                  "uri:http://example.com/a/b?c=d", "b", "c"}));
+  EXPECT_EQ(tags({{"Cache-Groups", "no-list;;"}}), Tags{"uri:http://example.com/a/b?c=d"});
 }
 
 TEST(Freshen, S434TimesAgeAndSequenceAreThe304s) {

@@ -1,0 +1,76 @@
+#include "revalidate/policy/tags.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "revalidate/policy/invalidation.h"
+#include "revalidate/policy/key_rules.h"
+#include "storage/http/field_name.h"
+#include "storage/http/field_syntax.h"
+
+namespace freshet::revalidate {
+
+namespace {
+
+using storage::FieldName;
+using storage::HeaderFields;
+
+// The separators of a field's tags. Of one that nobody has described either may be meant.
+std::string_view separators_of(std::string_view name) {
+  switch (storage::intern_field_name(name)) {
+    case FieldName::kSurrogateKey:
+      return " \t";
+    case FieldName::kCacheTag:
+      return ",";
+    default:
+      return ", \t";
+  }
+}
+
+// Quotes mean nothing here.
+void append_tags(std::string_view value, std::string_view separators, std::vector<std::string_view>& tags) {
+  while (!value.empty()) {
+    const std::size_t end = std::min(value.find_first_of(separators), value.size());
+    const std::string_view tag = storage::trim_whitespace(value.substr(0, end));
+    if (!tag.empty()) tags.push_back(tag);
+    value.remove_prefix(std::min(end + 1, value.size()));
+  }
+}
+
+bool within_bounds(const std::vector<std::string_view>& tags) {
+  std::size_t bytes = 0;
+  for (const std::string_view tag : tags) {
+    bytes += tag.size();
+    if (tag.size() > kMaxTagSize) return false;
+  }
+  return tags.size() <= kMaxTags && bytes <= kMaxTagBytes;
+}
+
+}  // namespace
+
+std::vector<std::string> tags_of(const storage::CacheKey& key, const HeaderFields& stored,
+                                 const PolicyOptions& options) {
+  std::vector<std::string> tags = group_tags(key, stored);
+  if (std::string tag = target_tag(key.text); !tag.empty()) tags.push_back(std::move(tag));
+
+  std::vector<std::string_view> named;
+  for (const std::string& name : options.tag_fields) {
+    const std::string_view separators = separators_of(name);
+    for (const HeaderFields::Line line : stored) {
+      if (storage::equals_ignoring_case(line.name, name)) append_tags(line.value, separators, named);
+    }
+  }
+  const CacheGroups groups = cache_groups(stored);
+  named.insert(named.end(), groups.names.begin(), groups.names.end());
+  std::sort(named.begin(), named.end());
+  named.erase(std::unique(named.begin(), named.end()), named.end());
+  if (groups.left_out || !within_bounds(named)) named.assign(1, kEveryTag);
+  tags.insert(tags.end(), named.begin(), named.end());
+  return tags;
+}
+
+std::vector<storage::Scope> scopes_of_tag(std::string_view tag) {
+  return {{storage::ScopeKind::kTag, std::string(tag)}, {storage::ScopeKind::kTag, std::string(kEveryTag)}};
+}
+
+}  // namespace freshet::revalidate
