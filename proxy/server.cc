@@ -18,6 +18,7 @@
 #include "revalidate/policy/response_facts.h"
 #include "storage/base/log.h"
 #include "storage/memory/memory_store.h"
+#include "storage/rocksdb/invalidation_database.h"
 #include "storage/rocksdb/rocksdb_store.h"
 
 namespace freshet::proxy {
@@ -33,8 +34,9 @@ constexpr int kStartFailed = 2;
 // What all fills together may hold, whatever cache.memory says.
 constexpr std::uint64_t kLeastFillBudget = std::uint64_t{8} << 20;
 
-// Invalidation numbers are taken from the store in blocks of so many at start.
-constexpr std::uint64_t kSequenceBlock = std::uint64_t{1} << 40;
+// What is remembered of invalidations: a part of cache.memory, within bounds.
+constexpr std::uint64_t kLeastScopeBudget = std::uint64_t{4} << 20;
+constexpr std::uint64_t kMostScopeBudget = std::uint64_t{64} << 20;
 
 revalidate::PolicyOptions policy_from(const Settings& settings) {
   revalidate::PolicyOptions policy;
@@ -124,6 +126,7 @@ class Server {
   std::string listen_text_;
   revalidate::CurlClient::Options origin_;
   std::unique_ptr<AccessLog> access_log_;
+  std::unique_ptr<storage::InvalidationDatabase> invalidation_log_;
   std::unique_ptr<storage::RocksdbStore> disk_;
   std::unique_ptr<storage::MemoryStore> memory_;
   std::unique_ptr<storage::Generations> generations_;
@@ -184,7 +187,11 @@ Status Server::open_origin() {
 
 Status Server::open_store() {
   const revalidate::DescribeResponse describe(policy_);
-  generations_ = std::make_unique<storage::Generations>();
+  auto log = storage::InvalidationDatabase::open({settings_.cache.dir + "/invalidations"});
+  if (!log) return Error{"cache.dir: " + log.error()};
+  invalidation_log_ = log.take();
+  const std::size_t scopes = std::clamp(settings_.cache.memory / 16, kLeastScopeBudget, kMostScopeBudget);
+  generations_ = std::make_unique<storage::Generations>(1, scopes, &counters_.make());
   storage::RocksdbOptions options;
   options.directory = settings_.cache.dir + "/responses";
   options.byte_limit = settings_.cache.disk;
@@ -194,15 +201,15 @@ Status Server::open_store() {
   auto disk = storage::RocksdbStore::open(std::move(options), describe, counters_.make());
   if (!disk) return Error{"cache.dir: " + disk.error()};
   disk_ = disk.take();
-  auto first = disk_->reserve_ids("invalidations", kSequenceBlock);
-  if (!first) return Error{"cache.dir: " + first.error()};
-  generations_->begin_at(*first);
+  if (Status restored = storage::restore_invalidations(*disk_, *invalidation_log_, *generations_); !restored)
+    return Error{"cache.dir: " + restored.error()};
 
   storage::MemoryStoreOptions memory;
   memory.budget = settings_.cache.memory;
   memory.max_variants = settings_.cache.max_variants;
   memory_ = std::make_unique<storage::MemoryStore>(memory, describe, counters_.make());
-  store_ = std::make_unique<storage::TieredStore>(*memory_, disk_.get(), *generations_, counters_.make());
+  store_ = std::make_unique<storage::TieredStore>(*memory_, disk_.get(), *generations_, counters_.make(),
+                                                  invalidation_log_.get());
   // A memory tier of a few megabytes must not make a burst of ordinary responses a refusal.
   fill_budget_ =
       std::make_unique<storage::FillBudget>(std::max(settings_.cache.memory / 4, kLeastFillBudget));

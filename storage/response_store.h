@@ -11,7 +11,6 @@
 #include <optional>
 #include <vector>
 
-#include "storage/base/hash.h"
 #include "storage/stored_response.h"
 
 namespace freshet::storage {
@@ -52,17 +51,6 @@ class StoreWriter {
                       std::function<void(bool stored)> visible) = 0;
 };
 
-// That everything with the tag that was filled before `sequence` is dead; the tag's digest is that of its
-// text.
-struct TagInvalidation {
-  Digest128 tag;
-  Sequence sequence = 0;
-};
-struct TagInvalidations {
-  std::vector<TagInvalidation> newest;  // one for each tag
-  Sequence floor = 0;                   // that of any other tag
-};
-
 class ResponseStore {
  public:
   enum class Found { kYes, kNo, kNeedsIo };
@@ -96,12 +84,6 @@ class ResponseStore {
   // Forgets one stored response, if it is still the one that is stored, and all that share its body (which is
   // damaged).
   virtual void remove(const StoredResponse& response) = 0;
-
-  // Remembers an invalidation as long as the responses that it speaks of: where these outlive the process, so
-  // does it, as durably as a removal. Whether a response is dead is not this store's to say (Generations).
-  virtual void keep_invalidation(const TagInvalidation& /*invalidation*/) {}
-  // What was kept before this process began, and since.
-  [[nodiscard]] virtual TagInvalidations kept_invalidations() const { return {}; }
 
   // Blocks until all that was committed, freshened or removed before is visible and as durable as it will
   // be. For shutdown and tests; never on an event loop.

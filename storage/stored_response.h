@@ -28,6 +28,10 @@ namespace freshet::storage {
 // Number in the order of invalidations; see storage/invalidation/generations.h.
 using Sequence = std::uint64_t;
 
+// A stored response against all invalidations so far: nothing concerns it; it must be validated before it is
+// served as fresh; it is gone.
+enum class Standing : std::uint8_t { kCurrent = 0, kStale = 1, kDead = 2 };
+
 // Everything about a stored response but its body; what the disk keeps as the head record.
 struct StoredHead {
   CacheKey key;
@@ -103,17 +107,24 @@ class StoredResponse {
   // Bytes accounted for keeping this in memory: head, index entry and body.
   [[nodiscard]] std::size_t memory_size() const;
 
-  // The newest invalidation against which this was last found valid (a cache of Generations' answer; any
-  // thread).
-  [[nodiscard]] Sequence checked_at() const { return checked_at_.load(std::memory_order_relaxed); }
-  void set_checked_at(Sequence sequence) const { checked_at_.store(sequence, std::memory_order_relaxed); }
+  // What Generations said of it when `now` was the newest invalidation, if that was the last time that it was
+  // asked; any thread.
+  [[nodiscard]] std::optional<Standing> remembered(Sequence now) const {
+    const std::uint64_t last = checked_.load(std::memory_order_relaxed);
+    if (last >> 2U != now) return std::nullopt;
+    return static_cast<Standing>(last & 3U);
+  }
+  void remember(Sequence now, Standing standing) const {
+    checked_.store(now << 2U | static_cast<std::uint64_t>(standing), std::memory_order_relaxed);
+  }
 
  private:
   const StoredHead head_;
   const std::shared_ptr<const StoredBody> body_;
   const Digest128 variant_;
   const std::unique_ptr<const DerivedFacts> facts_;
-  mutable std::atomic<Sequence> checked_at_{0};
+  // A Sequence, which is never 0 and stays far below 2^62, and what was found at it.
+  mutable std::atomic<std::uint64_t> checked_{0};
 };
 
 using StoredResponsePtr = std::shared_ptr<const StoredResponse>;

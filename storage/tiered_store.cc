@@ -44,6 +44,7 @@ class TieredStore::Writer final : public StoreWriter {
               std::function<void(bool)> visible) override {
     // An invalidation since the fill began: memory and disk must not see it at all.
     if (!store_.generations_.is_current(head)) return visible(false);
+    if (!store_.log_works()) disk_.reset();
     head.body_id = body_id();
     const bool in_memory = whole && put_in_memory(head, *whole);
     if (!disk_) return visible(in_memory);
@@ -77,18 +78,24 @@ class TieredStore::Writer final : public StoreWriter {
 };
 
 TieredStore::TieredStore(MemoryStore& memory, ResponseStore* disk, Generations& generations,
-                         Counters& counters)
-    : memory_(memory), disk_(disk), generations_(generations), counters_(counters) {
-  if (disk_ != nullptr) generations_.restore(disk_->kept_invalidations());
+                         Counters& counters, InvalidationLog* log, InvalidationQueueOptions queue)
+    : memory_(memory),
+      disk_(disk),
+      generations_(generations),
+      counters_(counters),
+      queue_(log == nullptr
+                 ? nullptr
+                 : std::make_unique<InvalidationQueue>(generations, *log, counters, queue,
+                                                       [this](const Invalidation& each) { applied(each); })) {
 }
 
 VariantSetPtr TieredStore::in_memory(const CacheKey& key, bool& complete) {
   VariantSetPtr variants = memory_.find(key, complete);
   if (!variants) return nullptr;
-  const bool current = std::all_of(variants->begin(), variants->end(),
-                                   [&](const auto& each) { return generations_.is_current(*each); });
-  if (current) return variants;
-  // What an invalidation of the key has left, one of a tag may have: each is asked about alone.
+  const bool all_alive = std::all_of(variants->begin(), variants->end(),
+                                     [&](const auto& each) { return generations_.is_current(*each); });
+  if (all_alive) return variants;
+  // An invalidation of a tag may have left some: each is asked about alone.
   VariantSetPtr alive = only_current(variants);
   memory_.forget(key, *variants, alive.get());
   return alive;
@@ -146,7 +153,8 @@ void TieredStore::lookup(const CacheKey& key, Executor& executor, std::function<
 
 std::unique_ptr<StoreWriter> TieredStore::begin(const CacheKey& key,
                                                 std::optional<std::uint64_t> expected_size) {
-  std::unique_ptr<StoreWriter> on_disk = disk_ ? disk_->begin(key, expected_size) : nullptr;
+  std::unique_ptr<StoreWriter> on_disk =
+      disk_ != nullptr && log_works() ? disk_->begin(key, expected_size) : nullptr;
   if (!on_disk && expected_size.value_or(0) > max_in_memory()) return nullptr;
   return std::make_unique<Writer>(*this, std::move(on_disk));
 }
@@ -154,13 +162,13 @@ std::unique_ptr<StoreWriter> TieredStore::begin(const CacheKey& key,
 void TieredStore::freshen(const StoredResponsePtr& old, const StoredResponsePtr& fresh) {
   memory_.freshen(old, fresh);
   counters_.add(Counter::kFreshened);
-  if (disk_ != nullptr && fresh->head().body_id != 0) disk_->freshen(old, fresh);
+  if (disk_takes(fresh->head())) disk_->freshen(old, fresh);
 }
 
 void TieredStore::add_variant(const StoredResponsePtr& old, const StoredResponsePtr& added) {
   memory_.add_variant(old, added);
   counters_.add(Counter::kFreshened);
-  if (disk_ != nullptr && added->head().body_id != 0) disk_->add_variant(old, added);
+  if (disk_takes(added->head())) disk_->add_variant(old, added);
 }
 
 void TieredStore::remove(const CacheKey& key) {
@@ -174,6 +182,7 @@ void TieredStore::remove(const StoredResponse& response) {
 }
 
 void TieredStore::settle() {
+  if (queue_) queue_->settle();
   if (disk_ != nullptr) disk_->settle();
 }
 
@@ -189,8 +198,46 @@ void TieredStore::invalidate_beside(const CacheKey& key) {
 
 void TieredStore::invalidate_tag(std::string_view tag) {
   const Sequence sequence = generations_.invalidate_tag(tag);
-  if (disk_ != nullptr) disk_->keep_invalidation({digest128(tag), sequence});
+  if (queue_) queue_->keep(tag_record(tag, sequence));
   counters_.add(Counter::kTagsInvalidated);
+}
+
+void TieredStore::purge(Invalidation invalidation, Executor& executor,
+                        std::function<void(const Acknowledgement&)> done) {
+  counters_.add(Counter::kPurges);
+  counters_.add(Counter::kPurgeScopes, static_cast<std::int64_t>(invalidation.scopes.size()));
+  if (queue_) return queue_->purge(std::move(invalidation), executor, std::move(done));
+  Acknowledgement acknowledgement;
+  acknowledgement.durable = disk_ == nullptr;
+  if (!acknowledgement.durable) {
+    acknowledgement.error = "there is no log of invalidations";
+    counters_.add(Counter::kPurgesNotDurable);
+  }
+  do {
+    acknowledgement.sequence = generations_.ahead();
+  } while (!generations_.apply(records_of(invalidation, acknowledgement.sequence)));
+  applied(invalidation);
+  executor.post([done = std::move(done), acknowledgement] { done(acknowledgement); });
+}
+
+// What is dead is forgotten when it is met, or by the disk tier's own walk; a URL's room is given back at
+// once.
+void TieredStore::applied(const Invalidation& invalidation) {
+  if (invalidation.strength == Strength::kSoft) return;
+  for (const Scope& scope : invalidation.scopes) {
+    if (scope.kind != ScopeKind::kUrl) continue;
+    remove({scope.text, digest128(scope.text)});
+  }
+}
+
+void TieredStore::drop_older_than(Sequence hard_floor, Sequence soft_floor) {
+  // Not above what was current at the walk before: so a fill that was open, or a response that was in memory
+  // alone, has had the time of a walk to come to an end.
+  const Sequence bound = last_walk_.exchange(generations_.current());
+  hard_floor = std::min(hard_floor, bound);
+  soft_floor = std::min(soft_floor, bound);
+  if (queue_) return queue_->drop_older_than(hard_floor, soft_floor);
+  generations_.drop_older_than(hard_floor, soft_floor);
 }
 
 }  // namespace freshet::storage

@@ -2,16 +2,21 @@
 // memory cannot answer goes to the disk tier; what that finds is put into memory. A write goes to both:
 // memory gets the whole response when it is complete, the disk its chunks as they come.
 //
-// The disk tier may be absent (null): then this is the memory tier with invalidation. Any thread; owned by
-// main, outlives the workers, does not own the tiers. The disk tier has to ask about invalidation itself when
-// a commit reaches it: by then the removal may have gone by.
+// The disk tier may be absent (null): then this is the memory tier with invalidation. The log may be absent:
+// then invalidations by an operator are as durable as what they speak of only where there is no disk tier.
+// Any thread; owned by main, outlives the workers, does not own the tiers and the log. The disk tier has to
+// ask about invalidation itself when a commit reaches it: by then the removal may have gone by.
 #pragma once
 
+#include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string_view>
 
 #include "storage/invalidation/generations.h"
+#include "storage/invalidation/invalidation_queue.h"
+#include "storage/invalidation/scope.h"
 #include "storage/memory/memory_store.h"
 #include "storage/response_store.h"
 
@@ -19,7 +24,8 @@ namespace freshet::storage {
 
 class TieredStore final : public ResponseStore {
  public:
-  TieredStore(MemoryStore& memory, ResponseStore* disk, Generations& generations, Counters& counters);
+  TieredStore(MemoryStore& memory, ResponseStore* disk, Generations& generations, Counters& counters,
+              InvalidationLog* log = nullptr, InvalidationQueueOptions queue = {});
 
   [[nodiscard]] LookupResult try_lookup(const CacheKey& key) override;
   void lookup(const CacheKey& key, Executor& executor, std::function<void(VariantSetPtr)> done) override;
@@ -31,12 +37,26 @@ class TieredStore final : public ResponseStore {
   void remove(const StoredResponse& response) override;
   void settle() override;
 
-  // Invalidates the key in both tiers, and whatever is being filled or read for it now (RFC 9111, 4.4).
+  // What an operator asks for. When `done` is posted to `executor`, all of it is in effect, under one number:
+  // nothing that was stored, or began to be filled, before is served again (hard), or as fresh (soft), and it
+  // is on disk, or the acknowledgement says why not (G4). A crash before it is durable forgets it; until it
+  // is, nothing is written to the disk tier.
+  void purge(Invalidation invalidation, Executor& executor, std::function<void(const Acknowledgement&)> done);
+  // False: an invalidation waits to be written to a log that fails, and the disk tier takes no writes.
+  [[nodiscard]] bool log_works() const { return !queue_ || !queue_->failing(); }
+
+  // RFC 9111, 4.4: in effect when these return, durable as writes are.
+  // The key in both tiers, and whatever is being filled or read for it now.
   void invalidate(const CacheKey& key);
-  // Invalidates all that carries the tag, in both tiers or on its way there (StoredHead::tags).
   // The same for what a URL has under a further key; not counted as another URL.
   void invalidate_beside(const CacheKey& key);
+  // All that carries the tag, in both tiers or on its way there (StoredHead::tags).
   void invalidate_tag(std::string_view tag);
+
+  // For who walks all that is stored: everything that lives was filled at `hard_floor` or later, validated at
+  // `soft_floor` or later, both at most generations().current() as it was when the walk began. Takes effect
+  // with a later call: what was filled or was in memory meanwhile is not counted in the walk.
+  void drop_older_than(Sequence hard_floor, Sequence soft_floor);
 
   [[nodiscard]] const Generations& generations() const { return generations_; }
   [[nodiscard]] const Describe& describe() const { return memory_.describe(); }
@@ -54,10 +74,17 @@ class TieredStore final : public ResponseStore {
   // `removals`: memory's count from before the disk was asked.
   VariantSetPtr promote(const CacheKey& key, const VariantSetPtr& from_disk, std::uint64_t removals);
 
+  [[nodiscard]] bool disk_takes(const StoredHead& head) const {
+    return disk_ != nullptr && head.body_id != 0 && log_works();
+  }
+  void applied(const Invalidation& invalidation);
+
   MemoryStore& memory_;
   ResponseStore* const disk_;
   Generations& generations_;
   Counters& counters_;
+  std::atomic<Sequence> last_walk_{0};
+  const std::unique_ptr<InvalidationQueue> queue_;  // null: no log
 };
 
 }  // namespace freshet::storage

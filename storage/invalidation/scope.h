@@ -3,7 +3,7 @@
 // A scope is one URL (all its variants), all URLs under a prefix, a host, whatever carries a tag, or all. A
 // hard invalidation kills: what was filled before it is never served again. A soft one makes stale: what was
 // validated before it is validated again before it is served as fresh, and may be served stale where RFC 9111
-// allows that.
+// allows that. What a stored response is by all of them is its Standing (storage/stored_response.h).
 #pragma once
 
 #include <cstdint>
@@ -40,8 +40,5 @@ struct Acknowledgement {
   bool durable = false;  // on disk and synced (G4)
   std::string error;     // why it is not
 };
-
-// A stored response against all invalidations so far.
-enum class Standing { kCurrent, kStale, kDead };
 
 }  // namespace freshet::storage

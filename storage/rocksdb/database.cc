@@ -22,6 +22,8 @@ constexpr const char* kBodies = "bodies";
 constexpr const char* kState = "state";
 constexpr const char* kFormatKey = "format";
 constexpr const char* kIdPrefix = "ids/";
+constexpr const char* kLogKey = "invalidation-log";
+// Of earlier programs.
 constexpr const char* kTagPrefix = "tag/";
 constexpr const char* kTagEnd = "tag0";  // the first key behind those
 constexpr const char* kTagFloorKey = "tag-floor";
@@ -293,13 +295,6 @@ Status Database::write(const Batch& batch) {
     const std::string prefix = head_key_prefix(key);
     out.DeleteRange(rocks_->heads, prefix, prefix + std::string(kHeadKeySize / 2 + 1, '\xff'));
   }
-  if (batch.tag_floor) {
-    out.DeleteRange(rocks_->state, kTagPrefix, kTagEnd);
-    out.Put(rocks_->state, kTagFloorKey, encode_u64(*batch.tag_floor));
-  }
-  for (const TagInvalidation& each : batch.tag_puts) {
-    out.Put(rocks_->state, kTagPrefix + head_key_prefix(each.tag), encode_u64(each.sequence));
-  }
   const rocksdb::Status written = rocks_->db->Write({}, &out);
   // Not before: a sync in between would take the mark away and miss the write.
   unsynced_ = true;
@@ -333,15 +328,15 @@ Result<std::uint64_t> Database::reserve_ids(const std::string& name, std::uint64
   return next;
 }
 
-Result<TagInvalidations> Database::read_tags() const {
-  TagInvalidations tags;
+Result<std::vector<std::pair<Digest128, Sequence>>> Database::old_tags() const {
+  std::vector<std::pair<Digest128, Sequence>> tags;
   const std::string prefix = kTagPrefix;
   const std::unique_ptr<rocksdb::Iterator> at(rocks_->db->NewIterator({}, rocks_->state));
   for (at->Seek(prefix); at->Valid() && at->key().starts_with(prefix); at->Next()) {
     const auto tag = decode_digest(view(at->key()).substr(prefix.size()));
     const auto sequence = decode_u64(view(at->value()));
     if (!tag || !sequence) return Error{"a record of an invalidated tag is damaged"};
-    tags.newest.push_back({*tag, *sequence});
+    tags.emplace_back(*tag, *sequence);
   }
   if (!at->status().ok()) return Error{at->status().ToString()};
   std::string stored;
@@ -350,8 +345,25 @@ Result<TagInvalidations> Database::read_tags() const {
   if (!read.ok()) return Error{read.ToString()};
   const auto floor = decode_u64(stored);
   if (!floor) return Error{"the record of the oldest invalidated tags is damaged"};
-  tags.floor = *floor;
+  tags.emplace_back(Digest128{}, *floor);
   return tags;
+}
+
+Result<bool> Database::bind_log(std::uint64_t id) {
+  std::string stored;
+  const rocksdb::Status read = rocks_->db->Get({}, rocks_->state, kLogKey, &stored);
+  if (!read.ok() && !read.IsNotFound()) return Error{read.ToString()};
+  if (read.ok() && stored == encode_u64(id)) return true;
+  rocksdb::WriteBatch out;
+  if (read.ok()) out.DeleteRange(rocks_->heads, "", std::string(kHeadKeySize + 1, '\xff'));
+  out.DeleteRange(rocks_->state, kTagPrefix, kTagEnd);
+  out.Delete(rocks_->state, kTagFloorKey);
+  out.Put(rocks_->state, kLogKey, encode_u64(id));
+  rocksdb::WriteOptions synced;
+  synced.sync = true;
+  const rocksdb::Status written = rocks_->db->Write(synced, &out);
+  if (!written.ok()) return Error{written.ToString()};
+  return read.IsNotFound();
 }
 
 std::uint64_t Database::floor() const {

@@ -63,12 +63,8 @@ class Database {
     std::vector<std::string> head_deletes;
     // Deletes every head of these keys without reading any (for a damaged block).
     std::vector<Digest128> key_deletes;
-    std::vector<TagInvalidation> tag_puts;
-    // Deletes all tags that were put before, and puts this in their place.
-    std::optional<Sequence> tag_floor;
     [[nodiscard]] bool empty() const {
-      return chunks.empty() && head_puts.empty() && head_deletes.empty() && key_deletes.empty() &&
-             tag_puts.empty() && !tag_floor;
+      return chunks.empty() && head_puts.empty() && head_deletes.empty() && key_deletes.empty();
     }
   };
 
@@ -87,8 +83,11 @@ class Database {
   // False: the chunk is certainly not there. Without I/O.
   [[nodiscard]] bool chunk_may_exist(std::uint64_t body_id, std::uint32_t number) const;
 
-  // All that was put and not deleted.
-  Result<TagInvalidations> read_tags() const;
+  // What earlier programs kept here of invalidated tags: digest (zero: every other tag) and number.
+  Result<std::vector<std::pair<Digest128, Sequence>>> old_tags() const;
+  // From now on this store's invalidations are in the log of that id (not 0); the tags above are deleted.
+  // Where they were in another, all heads are deleted, and it returns false. Synced.
+  Result<bool> bind_log(std::uint64_t id);
 
   // Into the log (WAL), unsynced: survives the process, not the machine. See sync().
   Status write(const Batch& batch);

@@ -64,9 +64,6 @@ Result<std::unique_ptr<RocksdbStore>> RocksdbStore::open(RocksdbOptions options,
   if (Status ids = core->reserve_body_ids(); !ids.ok()) {
     return Error{"cannot write to the store in " + directory + ": " + ids.error()};
   }
-  if (Status tags = core->load_tags(); !tags.ok()) {
-    return Error{"cannot read the store in " + directory + ": " + tags.error()};
-  }
   return std::unique_ptr<RocksdbStore>(new RocksdbStore(std::move(core)));
 }
 
@@ -141,20 +138,25 @@ void RocksdbStore::remove(const StoredResponse& response) {
   if (head.body_id != 0) core_->remove_body(head.key.digest, head.body_id);
 }
 
-void RocksdbStore::keep_invalidation(const TagInvalidation& invalidation) {
-  core_->keep_tag(invalidation);
-}
-
-TagInvalidations RocksdbStore::kept_invalidations() const {
-  return core_->kept_tags();
-}
-
 void RocksdbStore::settle() {
   core_->settle();
 }
 
 Result<std::uint64_t> RocksdbStore::reserve_ids(const std::string& name, std::uint64_t count) {
   return core_->database().reserve_ids(name, count);
+}
+
+Result<std::vector<ScopeRecord>> RocksdbStore::old_invalidations() const {
+  const auto tags = core_->database().old_tags();
+  if (!tags.ok()) return Error{tags.error()};
+  std::vector<ScopeRecord> records;
+  for (const auto& [tag, sequence] : tags.value())
+    records.push_back({{ScopeKind::kTag, tag}, Strength::kHard, sequence, {}, {}});
+  return records;
+}
+
+Result<bool> RocksdbStore::bind_log(std::uint64_t id) {
+  return core_->database().bind_log(id);
 }
 
 std::uint64_t RocksdbStore::file_bytes() const {

@@ -21,10 +21,12 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "storage/base/clock.h"
 #include "storage/base/counters.h"
 #include "storage/base/result.h"
+#include "storage/invalidation/scope_record.h"
 #include "storage/response_store.h"
 
 namespace rocksdb {
@@ -41,8 +43,7 @@ struct RocksdbOptions {
   Milliseconds loss_bound{2000};              // what a power cut may cost
   std::size_t io_threads = 4;                 // that read; two more write
   int max_open_files = 1000;
-  std::size_t max_variants = 64;   // of one key; the oldest go first
-  std::size_t max_tags = 1 << 16;  // whose invalidation is kept for each alone
+  std::size_t max_variants = 64;  // of one key; the oldest go first
   // Asked for each head that was read from disk or is about to become visible, on any thread: false, and it
   // is as if it were not there. Empty: all are current.
   std::function<bool(const StoredHead&)> is_current;
@@ -70,13 +71,16 @@ class RocksdbStore final : public ResponseStore {
   void add_variant(const StoredResponsePtr& old, const StoredResponsePtr& added) override;
   void remove(const CacheKey& key) override;
   void remove(const StoredResponse& response) override;
-  void keep_invalidation(const TagInvalidation& invalidation) override;
-  [[nodiscard]] TagInvalidations kept_invalidations() const override;
   void settle() override;
 
   // The first of `count` numbers that were never given before under this name, nor will be, whatever
   // crashes. A synced write; any thread that may block.
   Result<std::uint64_t> reserve_ids(const std::string& name, std::uint64_t count);
+
+  // For restore_invalidations(): what earlier programs have kept here of tags, and which log this store
+  // belongs to (Database::bind_log).
+  [[nodiscard]] Result<std::vector<ScopeRecord>> old_invalidations() const;
+  [[nodiscard]] Result<bool> bind_log(std::uint64_t id);
 
   // Bytes of table files: heads and bodies.
   [[nodiscard]] std::uint64_t file_bytes() const;

@@ -10,8 +10,6 @@ namespace {
 constexpr std::size_t kWriterThreads = 2;
 constexpr std::size_t kLanes = 32;
 constexpr std::uint64_t kIdBlock = 1 << 20;
-// All tags are changed on one lane: what is known of them must not change between a look and the write.
-const Digest128 kTagLane{0, 0};
 
 // Counts lanes down; settle() waits for zero.
 class Barrier {
@@ -191,53 +189,6 @@ void StoreCore::delete_damaged_key(const Digest128& key) {
     batch.key_deletes.push_back(key);
     (void)core->write(batch);
   });
-}
-
-Status StoreCore::load_tags() {
-  const Result<TagInvalidations> kept = database_->read_tags();
-  if (!kept.ok()) return Error{kept.error()};
-  const MutexLock lock(tags_mutex_);
-  tag_floor_ = kept.value().floor;
-  for (const TagInvalidation& each : kept.value().newest) tags_[each.tag] = each.sequence;
-  return {};
-}
-
-TagInvalidations StoreCore::kept_tags() const {
-  TagInvalidations kept;
-  const MutexLock lock(tags_mutex_);
-  kept.floor = tag_floor_;
-  for (const auto& [tag, sequence] : tags_) kept.newest.push_back({tag, sequence});
-  return kept;
-}
-
-void StoreCore::keep_tag(const TagInvalidation& invalidation) {
-  post_change(kTagLane, [core = shared_from_this(), invalidation] { core->keep_tag_now(invalidation); });
-}
-
-void StoreCore::keep_tag_now(const TagInvalidation& invalidation) {
-  Database::Batch batch;
-  {
-    const MutexLock lock(tags_mutex_);
-    const auto known = tags_.find(invalidation.tag);
-    if (known != tags_.end() && known->second >= invalidation.sequence) return;
-    if (known == tags_.end() && tags_.size() >= options_.max_tags) {
-      // Merged, all of them, into what kills more.
-      Sequence floor = tag_floor_;
-      for (const auto& [tag, sequence] : tags_) floor = std::max(floor, sequence);
-      batch.tag_floor = floor;
-    }
-  }
-  batch.tag_puts.push_back(invalidation);
-  if (!write(batch)) {
-    return retry_later(kTagLane,
-                       [core = shared_from_this(), invalidation] { core->keep_tag_now(invalidation); });
-  }
-  const MutexLock lock(tags_mutex_);
-  if (batch.tag_floor) {
-    tag_floor_ = *batch.tag_floor;
-    tags_.clear();
-  }
-  tags_[invalidation.tag] = invalidation.sequence;
 }
 
 void StoreCore::retry_later(const Digest128& key, Task task) {

@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -72,11 +71,6 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   void delete_dead_head(const Digest128& key, std::string place);
   void delete_damaged_key(const Digest128& key);
 
-  // Loads what earlier runs have kept; once, before the first of these.
-  [[nodiscard]] Status load_tags();
-  void keep_tag(const TagInvalidation& invalidation);
-  [[nodiscard]] TagInvalidations kept_tags() const;
-
   // Counts and logs.
   void report_damage(std::string_view what);
   void report_error(std::string_view what);
@@ -90,7 +84,6 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
  private:
   void delete_key_now(const Digest128& key, Removals::Ticket ticket);
   void delete_body_now(const Digest128& key, std::uint64_t body_id);
-  void keep_tag_now(const TagInvalidation& invalidation);
   void retry_later(const Digest128& key, Task task);
   void recover();
   void run_retries();
@@ -114,11 +107,6 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   // The block after this one; 0: none yet.
   std::uint64_t next_block_ GUARDED_BY(ids_mutex_) = 0;
   bool reserving_ GUARDED_BY(ids_mutex_) = false;
-
-  // What is on disk of the invalidated tags; changed on their lane only.
-  mutable Mutex tags_mutex_;
-  std::unordered_map<Digest128, Sequence, Digest128Hash> tags_ GUARDED_BY(tags_mutex_);
-  Sequence tag_floor_ GUARDED_BY(tags_mutex_) = 0;
 
   Mutex retry_mutex_;
   std::vector<std::pair<Digest128, Task>> retries_ GUARDED_BY(retry_mutex_);

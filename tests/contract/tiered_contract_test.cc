@@ -1,4 +1,5 @@
 // Memory before RocksDB: with room in memory, and with so little that the disk must answer.
+#include "storage/rocksdb/invalidation_database.h"
 #include "storage/rocksdb/rocksdb_store.h"
 #include "storage/tiered_store.h"
 #include "tests/contract/response_store_contract.h"
@@ -39,16 +40,19 @@ TEST(TieredRestart, AnInvalidatedTagStaysSo) {
   const auto run = [&](const std::function<void(TieredStore&)>& use) {
     Generations generations;
     RocksdbOptions options;
-    options.directory = directory.path();
+    options.directory = directory.path() + "/responses";
     options.byte_limit = 256ULL << 20;
     options.memory = 32ULL << 20;
     options.is_current = [&](const StoredHead& head) { return generations.is_current(head); };
     Result<std::unique_ptr<RocksdbStore>> opened = RocksdbStore::open(options, {}, counters);
     ASSERT_TRUE(opened.ok());
     const std::unique_ptr<RocksdbStore> disk = opened.take();
-    generations.begin_at(disk->reserve_ids("invalidations", 1000).value());
+    Result<std::unique_ptr<InvalidationDatabase>> log =
+        InvalidationDatabase::open({directory.path() + "/invalidations"});
+    ASSERT_TRUE(log.ok());
+    ASSERT_TRUE(restore_invalidations(*disk, **log, generations).ok());
     MemoryStore memory(MemoryStoreOptions{}, {}, counters);
-    TieredStore store(memory, disk.get(), generations, counters);
+    TieredStore store(memory, disk.get(), generations, counters, log->get());
     use(store);
     store.settle();
   };

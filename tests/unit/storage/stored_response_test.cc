@@ -80,7 +80,9 @@ TEST(StoredResponse, FreshenedSharesTheBodyAndTheVariant) {
   const auto fresh = tests::freshened(old, 200);
   EXPECT_EQ(fresh->body(), old->body());
   EXPECT_EQ(fresh->variant(), old->variant());
-  EXPECT_EQ(fresh->checked_at(), 0U);
+  old->remember(7, Standing::kStale);
+  EXPECT_EQ(old->remembered(7), Standing::kStale);
+  EXPECT_EQ(fresh->remembered(7), std::nullopt) << "what is said of the old one says nothing of it";
 }
 
 }  // namespace

@@ -353,39 +353,6 @@ TEST_F(RocksdbStoreTest, ReservedIdsAreNeverGivenTwice) {
   EXPECT_EQ(store_->reserve_ids("y", 1).value(), 1U);
 }
 
-TEST_F(RocksdbStoreTest, KeepsTheNewestInvalidationOfEachTag) {
-  open();
-  EXPECT_TRUE(store_->kept_invalidations().newest.empty());
-  const Digest128 a = digest128("group:a");
-  const Digest128 b = digest128("group:b");
-  for (const TagInvalidation& each : {TagInvalidation{a, 5}, {b, 6}, {a, 9}, {a, 7}}) {
-    store_->keep_invalidation(each);
-  }
-  reopen();
-  TagInvalidations kept = store_->kept_invalidations();
-  EXPECT_EQ(kept.floor, 0U);
-  ASSERT_EQ(kept.newest.size(), 2U);
-  if (kept.newest.front().tag == b) std::swap(kept.newest[0], kept.newest[1]);
-  EXPECT_EQ(kept.newest[0].tag, a);
-  EXPECT_EQ(kept.newest[0].sequence, 9U);
-  EXPECT_EQ(kept.newest[1].tag, b);
-  EXPECT_EQ(kept.newest[1].sequence, 6U);
-}
-
-TEST_F(RocksdbStoreTest, TooManyTagsBecomeAFloor) {
-  options_.max_tags = 3;
-  open();
-  for (Sequence i = 1; i <= 4; ++i) store_->keep_invalidation({digest128(std::to_string(i)), i});
-  for (int round = 0; round < 2; ++round) {
-    store_->settle();
-    const TagInvalidations kept = store_->kept_invalidations();
-    EXPECT_EQ(kept.floor, 3U);
-    ASSERT_EQ(kept.newest.size(), 1U);
-    EXPECT_EQ(kept.newest.front().sequence, 4U);
-    reopen();
-  }
-}
-
 TEST_F(RocksdbStoreTest, RefusesAnUnknownFormatVersionNamingBoth) {
   open();
   store_ = nullptr;

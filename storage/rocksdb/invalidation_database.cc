@@ -1,0 +1,289 @@
+#include "storage/rocksdb/invalidation_database.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+#include <random>
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
+#include <utility>
+
+#include "storage/base/log.h"
+#include "storage/rocksdb/record.h"
+#include "storage/rocksdb/rocksdb_store.h"
+
+namespace freshet::storage {
+
+namespace {
+
+constexpr std::uint32_t kLogVersion = 1;
+constexpr const char* kFormatKey = "format";
+constexpr const char* kIdKey = "id";
+constexpr const char* kReservedKey = "reserved";
+constexpr char kScopePrefix = 's';
+constexpr std::size_t kScopeKeySize = 19;
+constexpr std::size_t kLeastRecord = 8 + 16;
+constexpr std::size_t kDropBatch = 16384;
+constexpr Sequence kBlock = Sequence{1} << 40U;
+constexpr std::size_t kKiB = 1024;
+
+std::string scope_key(const ScopeName& name, Strength strength) {
+  std::string key(1, kScopePrefix);
+  key.push_back(static_cast<char>(name.kind));
+  key.push_back(static_cast<char>(strength));
+  return key.append(head_key_prefix(name.digest));
+}
+
+std::string encode(const ScopeRecord& record) {
+  return encode_u64(record.sequence).append(head_key_prefix(record.host)).append(record.text);
+}
+
+std::optional<ScopeRecord> decode(std::string_view key, std::string_view value) {
+  if (key.size() != kScopeKeySize || value.size() < kLeastRecord) return std::nullopt;
+  const auto kind = static_cast<unsigned char>(key[1]);
+  const auto strength = static_cast<unsigned char>(key[2]);
+  if (kind > static_cast<unsigned char>(ScopeKind::kUrl) ||
+      strength > static_cast<unsigned char>(Strength::kSoft))
+    return std::nullopt;
+  ScopeRecord record;
+  record.name = {static_cast<ScopeKind>(kind), *decode_digest(key.substr(3))};
+  record.strength = static_cast<Strength>(strength);
+  record.sequence = *decode_u64(value.substr(0, 8));
+  record.host = *decode_digest(value.substr(8, 16));
+  record.text = value.substr(kLeastRecord);
+  return record;
+}
+
+std::string_view view(const rocksdb::Slice& bytes) {
+  return {bytes.data(), bytes.size()};
+}
+
+Status to_status(const rocksdb::Status& status) {
+  return status.ok() ? Status() : Status(Error{status.ToString()});
+}
+
+rocksdb::WriteOptions write_options(bool synced) {
+  rocksdb::WriteOptions options;
+  options.sync = synced;
+  return options;
+}
+
+rocksdb::Options make_options(rocksdb::Env* env) {
+  rocksdb::Options options;
+  if (env != nullptr) options.env = env;
+  options.create_if_missing = true;
+  options.max_open_files = 32;
+  options.max_background_jobs = 2;
+  options.write_buffer_size = kKiB * kKiB;
+  options.arena_block_size = 64 * kKiB;
+  options.target_file_size_base = 4 * kKiB * kKiB;
+  options.max_bytes_for_level_base = 16 * kKiB * kKiB;
+  options.compression = rocksdb::kNoCompression;
+  // A torn end is what a crash leaves; anything else is damage, and nothing that was synced may be passed
+  // over.
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  options.info_log_level = rocksdb::WARN_LEVEL;
+  options.max_log_file_size = 128 * kKiB;
+  options.keep_log_file_num = 2;
+  options.stats_dump_period_sec = 0;
+  options.stats_persist_period_sec = 0;
+  options.max_manifest_file_size = 256 * kKiB;
+  options.manifest_preallocation_size = 16 * kKiB;
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = rocksdb::NewLRUCache(kKiB * kKiB, 0);
+  table.checksum = rocksdb::kXXH3;
+  table.format_version = 5;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return options;
+}
+
+bool is_locked(const rocksdb::Status& status) {
+  return status.IsIOError() && status.ToString().find("LOCK") != std::string::npos;
+}
+
+}  // namespace
+
+struct InvalidationDatabase::Rocks {
+  explicit Rocks(Options given) : options(std::move(given)) {}
+  ~Rocks() { close(); }
+  Rocks(const Rocks&) = delete;
+  Rocks& operator=(const Rocks&) = delete;
+
+  rocksdb::Status open() {
+    rocksdb::DB* opened = nullptr;
+    const rocksdb::Status status = rocksdb::DB::Open(make_options(options.env), options.directory, &opened);
+    db.reset(opened);
+    return status;
+  }
+  void close() {
+    if (db) db->Close();
+    db.reset();
+  }
+  std::optional<std::string> get(const char* key, rocksdb::Status& status) const {
+    std::string value;
+    status = db->Get({}, key, &value);
+    return status.ok() ? std::optional(value) : std::nullopt;
+  }
+
+  const Options options;
+  std::unique_ptr<rocksdb::DB> db;
+};
+
+InvalidationDatabase::InvalidationDatabase(std::unique_ptr<Rocks> rocks) : rocks_(std::move(rocks)) {}
+InvalidationDatabase::~InvalidationDatabase() = default;
+
+Result<std::unique_ptr<InvalidationDatabase>> InvalidationDatabase::open(const Options& options) {
+  const std::string what = "the log of invalidations in " + options.directory;
+  std::error_code failure;
+  std::filesystem::create_directories(options.directory, failure);
+  if (failure) return Error{"cannot create " + options.directory + ": " + failure.message()};
+  for (const bool last : {false, true}) {
+    auto rocks = std::make_unique<Rocks>(options);
+    const rocksdb::Status opened = rocks->open();
+    if (is_locked(opened)) return Error{what + " is in use by another process (" + opened.ToString() + ")"};
+    Status status = to_status(opened);
+    if (status.ok()) {
+      std::unique_ptr<InvalidationDatabase> log(new InvalidationDatabase(std::move(rocks)));
+      std::string found;
+      if (log->rocks_->db->Get({}, kFormatKey, &found).ok() && found != encode_u32(kLogVersion)) {
+        return Error{what + " has format version " + std::to_string(decode_u32(found).value_or(0)) +
+                     ", this program reads version " + std::to_string(kLogVersion)};
+      }
+      status = log->begin();
+      if (status.ok()) return log;
+    }
+    rocks.reset();
+    if (last) return Error{"cannot open " + what + ": " + status.error()};
+    const std::string aside = options.directory + ".damaged";
+    log_event(LogLevel::kError,
+              what + " cannot be read (" + status.error() + "): it is set aside as " + aside +
+                  " and all that is stored is forgotten, for some of it may have been purged");
+    std::filesystem::remove_all(aside, failure);
+    std::filesystem::rename(options.directory, aside, failure);
+    if (failure)
+      return Error{"cannot rename " + options.directory + " to " + aside + ": " + failure.message()};
+    std::filesystem::create_directories(options.directory, failure);
+  }
+  return Error{"cannot open " + what};
+}
+
+Status InvalidationDatabase::begin() {
+  rocksdb::Status read;
+  const auto id = rocks_->get(kIdKey, read);
+  if (id) {
+    const auto reserved = rocks_->get(kReservedKey, read);
+    if (!reserved || !decode_u64(*reserved) || !decode_u64(*id)) return Error{"no record of numbers"};
+    id_ = *decode_u64(*id);
+    reserved_ = *decode_u64(*reserved);
+    const auto all = records();
+    return all.ok() ? Status() : Status(Error{all.error()});
+  }
+  if (!read.IsNotFound()) return to_status(read);
+  std::random_device random;
+  id_ = (std::uint64_t{random()} << 32U | random()) | 1U;
+  reserved_ = 1;
+  rocksdb::WriteBatch batch;
+  batch.Put(kFormatKey, encode_u32(kLogVersion));
+  batch.Put(kIdKey, encode_u64(id_));
+  batch.Put(kReservedKey, encode_u64(reserved_));
+  return to_status(rocks_->db->Write(write_options(true), &batch));
+}
+
+Result<std::vector<ScopeRecord>> InvalidationDatabase::records() const {
+  std::vector<ScopeRecord> records;
+  const std::unique_ptr<rocksdb::Iterator> at(rocks_->db->NewIterator({}));
+  for (at->Seek(std::string(1, kScopePrefix)); at->Valid(); at->Next()) {
+    auto record = decode(view(at->key()), view(at->value()));
+    if (!record) return Error{"a record of an invalidation is damaged"};
+    records.push_back(std::move(*record));
+  }
+  if (!at->status().ok()) return Error{at->status().ToString()};
+  return records;
+}
+
+Status InvalidationDatabase::write(const Batch& batch, bool synced) {
+  if (!rocks_->db) return Error{"the log of invalidations is not open"};
+  rocksdb::WriteBatch out;
+  for (const ScopeName& name : batch.gone) {
+    for (const Strength strength : {Strength::kHard, Strength::kSoft}) out.Delete(scope_key(name, strength));
+  }
+  for (const ScopeRecord& record : batch.puts)
+    out.Put(scope_key(record.name, record.strength), encode(record));
+  for (const ScopeRecord& record : batch.newest) {
+    out.Put(scope_key(record.name, record.strength), encode(record));
+    if (record.strength == Strength::kHard) out.Delete(scope_key(record.name, Strength::kSoft));
+  }
+  const Sequence reserved = std::max(batch.reserved, reserved_);
+  // Also where there is nothing else: a batch without content would not be synced.
+  out.Put(kReservedKey, encode_u64(reserved));
+  const rocksdb::Status written = rocks_->db->Write(write_options(synced), &out);
+  if (written.ok()) reserved_ = reserved;
+  return to_status(written);
+}
+
+Status InvalidationDatabase::drop_older_than(Sequence hard_floor, Sequence soft_floor) {
+  if (!rocks_->db) return Error{"the log of invalidations is not open"};
+  rocksdb::WriteBatch out;
+  const auto floor_of = [&](Strength strength) {
+    return strength == Strength::kHard ? hard_floor : soft_floor;
+  };
+  for (const Strength strength : {Strength::kHard, Strength::kSoft}) {
+    if (floor_of(strength) == 0) continue;
+    ScopeRecord floor{{ScopeKind::kAll, {}}, strength, floor_of(strength), {}, {}};
+    const std::string key = scope_key(floor.name, strength);
+    std::string kept;
+    const rocksdb::Status read = rocks_->db->Get({}, key, &kept);
+    if (!read.ok() && !read.IsNotFound()) return to_status(read);
+    if (const auto had = decode(key, kept); had && had->sequence >= floor.sequence) continue;
+    out.Put(key, encode(floor));
+  }
+  // The floors come with the first of the deletes.
+  const std::unique_ptr<rocksdb::Iterator> at(rocks_->db->NewIterator({}));
+  for (at->Seek(std::string(1, kScopePrefix)); at->Valid(); at->Next()) {
+    const auto record = decode(view(at->key()), view(at->value()));
+    if (!record || record->name.kind == ScopeKind::kAll) continue;
+    if (record->sequence <= floor_of(record->strength)) out.Delete(at->key());
+    if (out.Count() < kDropBatch) continue;
+    if (const auto written = rocks_->db->Write(write_options(true), &out); !written.ok())
+      return to_status(written);
+    out.Clear();
+  }
+  if (!at->status().ok()) return to_status(at->status());
+  return out.Count() == 0 ? Status() : to_status(rocks_->db->Write(write_options(true), &out));
+}
+
+// After some failures RocksDB does not go on. Opened again it has what a crash would have left: all that was
+// written with success.
+Status InvalidationDatabase::recover() {
+  if (rocks_->db && rocks_->db->Resume().ok()) return {};
+  rocks_->close();
+  return to_status(rocks_->open());
+}
+
+Status restore_invalidations(RocksdbStore& store, InvalidationDatabase& log, Generations& generations) {
+  Result<std::vector<ScopeRecord>> old = store.old_invalidations();
+  if (!old.ok()) return Error{old.error()};
+  // Both give numbers: should the log be lost, the store still knows which have been issued.
+  const Result<std::uint64_t> block = store.reserve_ids("invalidations", kBlock);
+  if (!block.ok()) return Error{block.error()};
+  const Sequence first = std::max(block.value(), log.reserved());
+  InvalidationLog::Batch batch;
+  batch.puts = old.take();
+  batch.reserved = first + kBlock;
+  if (Status written = log.write(batch, true); !written.ok()) return written;
+  const Result<bool> known = store.bind_log(log.id());
+  if (!known.ok()) return Error{known.error()};
+  if (!known.value())
+    log_event(LogLevel::kError,
+              "the log of invalidations is not the store's: all that is stored is forgotten");
+  Result<std::vector<ScopeRecord>> records = log.records();
+  if (!records.ok()) return Error{records.error()};
+  generations.begin_at(first);
+  generations.restore(records.take());
+  return {};
+}
+
+}  // namespace freshet::storage
