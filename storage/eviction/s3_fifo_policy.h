@@ -15,7 +15,6 @@ class S3FifoPolicy final : public EvictionPolicy {
 
   void insert(EvictionNode& node) override;
   void use(EvictionNode& node) override { count_use(node, 3); }
-  [[nodiscard]] bool uses_concurrently() const override { return true; }
   void resize(EvictionNode& node, std::uint64_t bytes) override;
   void erase(EvictionNode& node) override;
   EvictionNode* evict() override;
