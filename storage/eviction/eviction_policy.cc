@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "storage/eviction/duel_policy.h"
 #include "storage/eviction/lru_policy.h"
 #include "storage/eviction/s3_fifo_policy.h"
 #include "storage/eviction/sieve_policy.h"
@@ -34,6 +35,10 @@ constexpr std::array kPolicies{
     Named{"w-tinylfu",
           [](std::uint64_t capacity) -> std::unique_ptr<EvictionPolicy> {
             return std::make_unique<WTinyLfuPolicy>(capacity);
+          }},
+    Named{"duel",
+          [](std::uint64_t capacity) -> std::unique_ptr<EvictionPolicy> {
+            return std::make_unique<DuelPolicy>(capacity);
           }},
 };
 

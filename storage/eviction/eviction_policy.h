@@ -41,6 +41,8 @@ class EvictionPolicy {
   virtual void resize(EvictionNode& node, std::uint64_t bytes) = 0;
   // The entry goes for another reason than eviction (a purge, a replacement).
   virtual void erase(EvictionNode& node) = 0;
+  // Another policy, beside which this one waits, gave up the entry (for policies that remember such).
+  virtual void gone(const EvictionNode& /*node*/) {}
   // Takes out the entry that is to go next; null: there is none.
   virtual EvictionNode* evict() = 0;
 

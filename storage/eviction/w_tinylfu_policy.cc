@@ -17,6 +17,7 @@ EvictionList& WTinyLfuPolicy::list_of(const EvictionNode& node) {
 void WTinyLfuPolicy::insert(EvictionNode& node) {
   sketch_.fit(window_.size() + probation_.size() + protected_.size() + 1);
   sketch_.count(node.digest);
+  node.frequency = 0;
   window_.push_newest(node);
   if (bytes() > capacity_) return;
   // There is room: nobody has to be asked.
@@ -25,6 +26,7 @@ void WTinyLfuPolicy::insert(EvictionNode& node) {
 
 void WTinyLfuPolicy::use(EvictionNode& node) {
   sketch_.count(node.digest);
+  count_use(node, 3);
   if (probation_.holds(node)) {
     probation_.remove(node);
     protected_.push_newest(node);
