@@ -1,5 +1,7 @@
 #include "proxy/simulate/simulator.h"
 
+#include <memory>
+
 #include "storage/base/check.h"
 
 namespace freshet::proxy {
@@ -57,7 +59,8 @@ void Simulator::insert(const Trace::Request& request) {
   } else {
     place = free_.back();
     free_.pop_back();
-    entries_[place] = Entry{};
+    std::destroy_at(&entries_[place]);
+    std::construct_at(&entries_[place]);
   }
   Entry& entry = entries_[place];
   entry.digest = trace_.digest(request.object);
