@@ -6,6 +6,7 @@
 
 #include "proxy/cli/command_line.h"
 #include "proxy/server.h"
+#include "proxy/simulate/simulation.h"
 
 namespace {
 
@@ -23,6 +24,10 @@ int execute(const FailedCommand& command) {
 
 int execute(const RunCommand& command) {
   return run_server(command.settings);
+}
+
+int execute(const SimulateCommand& command) {
+  return run_simulation(command.options);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <deque>
 #include <memory>
 
+#include "proxy/cli/simulate_arguments.h"
 #include "proxy/config/config_file.h"
 #include "proxy/config/setting_table.h"
 #include "proxy/config/setting_values.h"
@@ -24,10 +25,12 @@ struct Parser {
   CLI::App app{"freshet: a caching reverse proxy that revalidates first", "freshet"};
   CLI::App* run = nullptr;
   CLI::App* check = nullptr;
+  CLI::App* simulate = nullptr;
   std::deque<Flag> flags;  // stands still: CLI11 keeps references
   std::vector<std::string> assignments;
   std::string run_config;
   std::string check_config;
+  SimulateArguments simulate_arguments;
 };
 
 std::string settings_by_name() {
@@ -73,6 +76,8 @@ std::unique_ptr<Parser> make_parser() {
   parser->check =
       app.add_subcommand("check", "Read a configuration file and say what is wrong with it; exit status 2");
   parser->check->add_option("--config", parser->check_config, "The file")->type_name("FILE")->required();
+  parser->simulate = app.add_subcommand("simulate", "Try eviction policies and cache sizes on a trace");
+  parser->simulate_arguments.add_to(*parser->simulate);
   // Last: a subcommand inherits the footer that stands when it is made.
   app.footer("`freshet run --origin http://127.0.0.1:3000` is enough for one origin.");
   return parser;
@@ -141,6 +146,12 @@ Command check_command(const Parser& parser, const Surroundings& surroundings) {
   return PrintCommand{parser.check_config + ": ok\n"};
 }
 
+Command simulate_command(const Parser& parser) {
+  Result<SimulationOptions> options = parser.simulate_arguments.options();
+  if (!options.ok()) return failed(options.error());
+  return SimulateCommand{options.take()};
+}
+
 std::vector<std::string_view> flag_names(const CLI::App& app) {
   std::vector<std::string_view> names;
   for (const CLI::Option* option : app.get_options()) {
@@ -151,15 +162,17 @@ std::vector<std::string_view> flag_names(const CLI::App& app) {
 
 // CLI11 tells unknown words in a line of its own making; ours names the word and what it may have meant.
 std::string unknown_word(const Parser& parser, const std::string& word) {
-  const CLI::App* const app = parser.run->parsed()     ? parser.run
-                              : parser.check->parsed() ? parser.check
-                                                       : &parser.app;
+  const CLI::App* const app = parser.run->parsed()        ? parser.run
+                              : parser.check->parsed()    ? parser.check
+                              : parser.simulate->parsed() ? parser.simulate
+                                                          : &parser.app;
   if (word.substr(0, 2) != "--") {
     const bool has_command = app != &parser.app;
     if (has_command || word.substr(0, 1) == "-") return in_quotes(word) + " is not expected here";
-    const std::string_view near = nearest_name(word, {"run", "check"});
+    const std::string_view near = nearest_name(word, {"run", "check", "simulate"});
     return in_quotes(word) + " is no command" +
-           (near.empty() ? "; the commands are run and check" : "; did you mean " + std::string(near) + "?");
+           (near.empty() ? "; the commands are run, check and simulate"
+                         : "; did you mean " + std::string(near) + "?");
   }
   const std::string name =
       word.substr(2, word.find('=') == std::string::npos ? word.npos : word.find('=') - 2);
@@ -170,7 +183,7 @@ std::string unknown_word(const Parser& parser, const std::string& word) {
 
 // The option that was given twice where once is allowed; empty: none.
 std::string repeated_option(const Parser& parser) {
-  for (const CLI::App* const app : {parser.run, parser.check}) {
+  for (const CLI::App* const app : {parser.run, parser.check, parser.simulate}) {
     for (const CLI::Option* const option : app->get_options()) {
       if (option->count() > 1 && option->get_name() != "--set") return option->get_name();
     }
@@ -204,6 +217,7 @@ Command parse_command_line(int argc, const char* const* argv, const Surroundings
     return failed(in_one_line(error.what()));
   }
   if (parser->run->parsed()) return run_command(*parser, surroundings);
+  if (parser->simulate->parsed()) return simulate_command(*parser);
   return check_command(*parser, surroundings);
 }
 

@@ -1,5 +1,5 @@
-// The command line: `freshet run`, `freshet check`, --help, --version. Flags come from the table of settings;
-// a flag or a --set wins over the configuration file, which wins over the defaults.
+// The command line: `freshet run`, `freshet check`, `freshet simulate`, --help, --version. Flags come from
+// the table of settings; a flag or a --set wins over the configuration file, which wins over the defaults.
 //
 // parse_command_line() reads the configuration file but prints nothing and ends nothing: it returns what main
 // is to do. CLI11 is named in the .cc alone. Called at start, on the main thread.
@@ -11,12 +11,18 @@
 
 #include "proxy/config/defaults.h"
 #include "proxy/config/settings.h"
+#include "proxy/simulate/simulation.h"
 
 namespace freshet::proxy {
 
 // Run the edge with these settings, which are complete and checked.
 struct RunCommand {
   Settings settings;
+};
+
+// Simulate what these options say, and end.
+struct SimulateCommand {
+  SimulationOptions options;
 };
 
 // Print and end with exit status 0 (--help, --version, a file that `check` found right).
@@ -29,7 +35,7 @@ struct FailedCommand {
   std::vector<std::string> lines;
 };
 
-using Command = std::variant<RunCommand, PrintCommand, FailedCommand>;
+using Command = std::variant<RunCommand, SimulateCommand, PrintCommand, FailedCommand>;
 
 [[nodiscard]] Command parse_command_line(int argc, const char* const* argv, const Surroundings& surroundings);
 

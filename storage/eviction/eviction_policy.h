@@ -50,6 +50,9 @@ class EvictionPolicy {
   [[nodiscard]] virtual std::size_t overhead() const = 0;
 };
 
+// The one that the tiers run.
+inline constexpr std::string_view kShippedPolicy = "s3-fifo";
+
 // `capacity`: bytes that the cache may hold; queues are shares of it. Null: no policy has that name.
 [[nodiscard]] std::unique_ptr<EvictionPolicy> make_eviction_policy(std::string_view name,
                                                                    std::uint64_t capacity);
