@@ -17,6 +17,7 @@
 #include <unordered_map>
 
 #include "storage/base/mutex.h"
+#include "storage/invalidation/scope.h"
 #include "storage/response_store.h"
 #include "storage/stored_response.h"
 
@@ -48,6 +49,15 @@ class Generations {
   [[nodiscard]] bool is_current(const StoredHead& head) const;
   // The same, remembered in the response.
   [[nodiscard]] bool is_current(const StoredResponse& response) const;
+  [[nodiscard]] Standing standing(const StoredResponse& response) const {
+    return is_current(response) ? Standing::kCurrent : Standing::kDead;
+  }
+  [[nodiscard]] Standing standing(const StoredHead& head) const {
+    return is_current(head) ? Standing::kCurrent : Standing::kDead;
+  }
+  [[nodiscard]] Standing standing_of_key(const CacheKey& key, Sequence filled_at) const {
+    return is_current(key, filled_at) ? Standing::kCurrent : Standing::kDead;
+  }
 
  private:
   // The newest invalidation of each name.
