@@ -11,6 +11,7 @@ namespace freshet::revalidate {
 using storage::Counter;
 using storage::Fill;
 using storage::MutexLock;
+using storage::Standing;
 
 namespace {
 
@@ -63,25 +64,26 @@ std::unique_ptr<Flight::Ticket> Flight::join_as_starter(FlightWaiter waiter) {
   auto shared = std::make_shared<FlightWaiter>(std::move(waiter));
   {
     const MutexLock lock(mutex_);
-    waiting_.push_back({shared, true});
+    waiting_.push_back({shared, true, filled_at_});
     ++interested_;
   }
   return std::make_unique<Ticket>(shared_from_this(), std::move(shared));
 }
 
 std::unique_ptr<Flight::Ticket> Flight::join(FlightWaiter waiter) {
-  if (!context_.store.generations().is_current(request_.key, filled_at_)) return nullptr;
+  const storage::Generations& generations = context_.store.generations();
+  const storage::Sequence joined_at = generations.current();
+  if (generations.standing_of_key(request_.key, filled_at_) != Standing::kCurrent) return nullptr;
   auto shared = std::make_shared<FlightWaiter>(std::move(waiter));
   const MutexLock lock(mutex_);
   if (phase_ == Phase::kEnded) return nullptr;
-  // By a group that its answer belongs to; also where that is awaited.
-  const bool answered = phase_ == Phase::kOpen || (phase_ == Phase::kAsking && open_response_);
-  if (answered && !context_.store.generations().is_current(open_response_->head())) return nullptr;
+  // By a tag that its answer has; also where that is awaited.
+  if (open_response_ && generations.standing(*open_response_) != Standing::kCurrent) return nullptr;
   if (phase_ == Phase::kAsking) {
-    waiting_.push_back({shared, false});
+    waiting_.push_back({shared, false, joined_at});
   } else if (phase_ == Phase::kOpen && comparing_ && shared->has_condition) {
     // Without its beginning it will be told to ask again.
-    waiting_.push_back({shared, false, open_reader_locked(shared)});
+    waiting_.push_back({shared, false, joined_at, open_reader_locked(shared)});
   } else if (phase_ == Phase::kClosed) {
     latecomers_.push_back(shared);
   } else {

@@ -10,6 +10,11 @@
 // flight and one waits, whatever the number of clients (G5, G12). An answer that may not be stored belongs to
 // the starter alone; all others are sent off at once and do not wait for each other again for a while.
 //
+// An invalidation, hard or soft, of what the answer belongs to: who had joined before is served, who comes
+// after it starts another flight. Of URL, prefix, host and all that is known when somebody joins, of tags
+// only at the head: who has joined since the flight began is sent off then where the answer is older than an
+// invalidation. After a hard one nothing is stored, and a 304 for what is forgotten by then is not applied.
+//
 // A flight belongs to no client: the starter's leaving does not end it. It is ended when nobody waits and
 // nothing would be stored. It lives on one worker (its loop, its OriginClient); join() and leave() may come
 // from any. Owned by shared_ptr: the table, its tickets and the origin call in progress hold it.
@@ -179,6 +184,7 @@ class Flight final : public OriginHandler, public std::enable_shared_from_this<F
   struct Waiting {
     std::shared_ptr<FlightWaiter> waiter;
     bool starter = false;
+    storage::Sequence joined_at = 0;  // the newest invalidation by then
     // Where it waits while content comes: its place at the beginning.
     std::unique_ptr<storage::FillReader> reader{};
   };
@@ -199,11 +205,13 @@ class Flight final : public OriginHandler, public std::enable_shared_from_this<F
   void take_304(const storage::ResponseHead& head);
   [[nodiscard]] bool take_head(const storage::ResponseHead& head);
   void answer_freshened(const storage::StoredResponsePtr& fresh, bool for_all, int origin_status);
-  [[nodiscard]] bool is_current(const storage::StoredResponsePtr& stored) const;
+  // Not forgotten by a hard invalidation, though a soft one may have made it stale.
+  [[nodiscard]] bool is_alive(const storage::StoredResponsePtr& stored) const;
   [[nodiscard]] storage::StoredResponsePtr make_response(storage::StoredHead head,
                                                          const storage::StoredResponsePtr& body_of) const;
   [[nodiscard]] storage::StoredResponsePtr freshened(const storage::StoredResponsePtr& old,
-                                                     const storage::ResponseHead& head) const;
+                                                     const storage::ResponseHead& head,
+                                                     storage::Sequence validated_at) const;
   void take_storable(const storage::ResponseHead& head, std::optional<std::uint64_t> body_size);
   void invalidate_by_use(const storage::ResponseHead& head);
   // Of slice_flight.cc. False: it is an answer like any other.
@@ -227,6 +235,9 @@ class Flight final : public OriginHandler, public std::enable_shared_from_this<F
   [[nodiscard]] std::vector<Waiting> take_awaiting();
   void stop_awaiting();
   [[nodiscard]] std::vector<Waiting> take_answered_locked() REQUIRES(mutex_);
+  [[nodiscard]] std::vector<Waiting> take_overtaken(std::vector<Waiting>& waiting,
+                                                    const storage::StoredHead& answer) const;
+  void send_off(const std::vector<Waiting>& overtaken) const;
   void answer_stored(std::vector<Waiting> waiting);
   [[nodiscard]] storage::StoredResponsePtr response_for(const Waiting& waiting,
                                                         const storage::StoredResponsePtr& response) const;

@@ -1,5 +1,7 @@
 // How a flight takes the origin's answer, and what it tells those who wait.
+#include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <utility>
 
 #include "revalidate/flight.h"
@@ -19,6 +21,7 @@ namespace freshet::revalidate {
 using storage::Counter;
 using storage::Fill;
 using storage::MutexLock;
+using storage::Standing;
 
 namespace {
 
@@ -89,8 +92,8 @@ void Flight::ask_unconditionally() {
   ask();
 }
 
-bool Flight::is_current(const storage::StoredResponsePtr& stored) const {
-  return stored && context_.store.generations().is_current(stored->head());
+bool Flight::is_alive(const storage::StoredResponsePtr& stored) const {
+  return stored && context_.store.generations().standing(*stored) != Standing::kDead;
 }
 
 storage::StoredResponsePtr Flight::make_response(storage::StoredHead head,
@@ -100,9 +103,10 @@ storage::StoredResponsePtr Flight::make_response(storage::StoredHead head,
 }
 
 storage::StoredResponsePtr Flight::freshened(const storage::StoredResponsePtr& old,
-                                             const storage::ResponseHead& head) const {
+                                             const storage::ResponseHead& head,
+                                             storage::Sequence validated_at) const {
   return make_response(freshened_head(old->head(), head, request_.request, request_time_, storage::wall_now(),
-                                      filled_at_, context_.policy),
+                                      validated_at, context_.policy),
                        old);
 }
 
@@ -110,13 +114,15 @@ storage::StoredResponsePtr Flight::freshened(const storage::StoredResponsePtr& o
 void Flight::take_304(const storage::ResponseHead& head) {
   const storage::StoredResponsePtr old =
       choose_304(*request_.stored, request_.selected.get(), request_.request, head);
-  if (!is_current(old)) return ask_unconditionally();
-  storage::StoredResponsePtr answer = freshened(old, head);
+  if (!is_alive(old)) return ask_unconditionally();
+  storage::StoredResponsePtr answer = freshened(old, head, filled_at_);
+  // By a tag that it has from now on.
+  if (!is_alive(answer)) return ask_unconditionally();
   const bool for_all = may_store_freshened(request_.request, answer->head(), context_.policy);
   if (for_all) {
     context_.store.freshen(old, answer);
     for (const storage::StoredResponsePtr& each : also_confirmed(*request_.stored, *old, head)) {
-      if (is_current(each)) context_.store.freshen(each, freshened(each, head));
+      if (is_alive(each)) context_.store.freshen(each, freshened(each, head, filled_at_));
     }
   }
   if (!matches(old->head(), request_.request)) {
@@ -130,10 +136,11 @@ void Flight::take_304(const storage::ResponseHead& head) {
 }
 
 // RFC 9111, 4.3.5: what a 200 to HEAD says of the stored response that it would have selected. True: it has
-// confirmed it, and the freshened one is the answer.
+// confirmed it, and the freshened one is the answer. That its fields do not contradict is no validation of
+// what a soft invalidation has made stale.
 bool Flight::take_head(const storage::ResponseHead& head) {
   const storage::StoredResponsePtr& old = request_.selected;
-  if (head.status != 200 || !request_.may_store || !is_current(old)) return false;
+  if (head.status != 200 || !request_.may_store || !is_alive(old)) return false;
   if (!head_confirms(*old, head)) {
     // What one user gets says nothing to others.
     if (request_.request.fields.has(storage::FieldName::kAuthorization)) return false;
@@ -142,7 +149,7 @@ bool Flight::take_head(const storage::ResponseHead& head) {
     context_.store.freshen(old, make_response(std::move(outdated), old));
     return false;
   }
-  const storage::StoredResponsePtr fresh = freshened(old, head);
+  const storage::StoredResponsePtr fresh = freshened(old, head, old->head().validated_at);
   if (!may_store_freshened(request_.request, fresh->head(), context_.policy)) return false;
   context_.store.freshen(old, fresh);
   answer_freshened(fresh, true, head.status);
@@ -150,7 +157,9 @@ bool Flight::take_head(const storage::ResponseHead& head) {
 }
 
 void Flight::answer_freshened(const storage::StoredResponsePtr& fresh, bool for_all, int origin_status) {
-  for (const Waiting& each : take_waiting(Phase::kEnded)) {
+  std::vector<Waiting> waiting = take_waiting(Phase::kEnded);
+  send_off(take_overtaken(waiting, fresh->head()));
+  for (const Waiting& each : waiting) {
     const bool theirs = for_all || each.starter;
     auto answer = theirs ? make_answer(FlightOutcome::kFreshened, Reason::kRevalidated, fresh)
                          : make_answer(FlightOutcome::kAskAgain, Reason::kPrivate, nullptr);
@@ -160,12 +169,31 @@ void Flight::answer_freshened(const storage::StoredResponsePtr& fresh, bool for_
   }
 }
 
+// Of those who wait for this answer, who came after an invalidation that it is older than, as far as that can
+// be told: one that came before they joined, and the answer has not passed since.
+std::vector<Flight::Waiting> Flight::take_overtaken(std::vector<Waiting>& waiting,
+                                                    const storage::StoredHead& answer) const {
+  if (context_.store.generations().standing(answer) == Standing::kCurrent) return {};
+  const auto end = std::stable_partition(waiting.begin(), waiting.end(), [this](const Waiting& each) {
+    return each.starter || each.joined_at <= filled_at_;
+  });
+  std::vector<Waiting> overtaken(std::make_move_iterator(end), std::make_move_iterator(waiting.end()));
+  waiting.erase(end, waiting.end());
+  return overtaken;
+}
+
+void Flight::send_off(const std::vector<Waiting>& overtaken) const {
+  for (const Waiting& each : overtaken) {
+    post_answer(each.waiter, make_answer(FlightOutcome::kAskAgain, Reason::kInvalidated, nullptr));
+  }
+}
+
 void Flight::take_storable(const storage::ResponseHead& head, std::optional<std::uint64_t> body_size) {
   const storage::WallTime now = storage::wall_now();
   StoreDecision decision = decide_storable(request_.request, head, now, context_.policy);
   // A refresh that fails does not replace a good stored response (G8).
   const bool has_good_one =
-      request_.selected && !is_replaceable_error(request_.selected->head().response.status);
+      is_alive(request_.selected) && !is_replaceable_error(request_.selected->head().response.status);
   if (has_good_one && is_replaceable_error(head.status)) decision = {false, Reason::kOriginError, {}};
   std::unique_ptr<storage::StoreWriter> writer;
   if (decision.store) {

@@ -34,7 +34,7 @@ std::unique_ptr<storage::StoreWriter> Flight::begin_writer(const storage::Respon
     return store.begin(key, body_size);
   };
   const storage::StoredResponsePtr& old = request_.selected;
-  if (!is_current(old) || old->head().key != request_.key || !may_have_same_content(*old, head, body_size)) {
+  if (!is_alive(old) || old->head().key != request_.key || !may_have_same_content(*old, head, body_size)) {
     return begin();
   }
   compared_ = old;
@@ -64,8 +64,10 @@ void Flight::begin_fill(std::unique_ptr<storage::StoreWriter> writer,
   const bool awaited = own_tag_ && body_size && *body_size <= kMostAwaited;
   const bool comparing = own_tag_ && compared_;
   std::vector<Waiting> answered;
+  std::vector<Waiting> overtaken;
   {
     const MutexLock lock(mutex_);
+    overtaken = take_overtaken(waiting_, head_);
     fill_ = fill;
     open_response_ = response;
     open_body_size_ = body_size;
@@ -76,6 +78,7 @@ void Flight::begin_fill(std::unique_ptr<storage::StoreWriter> writer,
     // The beginning may be gone by the time that the others are answered.
     for (Waiting& each : waiting_) each.reader = open_reader_locked(each.waiter);
   }
+  send_off(overtaken);
   answer_stored(std::move(answered));
   if (!awaited) return;
   await_timer_ = context_.loop.timer([this] { stop_awaiting(); });
@@ -214,7 +217,7 @@ void Flight::take_equal(storage::StoredHead head) {
   head.body_id = compared_->head().body_id;
   head.body_size = compared_->head().body_size;
   const storage::StoredResponsePtr fresh = make_response(std::move(head), compared_);
-  if (is_current(fresh)) context_.store.freshen(compared_, fresh);
+  if (is_alive(fresh)) context_.store.freshen(compared_, fresh);
   context_.counters.add(Counter::kContentEqual);
   for (const Waiting& each : take_awaiting()) {
     auto answer = make_answer(FlightOutcome::kFreshened, Reason::kContentEqual, response_for(each, fresh));

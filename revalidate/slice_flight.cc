@@ -99,7 +99,7 @@ bool Flight::take_rest(const storage::ResponseHead& head, std::optional<std::uin
     bytes.append(chunk.view());
   }
   if (bytes.size() != beginning->head().body_size || !is_rest_of(head, beginning->head()) ||
-      body_size != rest->size() || !is_current(beginning)) {
+      body_size != rest->size() || !is_alive(beginning)) {
     request_.origin.fields.remove(storage::FieldName::kRange);
     request_.origin.fields.remove(storage::FieldName::kIfRange);
     ask();
@@ -192,6 +192,7 @@ void Flight::open_fill(std::shared_ptr<Fill> fill, const storage::StoredResponse
     phase_ = Phase::kOpen;
     waiting = std::exchange(waiting_, {});
   }
+  send_off(take_overtaken(waiting, response->head()));
   store_reason_ = Reason::kStored;
   answer_stored(std::move(waiting));
 }

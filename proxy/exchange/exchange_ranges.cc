@@ -89,9 +89,12 @@ bool Exchange::use_part() {
   const storage::VariantSetPtr parts = std::exchange(parts_, nullptr);
   const storage::StoredResponsePtr part = parts ? revalidate::select(*parts, request_) : nullptr;
   if (!part || !key_holds_for(*part)) return false;
-  if (!context_.store.generations().is_current(key_, part->head().filled_at)) return false;
+  const storage::Generations& generations = context_.store.generations();
+  if (generations.standing_of_key(key_, part->head().filled_at) != storage::Standing::kCurrent) return false;
+  const storage::Standing standing = generations.standing(*part);
+  if (standing == storage::Standing::kDead) return false;
   const revalidate::ReuseDecision decision =
-      revalidate::decide_reuse(facts_, part.get(), true, context_.wall_time(), context_.policy);
+      revalidate::decide_reuse(facts_, part.get(), true, context_.wall_time(), context_.policy, standing);
   if (decision.kind != revalidate::ReuseDecision::Kind::kServe) return false;
   if (!facts_.has_range) {
     beginning_ = part;

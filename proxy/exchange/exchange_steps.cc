@@ -19,6 +19,7 @@ using revalidate::FlightOutcome;
 using revalidate::Reason;
 using revalidate::ReuseDecision;
 using storage::Counter;
+using storage::Standing;
 
 namespace {
 
@@ -80,8 +81,15 @@ Exchange::Outcome Exchange::decide() {
   if (use_part()) return Outcome::kGoOn;
   selected_ = variants_ ? revalidate::select(*variants_, request_) : nullptr;
   if (selected_ && !key_holds_for(*selected_)) return look_up_by_plain_key(*selected_);
+  Standing standing = Standing::kCurrent;
+  if (selected_) standing = context_.store.generations().standing(*selected_);
+  if (standing == Standing::kDead) {
+    // While it was on its way from the disk.
+    variants_.reset();
+    selected_.reset();
+  }
   ReuseDecision decision = revalidate::decide_reuse(facts_, selected_.get(), variants_ != nullptr,
-                                                    context_.wall_time(), context_.policy);
+                                                    context_.wall_time(), context_.policy, standing);
   if (decision.forced_by_client) bound_reload(decision);
   why_ = decision.reason;
   if (decision.kind != ReuseDecision::Kind::kGatewayTimeout) send_remembered_hints();
@@ -95,6 +103,7 @@ Exchange::Outcome Exchange::decide() {
       outcome_ = CacheOutcome::kStale;
       status_.hit = true;
       status_.ttl = decision.ttl;
+      if (decision.invalidated) status_.detail = Reason::kInvalidated;
       revalidate_in_background();
       return use_stored(selected_);
     case ReuseDecision::Kind::kGatewayTimeout:
@@ -264,6 +273,7 @@ Exchange::Outcome Exchange::take_stored_answer(FlightAnswer& answer) {
   }
   learn_search_rule(*answer.response);
   status_.forwarded = revalidate::forwarded_for(why_);
+  if (why_ == Reason::kInvalidated) status_.detail = why_;
   status_.collapsed = joined_;
   const auto& facts = revalidate::facts_of(*answer.response);
   status_.ttl =
@@ -304,8 +314,9 @@ Exchange::Outcome Exchange::take_unstorable_answer(FlightAnswer& answer) {
 // RFC 9111, 4.2.4 and 4.3.3: a stale stored response in place of an error.
 bool Exchange::serve_stale_instead() {
   if (!selected_) return false;
-  const revalidate::ErrorReuse reuse = revalidate::decide_error_reuse(
-      facts_, revalidate::facts_of(*selected_), context_.wall_time(), context_.policy);
+  const revalidate::ErrorReuse reuse =
+      revalidate::decide_error_reuse(facts_, revalidate::facts_of(*selected_), context_.wall_time(),
+                                     context_.policy, context_.store.generations().standing(*selected_));
   if (!reuse.serve_stale) return false;
   ticket_.reset();
   outcome_ = CacheOutcome::kStale;

@@ -29,17 +29,20 @@ int failure_status(Reason reason, const ResponseFacts* selected) {
 }
 
 ErrorReuse decide_error_reuse(const RequestFacts& request, const ResponseFacts& stored, storage::WallTime now,
-                              const PolicyOptions& options) {
-  const Milliseconds left = remaining_freshness(stored, now);
+                              const PolicyOptions& options, storage::Standing standing) {
+  Milliseconds left = remaining_freshness(stored, now);
+  if (standing != storage::Standing::kCurrent) left = std::min(left, Milliseconds{0});
   ErrorReuse result;
   result.age = current_age(stored, now);
   result.ttl = std::chrono::floor<Seconds>(left);
+  if (standing == storage::Standing::kDead) return result;
   if (!request.may_use_store() || !may_reuse_for(request, stored)) return result;
 
   const std::optional<Seconds>& stated = stored.directives.stale_if_error;
   Seconds grace = stated.value_or(options.stale_if_error);
   if (request.directives.stale_if_error) grace = std::min(grace, *request.directives.stale_if_error);
-  const bool fresh = is_fresh(stored, now) && !stored.directives.no_cache;
+  const bool fresh =
+      standing == storage::Standing::kCurrent && is_fresh(stored, now) && !stored.directives.no_cache;
   // An error that is stored is no better than the one that came.
   const bool may_be_stale = !stored.never_stale && !is_replaceable_error(stored.status);
   result.serve_stale = fresh || (may_be_stale && grace > Seconds{0} && -left <= grace);

@@ -24,8 +24,10 @@ struct ErrorReuse {
 // must-revalidate, proxy-revalidate, s-maxage or no-cache, nor for a requester that G12 forbids. A client's
 // own no-cache or max-age does not prevent it: it prefers a validated response (RFC 9111, 5.2.1.4), and there
 // is none. The response's stale-if-error counts before the grace, also where it is shorter; the request's can
-// only shorten it. What is outdated (RFC 9111, 4.3.5) counts as stale, however young.
+// only shorten it. What is outdated (RFC 9111, 4.3.5) counts as stale, however young, and so does what a soft
+// purge has hit; a hard purge leaves nothing to be served.
 [[nodiscard]] ErrorReuse decide_error_reuse(const RequestFacts& request, const ResponseFacts& stored,
-                                            storage::WallTime now, const PolicyOptions& options);
+                                            storage::WallTime now, const PolicyOptions& options,
+                                            storage::Standing standing = storage::Standing::kCurrent);
 
 }  // namespace freshet::revalidate

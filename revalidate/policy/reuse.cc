@@ -78,7 +78,9 @@ bool may_reuse_for(const RequestFacts& request, const ResponseFacts& stored) {
 }
 
 ReuseDecision decide_reuse(const RequestFacts& request, const storage::StoredResponse* selected,
-                           bool key_is_known, WallTime now, const PolicyOptions&, bool marked_stale) {
+                           bool key_is_known, WallTime now, const PolicyOptions&,
+                           storage::Standing standing) {
+  const bool marked_stale = standing == storage::Standing::kStale;
   ReuseDecision decision;
   if (!request.may_use_store()) {
     decision.reason = why_store_is_no_use(request);
@@ -96,6 +98,8 @@ ReuseDecision decide_reuse(const RequestFacts& request, const storage::StoredRes
     decision.forced_by_client = verdict.forced_by_client;
     decision.age = std::chrono::floor<Seconds>(age);
     decision.ttl = std::chrono::floor<Seconds>(left);
+    decision.invalidated = marked_stale && left > Milliseconds{0};
+    if (decision.invalidated) decision.ttl = Seconds{0};
     if (decision.kind == Kind::kValidate && !facts.has_validator) decision.kind = Kind::kFetch;
   }
   const bool needs_origin = decision.kind == Kind::kValidate || decision.kind == Kind::kFetch;

@@ -9,6 +9,7 @@
 #include "revalidate/policy/reason.h"
 #include "revalidate/policy/request_facts.h"
 #include "revalidate/policy/response_facts.h"
+#include "storage/invalidation/scope.h"
 
 namespace freshet::revalidate {
 
@@ -23,17 +24,23 @@ struct ReuseDecision {
   Kind kind = Kind::kFetch;
   Reason reason = Reason::kNone;
   storage::Seconds age{0};  // current age; with a stored response
-  storage::Seconds ttl{0};  // freshness left, rounded down; negative when stale
+  storage::Seconds ttl{0};  // freshness left, rounded down; negative when stale, 0 by a soft purge alone
   // Validation is wanted by the client alone (no-cache, Pragma, max-age, min-fresh): the stored response is
   // fresh.
   bool forced_by_client = false;
+  // A soft purge alone has made it stale.
+  bool invalidated = false;
 };
 
-// `selected` is null on a miss; `key_is_known` then tells a vary-miss from a uri-miss. `marked_stale`: a soft
-// purge has hit it: must be validated, stale-while-revalidate and stale-if-error still apply.
+// `selected` is null on a miss; `key_is_known` then tells a vary-miss from a uri-miss. `standing` is the
+// selected response's, not kDead. kStale, by a soft purge: it is stale from that moment, whatever of its
+// lifetime is left, and as long as some is left its staleness counts as 0: stale-while-revalidate (and on
+// failure stale-if-error) allow to serve it, must-revalidate and its like forbid it. A client's max-stale is
+// for what time has made stale, not for what its owner has called back.
 [[nodiscard]] ReuseDecision decide_reuse(const RequestFacts& request, const storage::StoredResponse* selected,
                                          bool key_is_known, storage::WallTime now,
-                                         const PolicyOptions& options, bool marked_stale = false);
+                                         const PolicyOptions& options,
+                                         storage::Standing standing = storage::Standing::kCurrent);
 
 // G12 alone: may this stored response be used for this request without asking the origin. False means
 // validate (or fetch where nothing is known to be shareable).

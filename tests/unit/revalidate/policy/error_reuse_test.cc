@@ -66,6 +66,29 @@ TEST(ErrorReuse, S435WhatIsOutdatedCountsAsStale) {
   EXPECT_FALSE(decide_error_reuse(request_facts(request()), forbidden, at(1), {}).serve_stale);
 }
 
+TEST(ErrorReuse, G4ASoftPurgeMakesStaleAndAHardOneLeavesNothing) {
+  using storage::Standing;
+  const auto with = [](const std::string& cache_control, long long now, Standing standing,
+                       const PolicyOptions& options = {}) {
+    return decide_error_reuse(request_facts(request()), facts({{"Cache-Control", cache_control}}), at(now),
+                              options, standing);
+  };
+  const ErrorReuse stale = with("max-age=10", 5, Standing::kStale);
+  EXPECT_EQ(stale.reason, Reason::kStaleOnError);
+  EXPECT_EQ(stale.ttl, Seconds{0});
+  EXPECT_FALSE(with("max-age=10, must-revalidate", 5, Standing::kStale).serve_stale);
+  EXPECT_FALSE(with("s-maxage=10", 5, Standing::kStale).serve_stale);
+  EXPECT_FALSE(with("max-age=10, stale-if-error=0", 5, Standing::kStale).serve_stale);
+  PolicyOptions none;
+  none.stale_if_error = Seconds{0};
+  EXPECT_FALSE(with("max-age=10", 5, Standing::kStale, none).serve_stale);
+  EXPECT_TRUE(with("max-age=10, stale-if-error=5", 15, Standing::kStale).serve_stale);
+  EXPECT_FALSE(with("max-age=10, stale-if-error=5", 16, Standing::kStale).serve_stale);
+  for (const long long now : {5LL, 15LL}) {
+    EXPECT_FALSE(with("max-age=10", now, Standing::kDead).serve_stale);
+  }
+}
+
 TEST(ErrorReuse, S433WhatIsFreshMayAlwaysStandIn) {
   EXPECT_TRUE(decide("max-age=10, must-revalidate", 5, {{"Cache-Control", "no-cache"}}).serve_stale);
   EXPECT_FALSE(decide("max-age=10, no-cache", 5).serve_stale);

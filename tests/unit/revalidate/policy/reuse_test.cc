@@ -13,9 +13,9 @@ using namespace test;
 using Kind = ReuseDecision::Kind;
 
 ReuseDecision decide(const Lines& asked, const StoredResponsePtr& selected, long long now,
-                     bool marked_stale = false) {
+                     storage::Standing standing = storage::Standing::kCurrent) {
   return decide_reuse(request_facts(request(asked)), selected.get(), true, at(now), PolicyOptions{},
-                      marked_stale);
+                      standing);
 }
 
 void expect(const ReuseDecision& got, Kind kind, Reason reason) {
@@ -134,11 +134,43 @@ TEST(Reuse, Rfc5861StaleWhileRevalidateOnlyIfAskedFor) {
 }
 
 TEST(Reuse, G4ASoftPurgeMakesStale) {
+  constexpr auto kStale = storage::Standing::kStale;
   const auto fresh = stored({{"Cache-Control", "max-age=10"}, {"ETag", "\"a\""}});
-  expect(decide({}, fresh, 1, true), Kind::kValidate, Reason::kInvalidated);
-  expect(decide({{"Cache-Control", "max-stale"}}, fresh, 1, true), Kind::kValidate, Reason::kInvalidated);
+  const ReuseDecision got = decide({}, fresh, 1, kStale);
+  expect(got, Kind::kValidate, Reason::kInvalidated);
+  EXPECT_TRUE(got.invalidated);
+  EXPECT_EQ(got.age, Seconds{1});
+  EXPECT_EQ(got.ttl, Seconds{0});
+  expect(decide({{"Cache-Control", "max-stale"}}, fresh, 1, kStale), Kind::kValidate, Reason::kInvalidated);
+  expect(decide({{"Cache-Control", "only-if-cached"}}, fresh, 1, kStale), Kind::kGatewayTimeout,
+         Reason::kOnlyIfCached);
+  expect(decide({{"Cache-Control", "no-cache"}}, fresh, 1, kStale), Kind::kValidate, Reason::kClientNoCache);
+  EXPECT_FALSE(decide({{"Cache-Control", "no-cache"}}, fresh, 1, kStale).forced_by_client);
+  expect(decide({}, stored({{"Cache-Control", "max-age=10"}}), 1, kStale), Kind::kFetch,
+         Reason::kInvalidated);
+  // By then time would have made it stale too.
+  const ReuseDecision later = decide({}, fresh, 12, kStale);
+  expect(later, Kind::kValidate, Reason::kStale);
+  EXPECT_FALSE(later.invalidated);
+  EXPECT_EQ(later.ttl, Seconds{-2});
+}
+
+TEST(Reuse, G4WhatASoftPurgeHasHitIsServedStaleWhereTheOriginAllowsThat) {
+  constexpr auto kStale = storage::Standing::kStale;
   const auto swr = stored({{"Cache-Control", "max-age=10, stale-while-revalidate=5"}});
-  expect(decide({}, swr, 1, true), Kind::kServeStaleAndRevalidate, Reason::kStaleWhileRevalidate);
+  const ReuseDecision got = decide({}, swr, 1, kStale);
+  expect(got, Kind::kServeStaleAndRevalidate, Reason::kStaleWhileRevalidate);
+  EXPECT_TRUE(got.invalidated);
+  EXPECT_EQ(got.ttl, Seconds{0});
+  // Its staleness counts from the end of its lifetime, as far as that lies ahead.
+  expect(decide({}, swr, 15, kStale), Kind::kServeStaleAndRevalidate, Reason::kStaleWhileRevalidate);
+  expect(decide({}, swr, 16, kStale), Kind::kFetch, Reason::kStale);
+  for (const char* forbids : {"must-revalidate", "proxy-revalidate", "stale-while-revalidate=0"}) {
+    const auto never =
+        stored({{"Cache-Control", std::string("max-age=10, stale-while-revalidate=5, ") + forbids},
+                {"ETag", "\"a\""}});
+    expect(decide({}, never, 1, kStale), Kind::kValidate, Reason::kInvalidated);
+  }
 }
 
 TEST(Reuse, S432WhatOnlyTheOriginMayAnswerGoesThere) {
