@@ -19,8 +19,9 @@ constexpr std::size_t kMostConnections = 64;
 constexpr std::size_t kLargestContent = 1024 * 1024;
 constexpr storage::Milliseconds kTimeLimit{10'000};
 constexpr storage::Milliseconds kActionLimit{60'000};
-// What a client may still send after its reply, before the connection is cut.
-constexpr std::size_t kMostIgnored = 64 * 1024;
+// What a client may still send after its reply, before the connection is cut: content that is too large, so
+// that most who send it read why.
+constexpr std::size_t kMostIgnored = 4 * 1024 * 1024;
 
 }  // namespace
 

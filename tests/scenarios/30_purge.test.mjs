@@ -218,7 +218,7 @@ async function four(where) {
   const things = {
     page: { target: `${dir}/page`, host: 'one.example' },
     deep: { target: `${dir}/sub/deep`, host: 'one.example' },
-    other: { target: `${dir}/page`, host: 'two.example' },
+    other: { target: `${dir}/other`, host: 'two.example' },
     root: { target: `${dir}.html`, host: 'one.example' },
   };
   const tag = `tag-${dir.slice(1)}`;
