@@ -154,6 +154,12 @@ std::string damaged_name(const std::string& directory) {
   return directory + ".damaged-" + std::to_string(wall_now().time_since_epoch().count());
 }
 
+// A lenient RocksDB would leave records of the log out, and go on with later ones.
+bool is_of_log(const rocksdb::Status& status) {
+  const std::string text = status.ToString();
+  return text.find(".log") != std::string::npos || text.find("WAL") != std::string::npos;
+}
+
 // The last one alone is kept: they count in no limit.
 Status move_aside(const std::string& directory, const std::string& why) {
   const std::filesystem::path place(directory);
@@ -215,20 +221,22 @@ struct Database::Rocks {
   rocksdb::ColumnFamilyHandle* bodies = nullptr;
   rocksdb::ColumnFamilyHandle* state = nullptr;
 
-  // Corruption: see is_damage().
-  rocksdb::Status open();
+  // Corruption: see is_damage(). `lenient`: with tables that cannot be read; what they hold is lost.
+  rocksdb::Status open(bool lenient = false);
   [[nodiscard]] rocksdb::Status read_state() const;
   Status check_format();
   Status write_format();
   [[nodiscard]] rocksdb::Status put_format(const rocksdb::WriteOptions& write) const;
-  void forget_damaged_heads(const std::string& damage) const;
+  [[nodiscard]] bool is_readable(const rocksdb::LiveFileMetaData& table) const;
+  void forget_damaged_heads() const;
   [[nodiscard]] std::uint64_t file_bytes(rocksdb::ColumnFamilyHandle* family) const;
 };
 
-rocksdb::Status Database::Rocks::open() {
+rocksdb::Status Database::Rocks::open(bool lenient) {
   body_limit = budget.bodies(options.byte_limit, 0);
   rocksdb::DBOptions db_options = make_db_options(options, budget, cache);
   db_options.env = env.get();
+  db_options.paranoid_checks = !lenient;
   db_options.listeners.push_back(std::make_shared<DropListener>(seen, counters));
   const std::vector<rocksdb::ColumnFamilyDescriptor> families{
       {rocksdb::kDefaultColumnFamilyName, make_state_options()},
@@ -244,6 +252,7 @@ rocksdb::Status Database::Rocks::open() {
   heads = handles[1];
   bodies = handles[2];
   state = handles[3];
+  if (lenient) forget_damaged_heads();
   return read_state();
 }
 
@@ -309,6 +318,13 @@ Result<std::unique_ptr<Database>> Database::open(const DatabaseOptions& options,
     return Error{families.error()};
   auto rocks = std::make_unique<Rocks>(options, counters);
   rocksdb::Status opened = rocks->open();
+  if (is_damage(opened) && !is_of_log(opened)) {
+    const std::string why = opened.ToString();
+    rocks = nullptr;  // one at a time has the directory
+    rocks = std::make_unique<Rocks>(options, counters);
+    opened = rocks->open(/*lenient=*/true);
+    if (opened.ok()) log_event(LogLevel::kError, "disk tier: what a damaged table held is forgotten: " + why);
+  }
   if (is_damage(opened)) {
     rocks = nullptr;
     if (Status moved = move_aside(options.directory, opened.ToString()); !moved.ok())
@@ -485,38 +501,48 @@ void Database::adopt_limits() {
 void Database::maintain() {
   if (rocks_->seen.dropped.exchange(false)) update_floor();
   adopt_limits();
-  std::string damage;
-  {
-    const MutexLock lock(rocks_->seen.mutex);
-    damage.swap(rocks_->seen.damage);
-  }
-  if (!damage.empty()) rocks_->forget_damaged_heads(damage);
+  if (rocks_->seen.damaged.exchange(false)) rocks_->forget_damaged_heads();
+}
+
+namespace {
+
+using Tables = std::vector<rocksdb::LiveFileMetaData>;
+
+Tables tables_of_heads(rocksdb::DB& db) {
+  Tables tables;
+  db.GetLiveFilesMetaData(&tables);
+  tables.erase(std::remove_if(tables.begin(), tables.end(),
+                              [](const auto& each) { return each.column_family_name != kHeads; }),
+               tables.end());
+  return tables;
+}
+
+}  // namespace
+
+bool Database::Rocks::is_readable(const rocksdb::LiveFileMetaData& table) const {
+  rocksdb::Options reading;
+  reading.env = guarded_env.get();
+  rocksdb::SstFileReader reader(reading);
+  return reader.Open(options.directory + table.name).ok() && reader.VerifyChecksum().ok();
 }
 
 // Compaction would meet the same table again and again, and stop. The oldest go first, so that nothing that a
 // newer table has deleted or replaced comes back; what bodies these heads had is dropped with its file.
-void Database::Rocks::forget_damaged_heads(const std::string& damage) const {
-  std::vector<rocksdb::LiveFileMetaData> tables;
-  db->GetLiveFilesMetaData(&tables);
-  const auto damaged = std::find_if(tables.begin(), tables.end(), [&](const auto& table) {
-    return table.column_family_name == kHeads && damage.find(table.name) != std::string::npos;
+void Database::Rocks::forget_damaged_heads() const {
+  Tables tables = tables_of_heads(*db);
+  std::sort(tables.begin(), tables.end(), [](const auto& a, const auto& b) {
+    return a.level != b.level ? a.level > b.level : a.largest_seqno < b.largest_seqno;
   });
-  if (damaged == tables.end()) return;  // gone meanwhile, or not ours to mend
-  rocksdb::Options reading;
-  reading.env = env.get();
-  rocksdb::SstFileReader table(reading);
-  if (table.Open(options.directory + damaged->name).ok() && table.VerifyChecksum().ok()) return;
-  log_event(LogLevel::kError, "disk tier: damaged: " + damage +
-                                  "; the responses that are listed there or in older tables are forgotten");
+  // The newest that is damaged, and all before it.
+  const auto damaged =
+      std::find_if(tables.rbegin(), tables.rend(), [this](const auto& each) { return !is_readable(each); });
+  if (damaged == tables.rend()) return;  // it was on the way, or the table is gone
+  log_event(LogLevel::kError, "disk tier: a damaged table, " + options.directory + damaged->name +
+                                  ": the responses that are listed there or in older tables are forgotten");
   counters.add(Counter::kDiskCorrupt);
   (void)rocksdb::DeleteFilesInRange(db.get(), heads, nullptr, nullptr);
-  if (damaged->level > 0) return;
-  std::sort(tables.begin(), tables.end(),
-            [](const auto& a, const auto& b) { return a.largest_seqno < b.largest_seqno; });
-  for (const rocksdb::LiveFileMetaData& each : tables) {
-    if (each.column_family_name != kHeads || each.level > 0 || each.largest_seqno > damaged->largest_seqno)
-      continue;
-    (void)db->DeleteFile(each.name);
+  for (auto each = tables.begin(); each != damaged.base(); ++each) {
+    if (each->level == 0) (void)db->DeleteFile(each->name);
   }
 }
 

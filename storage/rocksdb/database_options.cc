@@ -56,8 +56,7 @@ void DropListener::OnBackgroundError(rocksdb::BackgroundErrorReason reason, rock
   limiter.log(LogLevel::kError, "disk tier: background error: " + error->ToString());
   if (error->IsCorruption() && reason == rocksdb::BackgroundErrorReason::kCompaction) {
     // One damaged table is no reason to refuse writes for good.
-    const MutexLock lock(seen_.mutex);
-    seen_.damage = error->ToString();
+    seen_.damaged.store(true);
     *error = rocksdb::Status::OK();
     return;
   }

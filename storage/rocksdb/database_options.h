@@ -8,10 +8,8 @@
 #include <rocksdb/compaction_filter.h>
 #include <rocksdb/listener.h>
 #include <rocksdb/options.h>
-#include <string>
 
 #include "storage/base/counters.h"
-#include "storage/base/mutex.h"
 #include "storage/rocksdb/database.h"
 
 namespace freshet::storage {
@@ -20,8 +18,7 @@ namespace freshet::storage {
 struct SeenEvents {
   std::atomic<bool> dropped{false};  // FIFO compaction has dropped files of `bodies`
   std::atomic<bool> failed{false};   // a flush or the like has; writes are refused until Database::resume()
-  Mutex mutex;
-  std::string damage GUARDED_BY(mutex);  // what a compaction could not read; empty: nothing
+  std::atomic<bool> damaged{false};  // a compaction could not read a table
 };
 
 // Called by RocksDB's threads; only notes and counts.

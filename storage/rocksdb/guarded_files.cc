@@ -81,11 +81,10 @@ class GuardedLog final : public FSWritableFile {
   // Behind a piece that may be half written nothing can be read back, so nothing is written.
   template <typename Call>
   IOStatus guard(Call call) {
-    IOStatus status = failed_ ? IOStatus::IOError("the log has failed before") : call();
-    if (!status.ok()) {
-      failed_ = true;
-      files_.note_log_failure(status);
-    }
+    IOStatus status = IOStatus::OK();
+    if (!failed_) status = call();
+    if (!status.ok()) failed_ = true;
+    if (failed_) files_.note_log_failure(status);
     return IOStatus::OK();
   }
 
@@ -156,7 +155,7 @@ Status GuardedFiles::log_status() const {
 void GuardedFiles::note_log_failure(const IOStatus& status) {
   {
     const MutexLock lock(mutex_);
-    log_error_ = status.ToString();
+    if (!status.ok()) log_error_ = status.ToString();
   }
   log_failed_.store(true, std::memory_order_release);
 }

@@ -31,6 +31,7 @@ class GuardedFiles final : public rocksdb::FileSystemWrapper {
   [[nodiscard]] Status log_status() const;
   // For a new try. A log that has failed fails again when it is written to.
   void forget_log_failure() { log_failed_.store(false, std::memory_order_release); }
+  // OK: the same as before.
   void note_log_failure(const rocksdb::IOStatus& status);
 
   rocksdb::IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
