@@ -14,15 +14,27 @@
 
 namespace freshet::storage {
 
-// Sees that FIFO compaction has dropped files of `bodies`. Called by RocksDB's threads; only sets a flag.
+// What RocksDB's threads have seen and the housekeeping will see to.
+struct SeenEvents {
+  std::atomic<bool> dropped{false};  // FIFO compaction has dropped files of `bodies`
+  std::atomic<bool> failed{false};   // a flush or the like has; writes are refused until Database::resume()
+  std::atomic<bool> damaged{false};  // a compaction could not read a table
+};
+
+// Called by RocksDB's threads; only notes and counts.
 class DropListener final : public rocksdb::EventListener {
  public:
-  explicit DropListener(std::atomic<bool>& dropped) : dropped_(dropped) {}
+  DropListener(SeenEvents& seen, Counters& counters) : seen_(seen), counters_(counters) {}
   void OnCompactionCompleted(rocksdb::DB* db, const rocksdb::CompactionJobInfo& info) override;
   void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* error) override;
+  // Not by RocksDB itself: see max_bgerror_resume_count.
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason reason, rocksdb::Status error,
+                            bool* auto_recovery) override;
+  void OnStallConditionsChanged(const rocksdb::WriteStallInfo& info) override;
 
  private:
-  std::atomic<bool>& dropped_;
+  SeenEvents& seen_;
+  Counters& counters_;
 };
 
 // Leaves dead heads out when `responses` is compacted.
