@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 #include "proxy/config/setting_values.h"
 
@@ -39,7 +40,7 @@ std::vector<std::string> parts_of(std::string_view list) {
 bool read_decimal(std::string_view text, double& number) {
   const char* const end = text.data() + text.size();
   const auto [rest, fault] = std::from_chars(text.data(), end, number, std::chars_format::fixed);
-  return fault == std::errc{} && rest == end;
+  return fault == std::errc{} && rest == end && std::isfinite(number);
 }
 
 Result<std::vector<std::string>> parse_policies(const std::string& text) {
@@ -48,13 +49,13 @@ Result<std::vector<std::string>> parse_policies(const std::string& text) {
   std::vector<std::string> policies = parts_of(text);
   for (const std::string& policy : policies) {
     if (is_one_of(names, policy)) continue;
-    return Error{"--policy " + in_quotes(policy) + ": is no policy; there are " + joined(names) + " and all"};
+    return Error{"--policy: " + in_quotes(policy) + " is no policy; there are " + joined(names) + " and all"};
   }
   return policies;
 }
 
 Result<SizeWish> parse_wish(const std::string& text) {
-  const auto wrong = [&](const std::string& why) { return Error{"--size " + in_quotes(text) + ": " + why}; };
+  const auto wrong = [&](const std::string& why) { return Error{"--size: " + in_quotes(text) + " " + why}; };
   SizeWish wish;
   wish.text = text;
   if (!text.empty() && text.back() == '%') {
@@ -65,8 +66,8 @@ Result<SizeWish> parse_wish(const std::string& text) {
     return wish;
   }
   const Result<std::uint64_t> bytes = parse_size(text);
-  if (!bytes.ok()) return wrong(bytes.error());
-  if (bytes.value() == 0) return wrong("a cache of no bytes keeps nothing");
+  if (!bytes.ok()) return Error{"--size: " + bytes.error()};
+  if (bytes.value() == 0) return wrong("would keep nothing");
   wish.bytes = bytes.value();
   return wish;
 }
@@ -75,10 +76,11 @@ Result<SizeWish> parse_wish(const std::string& text) {
 Status take_count(const char* name, const std::string& text, std::uint64_t least, std::uint64_t most,
                   std::uint64_t& count) {
   const Result<std::uint64_t> parsed = parse_count(text);
-  const std::string option = std::string(name) + " " + in_quotes(text) + ": ";
+  const std::string option = std::string(name) + ": ";
   if (!parsed.ok()) return Error{option + parsed.error()};
   if (parsed.value() < least || parsed.value() > most) {
-    return Error{option + "must be from " + std::to_string(least) + " to " + std::to_string(most)};
+    return Error{option + in_quotes(text) + " is not from " + std::to_string(least) + " to " +
+                 std::to_string(most)};
   }
   count = parsed.value();
   return {};
@@ -121,7 +123,7 @@ Status SimulateArguments::take_trace(SimulationOptions& options) const {
   if (!format_.empty()) {
     options.trace.format = trace_format_of(format_);
     if (!options.trace.format) {
-      return Error{"--format " + in_quotes(format_) + ": is no format; there are csv, log and common"};
+      return Error{"--format: " + in_quotes(format_) + " is no format; there are csv, log and common"};
     }
   }
   return take_count("--max-bad-lines", max_bad_lines_, 0, kMostRequests, options.trace.most_bad_lines);
@@ -131,14 +133,14 @@ Status SimulateArguments::take_generator(SimulationOptions& options) const {
   GeneratorOptions& generator = options.generator.emplace();
   generator.kind = generate_;
   if (!is_one_of(generator_names(), generate_)) {
-    return Error{"--generate " + in_quotes(generate_) + ": is no kind of trace; there are " +
+    return Error{"--generate: " + in_quotes(generate_) + " is no kind of trace; there are " +
                  joined(generator_names())};
   }
   if (Status s = take_count("--requests", requests_, 1, kMostRequests, generator.requests); !s.ok()) return s;
   if (Status s = take_count("--objects", objects_, 1, kMostObjects, generator.objects); !s.ok()) return s;
   if (Status s = take_count("--seed", seed_, 0, ~std::uint64_t{0}, generator.seed); !s.ok()) return s;
   if (!read_decimal(alpha_, generator.alpha) || generator.alpha < 0 || generator.alpha > 4) {
-    return Error{"--alpha " + in_quotes(alpha_) + ": is not a number from 0 to 4"};
+    return Error{"--alpha: " + in_quotes(alpha_) + " is not a number from 0 to 4"};
   }
   options.print = print_;
   return {};
@@ -166,7 +168,7 @@ Result<SimulationOptions> SimulateArguments::options() const {
     options.sizes.push_back(wish.take());
   }
   const Result<std::uint64_t> overhead = parse_size(overhead_);
-  if (!overhead.ok()) return Error{"--overhead " + in_quotes(overhead_) + ": " + overhead.error()};
+  if (!overhead.ok()) return Error{"--overhead: " + overhead.error()};
   options.overhead = overhead.value();
   return options;
 }

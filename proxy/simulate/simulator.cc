@@ -69,6 +69,7 @@ void Simulator::insert(const Trace::Request& request) {
   entry.version = request.version;
   entry.expires = request.expires;
   place_[request.object] = place;
+  bytes_ += cost;
   policy_.insert(entry);
   while (policy_.bytes() > cache_.capacity) {
     const auto* const victim = static_cast<const Entry*>(policy_.evict());
@@ -79,6 +80,7 @@ void Simulator::insert(const Trace::Request& request) {
 }
 
 void Simulator::remove(std::uint32_t object) {
+  bytes_ -= entries_[place_[object]].bytes;
   free_.push_back(place_[object]);
   place_[object] = kNowhere;
 }

@@ -47,6 +47,8 @@ class Simulator {
 
   void request(const Trace::Request& request);
   [[nodiscard]] const SimulationResult& result() const { return result_; }
+  // What the entries that are held cost.
+  [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
 
  private:
   struct Entry : storage::EvictionNode {
@@ -64,6 +66,7 @@ class Simulator {
   std::deque<Entry> entries_;         // stands still: the policy links them
   std::vector<std::uint32_t> free_;   // places in entries_
   std::vector<std::uint32_t> place_;  // object: place in entries_, or none
+  std::uint64_t bytes_ = 0;
   SimulationResult result_;
 };
 

@@ -58,12 +58,9 @@ class EvictionList {
   std::size_t size_ = 0;
 };
 
-// Counts a use up to `most`; writes nothing once that is reached. Uses that meet may count as one.
+// Counts a use up to `most`; writes nothing once that is reached.
 inline void count_use(EvictionNode& node, std::uint8_t most) {
-  const std::uint8_t frequency = node.frequency.load(std::memory_order_relaxed);
-  if (frequency < most) {
-    node.frequency.store(static_cast<std::uint8_t>(frequency + 1), std::memory_order_relaxed);
-  }
+  if (node.frequency < most) ++node.frequency;
 }
 
 }  // namespace freshet::storage

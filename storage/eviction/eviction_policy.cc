@@ -2,9 +2,11 @@
 
 #include <array>
 
+#include "storage/eviction/duel_policy.h"
 #include "storage/eviction/lru_policy.h"
 #include "storage/eviction/s3_fifo_policy.h"
 #include "storage/eviction/sieve_policy.h"
+#include "storage/eviction/w_tinylfu_policy.h"
 
 namespace freshet::storage {
 
@@ -29,6 +31,14 @@ constexpr std::array kPolicies{
     Named{"s3-fifo",
           [](std::uint64_t capacity) -> std::unique_ptr<EvictionPolicy> {
             return std::make_unique<S3FifoPolicy>(capacity);
+          }},
+    Named{"w-tinylfu",
+          [](std::uint64_t capacity) -> std::unique_ptr<EvictionPolicy> {
+            return std::make_unique<WTinyLfuPolicy>(capacity);
+          }},
+    Named{"duel",
+          [](std::uint64_t capacity) -> std::unique_ptr<EvictionPolicy> {
+            return std::make_unique<DuelPolicy>(capacity);
           }},
 };
 

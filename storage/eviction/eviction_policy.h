@@ -1,12 +1,11 @@
 // EvictionPolicy: in which order a cache gives up what it holds. One object per cache, under a lock of the
-// cache's; not thread-safe, but for use() where uses_concurrently(). It holds no entry: the cache embeds an
-// EvictionNode in each of its own, so nothing is allocated per entry here but what a policy remembers of the
-// past (ghosts, sketches), which is bounded and told by overhead().
+// cache's; not thread-safe. It holds no entry: the cache embeds an EvictionNode in each of its own, so
+// nothing is allocated per entry here but what a policy remembers of the past (ghosts, sketches, shadows),
+// which is bounded and told by overhead().
 //
 // The policies are compared by `freshet simulate` with the code that the memory tier runs.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -23,8 +22,9 @@ struct EvictionNode {
   EvictionNode* older = nullptr;
   Digest128 digest;
   std::uint64_t bytes = 0;
-  std::uint8_t queue = 0;  // which of the policy's queues holds it; 0: none, the policy does not know it
-  std::atomic<std::uint8_t> frequency{0};  // uses since it came, or since it was looked at; saturates
+  std::uint8_t queue = 0;      // which of the policy's queues holds it; 0: none, the policy does not know it
+  std::uint8_t frequency = 0;  // uses since it came, or since it was looked at; saturates
+  std::uint8_t holder = 0;     // where a policy is made of others: which of them
 };
 
 class EvictionPolicy {
@@ -35,14 +35,14 @@ class EvictionPolicy {
   virtual void insert(EvictionNode& node) = 0;
   // The entry was used. Cheap: it writes nothing where nothing changes.
   virtual void use(EvictionNode& node) = 0;
-  // True: use() touches the node's frequency alone, so that it needs no lock against the other calls.
-  [[nodiscard]] virtual bool uses_concurrently() const { return false; }
   // A look-up that found nothing (for policies that learn from them).
   virtual void miss(const Digest128& /*digest*/) {}
   // The entry costs `bytes` from now on.
   virtual void resize(EvictionNode& node, std::uint64_t bytes) = 0;
   // The entry goes for another reason than eviction (a purge, a replacement).
   virtual void erase(EvictionNode& node) = 0;
+  // Another policy, beside which this one waits, gave up the entry (for policies that remember such).
+  virtual void gone(const EvictionNode& /*node*/) {}
   // Takes out the entry that is to go next; null: there is none.
   virtual EvictionNode* evict() = 0;
 

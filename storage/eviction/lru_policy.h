@@ -1,4 +1,5 @@
-// LruPolicy: gives up what was used least recently. The base line; a use moves the entry.
+// LruPolicy: gives up what was used least recently. The base line; a use moves the entry. Counts the uses,
+// for who takes the entry over.
 #pragma once
 
 #include "storage/eviction/eviction_list.h"
@@ -7,8 +8,8 @@ namespace freshet::storage {
 
 class LruPolicy final : public EvictionPolicy {
  public:
-  void insert(EvictionNode& node) override { queue_.push_newest(node); }
-  void use(EvictionNode& node) override { queue_.make_newest(node); }
+  void insert(EvictionNode& node) override;
+  void use(EvictionNode& node) override;
   void resize(EvictionNode& node, std::uint64_t bytes) override { queue_.resize(node, bytes); }
   void erase(EvictionNode& node) override { queue_.remove(node); }
   EvictionNode* evict() override;

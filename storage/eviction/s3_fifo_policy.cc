@@ -6,7 +6,7 @@ S3FifoPolicy::S3FifoPolicy(std::uint64_t capacity)
     : small_capacity_(capacity / 10), ghosts_(capacity - capacity / 10) {}
 
 void S3FifoPolicy::insert(EvictionNode& node) {
-  node.frequency.store(0, std::memory_order_relaxed);
+  node.frequency = 0;
   (ghosts_.take(node.digest) ? main_ : small_).push_newest(node);
 }
 
@@ -28,22 +28,21 @@ EvictionNode* S3FifoPolicy::evict() {
 EvictionNode* S3FifoPolicy::evict_small() {
   while (EvictionNode* const candidate = small_.oldest()) {
     small_.remove(*candidate);
-    if (candidate->frequency.exchange(0, std::memory_order_relaxed) <= 1) {
+    if (candidate->frequency <= 1) {
       ghosts_.remember(candidate->digest, candidate->bytes);
       return candidate;
     }
+    candidate->frequency = 0;
     main_.push_newest(*candidate);
   }
   return nullptr;
 }
 
 EvictionNode* S3FifoPolicy::evict_main() {
-  // Uses may count up as fast as this counts down: as many rounds as a frequency has steps are enough.
-  for (std::size_t left = 4 * main_.size(); EvictionNode* const candidate = main_.oldest(); --left) {
-    const std::uint8_t frequency = candidate->frequency.load(std::memory_order_relaxed);
+  while (EvictionNode* const candidate = main_.oldest()) {
     main_.remove(*candidate);
-    if (frequency == 0 || left == 0) return candidate;
-    candidate->frequency.store(static_cast<std::uint8_t>(frequency - 1), std::memory_order_relaxed);
+    if (candidate->frequency == 0) return candidate;
+    --candidate->frequency;
     main_.push_newest(*candidate);
   }
   return nullptr;

@@ -15,9 +15,9 @@ class S3FifoPolicy final : public EvictionPolicy {
 
   void insert(EvictionNode& node) override;
   void use(EvictionNode& node) override { count_use(node, 3); }
-  [[nodiscard]] bool uses_concurrently() const override { return true; }
   void resize(EvictionNode& node, std::uint64_t bytes) override;
   void erase(EvictionNode& node) override;
+  void gone(const EvictionNode& node) override { ghosts_.remember(node.digest, node.bytes); }
   EvictionNode* evict() override;
 
   [[nodiscard]] std::uint64_t bytes() const override { return small_.bytes() + main_.bytes(); }

@@ -3,7 +3,7 @@
 namespace freshet::storage {
 
 void SievePolicy::insert(EvictionNode& node) {
-  node.frequency.store(0, std::memory_order_relaxed);
+  node.frequency = 0;
   queue_.push_newest(node);
 }
 
@@ -14,14 +14,14 @@ void SievePolicy::erase(EvictionNode& node) {
 
 EvictionNode* SievePolicy::evict() {
   if (queue_.size() == 0) return nullptr;
-  // Uses may mark as fast as the hand clears: two rounds are enough.
-  for (std::size_t left = 2 * queue_.size();; --left) {
+  for (;;) {
     if (hand_ == nullptr) hand_ = queue_.oldest();
     EvictionNode* const candidate = hand_;
-    if (left == 0 || candidate->frequency.exchange(0, std::memory_order_relaxed) == 0) {
+    if (candidate->frequency == 0) {
       erase(*candidate);
       return candidate;
     }
+    candidate->frequency = 0;
     hand_ = candidate->newer;
   }
 }

@@ -11,7 +11,6 @@ class SievePolicy final : public EvictionPolicy {
  public:
   void insert(EvictionNode& node) override;
   void use(EvictionNode& node) override { count_use(node, 1); }
-  [[nodiscard]] bool uses_concurrently() const override { return true; }
   void resize(EvictionNode& node, std::uint64_t bytes) override { queue_.resize(node, bytes); }
   void erase(EvictionNode& node) override;
   EvictionNode* evict() override;

@@ -9,6 +9,7 @@ import { collapse } from './collapse.mjs';
 import { diskBudget } from './disk_budget.mjs';
 import { diskHits } from './disk_hits.mjs';
 import { hit } from './hit.mjs';
+import { hitRatio } from './hit_ratio.mjs';
 import { policy } from './policy.mjs';
 import { purges } from './purge.mjs';
 import { reload } from './reload.mjs';
@@ -18,7 +19,7 @@ import { unchanged } from './unchanged.mjs';
 
 // Measured beside nginx, all of them where none is named; and checks with a verdict, which are run by name.
 const benchmarks = { hit, collapse, policy, disk_hits: diskHits };
-const checks = { reload, slices, unchanged, purges, disk_budget: diskBudget, restart };
+const checks = { hit_ratio: hitRatio, reload, slices, unchanged, purges, disk_budget: diskBudget, restart };
 const all = { ...benchmarks, ...checks };
 const defaults = { hit: { rounds: 5, seconds: 5 }, collapse: { rounds: 10 }, policy: { rounds: 15 } };
 
@@ -28,7 +29,10 @@ function option(args, name) {
 }
 
 const args = process.argv.slice(2);
-const given = Object.fromEntries(['rounds', 'seconds', 'clients', 'size', 'ranges', 'through'].map((name) => [name, option(args, name)]).filter(([, value]) => value !== undefined));
+const given = Object.fromEntries(['rounds', 'seconds', 'clients', 'size', 'ranges', 'through', 'requests'].map((name) => [name, option(args, name)]).filter(([, value]) => value !== undefined));
+// Files are traces for hit_ratio.
+const traces = args.filter((name) => name.includes('/') || name.endsWith('.csv'));
+for (const file of traces) args.splice(args.indexOf(file), 1);
 const chosen = args.length > 0 ? args : Object.keys(benchmarks);
 for (const name of chosen) {
   if (!Object.hasOwn(all, name)) {
@@ -40,7 +44,7 @@ if (sanitized()) console.log('the binary is instrumented: the figures mean nothi
 const output = path.join(root, 'build/bench');
 fs.mkdirSync(output, { recursive: true });
 for (const name of chosen) {
-  const result = await all[name]({ ...defaults[name], ...given });
+  const result = await all[name]({ ...defaults[name], ...given, traces });
   const about = { when: new Date().toISOString(), cpu: os.cpus()[0].model, cores: os.cpus().length };
   fs.writeFileSync(path.join(output, `${name}.json`), `${JSON.stringify({ ...about, ...result }, null, 2)}\n`);
   if (result.ok === false) process.exitCode = 1;

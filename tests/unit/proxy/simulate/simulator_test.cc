@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "proxy/simulate/generator.h"
 #include "tests/unit/proxy/simulate/small_policies.h"
 #include "tests/unit/proxy/simulate/trace_of.h"
 
@@ -27,6 +28,45 @@ TEST(Simulator, FifoByHand) {
 
 TEST(Simulator, LruByHand) {
   EXPECT_EQ(run<PlainLru>(trace_of(kTextbook), 3).origin_requests(), 12U);
+}
+
+TEST(Simulator, SieveByHand) {
+  // a and b were used, so the hand spares them and takes c; then each newcomer in turn, which nobody used.
+  const Trace trace = trace_of("abcabdefgab");
+  EXPECT_EQ(simulate(trace, *storage::make_eviction_policy("sieve", 3), {3, 0}).hits, 4U);
+  EXPECT_EQ(run<PlainLru>(trace, 3).hits, 2U);
+  EXPECT_EQ(simulate(trace, *storage::make_eviction_policy("lru", 3), {3, 0}).hits, 2U);
+  EXPECT_EQ(run<PlainFifo>(trace, 3).hits, 2U);
+}
+
+TEST(Simulator, TheShippedLruIsThePlainOne) {
+  GeneratorOptions options;
+  options.requests = 20'000;
+  options.objects = 500;
+  const Trace trace = generate(options);
+  for (const std::uint64_t capacity : {trace.footprint() / 100, trace.footprint() / 10}) {
+    const auto lru = storage::make_eviction_policy("lru", capacity);
+    EXPECT_EQ(simulate(trace, *lru, {capacity, 0}).hits, run<PlainLru>(trace, capacity).hits);
+  }
+}
+
+TEST(Simulator, EveryPolicyKeepsWithinTheCacheAndCountsWhatItHolds) {
+  GeneratorOptions options;
+  options.kind = "size-mix";
+  options.requests = 20'000;
+  options.objects = 2000;
+  const Trace trace = generate(options);
+  for (const std::string_view name : storage::eviction_policy_names()) {
+    const CacheSize cache{trace.footprint() / 20, 100};
+    const auto policy = storage::make_eviction_policy(name, cache.capacity);
+    Simulator simulator(trace, *policy, cache);
+    for (std::size_t i = 0; i < trace.requests(); ++i) {
+      simulator.request(trace[i]);
+      ASSERT_LE(policy->bytes(), cache.capacity) << name;
+      ASSERT_EQ(policy->bytes(), simulator.bytes()) << name;
+    }
+    EXPECT_GT(simulator.result().hits, 0U) << name;
+  }
 }
 
 TEST(Simulator, BytesOfHitsAndMisses) {

@@ -137,22 +137,6 @@ TEST_P(EveryPolicy, AnEntryLargerThanEverythingLeavesAlone) {
   EXPECT_EQ(cache.size(), 1U);
 }
 
-// Where uses need no lock, they leave no trace but the frequency, and that only while it grows.
-TEST_P(EveryPolicy, ASaturatedUseWritesNothing) {
-  Cache cache(GetParam(), 100);
-  if (!cache.policy().uses_concurrently()) GTEST_SKIP() << "needs the lock";
-  cache.request(1);
-  cache.request(2);
-  for (int i = 0; i < 300; ++i) cache.request(1);
-  const EvictionNode& node = cache.node(1);
-  const auto frequency = node.frequency.load();
-  const EvictionNode* const older = node.older;
-  cache.request(1);
-  EXPECT_EQ(node.frequency.load(), frequency);
-  EXPECT_LT(frequency, 100);
-  EXPECT_EQ(node.older, older);
-}
-
 INSTANTIATE_TEST_SUITE_P(Policies, EveryPolicy, ::testing::ValuesIn(eviction_policy_names()),
                          [](const auto& one) {
                            std::string name(one.param);
