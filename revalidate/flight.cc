@@ -74,6 +74,10 @@ std::unique_ptr<Flight::Ticket> Flight::join(FlightWaiter waiter) {
   const storage::Generations& generations = context_.store.generations();
   const storage::Sequence joined_at = generations.current();
   if (generations.standing_of_key(request_.key, filled_at_) != Standing::kCurrent) return nullptr;
+  // It validates what is forgotten by now, by a tag of that: it will have to ask again, or brings another.
+  if (conditional_ && request_.selected && generations.standing(*request_.selected) == Standing::kDead) {
+    return nullptr;
+  }
   auto shared = std::make_shared<FlightWaiter>(std::move(waiter));
   const MutexLock lock(mutex_);
   if (phase_ == Phase::kEnded) return nullptr;

@@ -270,13 +270,13 @@ class Flight final : public OriginHandler, public std::enable_shared_from_this<F
   storage::IoLoop& loop_;
   const storage::Digest128 slot_;
   std::atomic<storage::Sequence> filled_at_;
+  std::atomic<bool> conditional_{false};  // our conditions went out
 
   // The worker's own.
   std::shared_ptr<Flight> self_;  // while it is in progress, whoever else holds it
   std::unique_ptr<OriginPool::Wait> wait_;
   OriginPool::Permit permit_;
   std::unique_ptr<OriginCall> call_;
-  bool conditional_ = false;   // our conditions went out
   bool body_paused_ = false;   // the fill has no room
   bool curl_waits_ = false;    // the client was told to pause
   bool stored_to_be_ = false;  // the fill will be committed

@@ -5,6 +5,7 @@
 
 #include "proxy/admin/admin_server.h"
 #include "proxy/admin/purge_order.h"
+#include "revalidate/policy/tags.h"
 
 namespace freshet::proxy {
 
@@ -23,8 +24,8 @@ void invalidate(const InvalidateEndpoint& what, const AdminRequest& request, Adm
     what.counters.add(storage::Counter::kPurgesRefused);
     return answer(json_reply(400, purge_errors_json(errors)));
   }
-  what.store.purge(invalidation_of(order, what.key_rules, *what.search_rules), what.loop,
-                   [order, answer = std::move(answer)](const storage::Acknowledgement& done) {
+  what.store.purge(revalidate::with_every_tag(invalidation_of(order, what.key_rules, *what.search_rules)),
+                   what.loop, [order, answer = std::move(answer)](const storage::Acknowledgement& done) {
                      answer(json_reply(done.durable ? 200 : 503, purge_reply_json(order, done)));
                    });
 }

@@ -113,8 +113,8 @@ std::vector<SettingRow> make_table() {  // NOLINT(readability-function-size)
       {"cache.surrogate_control", "", Type::kSwitch, SWITCH(cache.surrogate_control), "BOOL", 0, 0, "",
        "Surrogate-Control replaces Cache-Control where no targeted field does; the origin is told by Surrogate-Capability."},
       {"cache.tag_fields", "", Type::kNames, LIST(cache.tag_fields), "LIST", 0, 0, "",
-       "Response fields that name tags to purge by, beside Cache-Groups: Surrogate-Key separated by blanks, Cache-Tag by "
-       "commas, others by either."},
+       "Response fields that name tags to purge by, beside Cache-Groups: Surrogate-Key separated by blanks, Cache-Tag and "
+       "others by commas or blanks."},
       {"cache.forward_tags", "", Type::kSwitch, SWITCH(cache.forward_tags), "BOOL", 0, 0, "",
        "Clients get these fields too: another cache may need them."},
       {"cache.ignore_query", "", Type::kPatterns, LIST(cache.ignore_query), "LIST", 0, 0, "",

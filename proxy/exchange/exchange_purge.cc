@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "proxy/exchange/exchange.h"
+#include "revalidate/policy/tags.h"
 #include "storage/http/field_name.h"
 
 namespace freshet::proxy {
@@ -33,7 +34,7 @@ Exchange::Outcome Exchange::purge() {
   auto asked = read_purge(request_, uri.text, options.key_rules, *options.search_rules);
   if (!asked) return refuse_purge(400, Reason::kBadRequest, asked.error() + ".");
   // Its effect does not depend on whether the client waits for the answer.
-  context_.store.purge(*asked, context_.flights.loop,
+  context_.store.purge(revalidate::with_every_tag(*asked), context_.flights.loop,
                        [this, alive = alive(), asked = *asked](const storage::Acknowledgement& done) {
                          if (*alive) purged(asked, done);
                        });

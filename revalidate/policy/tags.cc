@@ -15,24 +15,18 @@ namespace {
 using storage::FieldName;
 using storage::HeaderFields;
 
-// The separators of a field's tags. Of one that nobody has described either may be meant.
+// The separators of a field's tags: in Surrogate-Key a comma may be part of one. In Cache-Tag a blank must
+// not be, so where one stands there, two tags are meant; and of what nobody has described either may
+// separate.
 std::string_view separators_of(std::string_view name) {
-  switch (storage::intern_field_name(name)) {
-    case FieldName::kSurrogateKey:
-      return " \t";
-    case FieldName::kCacheTag:
-      return ",";
-    default:
-      return ", \t";
-  }
+  return storage::intern_field_name(name) == FieldName::kSurrogateKey ? " \t" : ", \t";
 }
 
 // Quotes mean nothing here.
 void append_tags(std::string_view value, std::string_view separators, std::vector<std::string_view>& tags) {
   while (!value.empty()) {
     const std::size_t end = std::min(value.find_first_of(separators), value.size());
-    const std::string_view tag = storage::trim_whitespace(value.substr(0, end));
-    if (!tag.empty()) tags.push_back(tag);
+    if (end > 0) tags.push_back(value.substr(0, end));
     value.remove_prefix(std::min(end + 1, value.size()));
   }
 }
@@ -69,8 +63,12 @@ std::vector<std::string> tags_of(const storage::CacheKey& key, const HeaderField
   return tags;
 }
 
-std::vector<storage::Scope> scopes_of_tag(std::string_view tag) {
-  return {{storage::ScopeKind::kTag, std::string(tag)}, {storage::ScopeKind::kTag, std::string(kEveryTag)}};
+storage::Invalidation with_every_tag(storage::Invalidation purge) {
+  const bool names_tags = std::any_of(purge.scopes.begin(), purge.scopes.end(), [](const auto& scope) {
+    return scope.kind == storage::ScopeKind::kTag;
+  });
+  if (names_tags) purge.scopes.push_back({storage::ScopeKind::kTag, std::string(kEveryTag)});
+  return purge;
 }
 
 }  // namespace freshet::revalidate

@@ -1,7 +1,7 @@
 // Tags: the names by which a stored response can be invalidated together with others, whatever their URLs.
-// They come from fields of its own head: Surrogate-Key (separated by blanks), Cache-Tag (by commas), whatever
-// else PolicyOptions::tag_fields names (by either), and Cache-Groups (RFC 9875). They follow from the head
-// alone, so a 304 that brings such a field moves the stored response to the tags that it names.
+// They come from fields of its own head: Surrogate-Key (separated by blanks), Cache-Tag and whatever else
+// PolicyOptions::tag_fields names (by commas or blanks), and Cache-Groups (RFC 9875). They follow from the
+// head alone, so a 304 that brings such a field moves the stored response to the tags that it names.
 //
 // StoredHead::tags holds three kinds of names. One cannot be taken for another by what an origin writes
 // about responses of somebody else: the first two name the origin.
@@ -39,7 +39,7 @@ inline constexpr std::string_view kEveryTag = "many, or large";
                                                const storage::HeaderFields& stored,
                                                const PolicyOptions& options);
 
-// What the purge of a tag that an operator names has to hit.
-[[nodiscard]] std::vector<storage::Scope> scopes_of_tag(std::string_view tag);
+// What an operator's purge has to hit where it names tags: also what has too many of them to say.
+[[nodiscard]] storage::Invalidation with_every_tag(storage::Invalidation purge);
 
 }  // namespace freshet::revalidate

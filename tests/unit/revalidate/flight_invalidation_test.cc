@@ -15,17 +15,20 @@ using storage::Standing;
 
 class FlightInvalidationTest : public FlightTest {
  protected:
+  void run(storage::Invalidation invalidation) {
+    tests::ManualExecutor executor;
+    store_.purge(with_every_tag(std::move(invalidation)), executor, [](const storage::Acknowledgement&) {});
+    executor.run();
+  }
   // Of a tag that an operator names.
   void purge(std::string_view tag) {
-    for (const storage::Scope& scope : scopes_of_tag(tag)) store_.invalidate_tag(scope.text);
+    run({{{storage::ScopeKind::kTag, std::string(tag)}}, storage::Strength::kHard});
   }
   // A soft purge of the URL, or of a tag.
   void soften(bool by_tag) {
-    storage::Invalidation soft{scopes_of_tag("t"), storage::Strength::kSoft};
-    if (!by_tag) soft.scopes = {{storage::ScopeKind::kUrl, key_.text}};
-    tests::ManualExecutor executor;
-    store_.purge(std::move(soft), executor, [](const storage::Acknowledgement&) {});
-    executor.run();
+    storage::Scope scope{storage::ScopeKind::kTag, "t"};
+    if (!by_tag) scope = {storage::ScopeKind::kUrl, key_.text};
+    run({{scope}, storage::Strength::kSoft});
   }
   void turn() { loop_.turn(storage::Milliseconds{0}); }
   // The flight that this client starts or joins, with what is stored.
@@ -114,6 +117,36 @@ TEST_F(FlightInvalidationTest, A304ForWhatATagHasPurgedMeanwhileIsNotApplied) {
   EXPECT_EQ(told(client)->outcome, FlightOutcome::kStored);
   ASSERT_NE(only(), nullptr);
   EXPECT_EQ(only()->head().body_size, 3U);
+}
+
+// Its tags are those of what it validates: nobody waits for a head to know that.
+TEST_F(FlightInvalidationTest, AValidationOfWhatATagHasPurgedIsNotJoined) {
+  fill(tagged_, "old");
+  Client before;
+  Client after;
+  Client more;
+  get(before);
+  purge("t");
+  get(after);
+  EXPECT_EQ(origin_.started, 3);
+  EXPECT_FALSE(origin_.requests.back().fields.has(storage::FieldName::kIfNoneMatch));
+  get(more);
+  EXPECT_EQ(origin_.started, 3);
+}
+
+// Nor does it start one more for each who comes when it has asked again.
+TEST_F(FlightInvalidationTest, AValidationThatAsksAgainIsJoined) {
+  fill(tagged_, "old");
+  Client before;
+  Client after;
+  get(before);
+  purge("t");
+  answer(304, {{"ETag", "\"1\""}});
+  EXPECT_EQ(origin_.started, 3);
+  get(after);
+  EXPECT_EQ(origin_.started, 3);
+  answer_whole(200, tagged_, "new");
+  EXPECT_EQ(told(after)->outcome, FlightOutcome::kStored);
 }
 
 // What the 304 says the response belongs to was purged since its content was filled.

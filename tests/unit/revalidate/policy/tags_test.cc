@@ -20,16 +20,17 @@ Texts tags(const Lines& lines, const PolicyOptions& options = {}) {
 // Whether the purge of `tag` hits a response with these fields.
 bool hits(std::string_view tag, const Lines& lines) {
   const Texts of_response = tags(lines);
-  const std::vector<storage::Scope> scopes = scopes_of_tag(tag);
+  const std::vector<storage::Scope> scopes =
+      with_every_tag({{{storage::ScopeKind::kTag, std::string(tag)}}, {}}).scopes;
   return std::any_of(scopes.begin(), scopes.end(), [&](const storage::Scope& scope) {
     return scope.kind == storage::ScopeKind::kTag &&
            std::find(of_response.begin(), of_response.end(), scope.text) != of_response.end();
   });
 }
 
-TEST(Tags, OfSurrogateKeyAreSeparatedByBlanksAndOfCacheTagByCommas) {
+TEST(Tags, OfSurrogateKeyAreSeparatedByBlanksAndOfCacheTagByCommasToo) {
   EXPECT_EQ(tags({{"Surrogate-Key", "p1  p2\tp3,p4 "}}), (Texts{"p1", "p2", "p3,p4"}));
-  EXPECT_EQ(tags({{"Cache-Tag", "p1, ,p 2,\"p3"}}), (Texts{"\"p3", "p 2", "p1"}));
+  EXPECT_EQ(tags({{"Cache-Tag", "p1, ,p 2,\"p3"}}), (Texts{"\"p3", "2", "p", "p1"}));
   EXPECT_EQ(tags({{"surrogate-key", "b"}, {"Surrogate-Key", "a"}, {"Cache-Tag", "a,c"}}),
             (Texts{"a", "b", "c"}));
   EXPECT_TRUE(tags({{"Surrogate-Key", ""}, {"Cache-Tag", ","}, {"X-Tag", "a"}}).empty());
@@ -84,6 +85,11 @@ TEST(Tags, WithManyOrLargeOnesEachPurgeOfATagHits) {
 TEST(Tags, NoTagFieldCanNameWhatStandsForAllBeyondTheBounds) {
   const std::string every(kEveryTag);
   EXPECT_FALSE(hits("other", {{"Surrogate-Key", every}, {"Cache-Tag", every}}));
+}
+
+TEST(Tags, APurgeThatNamesNoneHitsNothingByTag) {
+  const storage::Invalidation url{{{storage::ScopeKind::kUrl, "http://a/"}}, {}};
+  EXPECT_EQ(with_every_tag(url).scopes, url.scopes);
 }
 
 }  // namespace
