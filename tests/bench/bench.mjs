@@ -29,6 +29,8 @@ function option(args, name) {
 }
 
 const args = process.argv.slice(2);
+const update = args.includes('--update');
+if (update) args.splice(args.indexOf('--update'), 1);
 const given = Object.fromEntries(['rounds', 'seconds', 'clients', 'size', 'ranges', 'through', 'requests'].map((name) => [name, option(args, name)]).filter(([, value]) => value !== undefined));
 // Files are traces for hit_ratio.
 const traces = args.filter((name) => name.includes('/') || name.endsWith('.csv'));
@@ -44,7 +46,7 @@ if (sanitized()) console.log('the binary is instrumented: the figures mean nothi
 const output = path.join(root, 'build/bench');
 fs.mkdirSync(output, { recursive: true });
 for (const name of chosen) {
-  const result = await all[name]({ ...defaults[name], ...given, traces });
+  const result = await all[name]({ ...defaults[name], ...given, traces, update });
   const about = { when: new Date().toISOString(), cpu: os.cpus()[0].model, cores: os.cpus().length };
   fs.writeFileSync(path.join(output, `${name}.json`), `${JSON.stringify({ ...about, ...result }, null, 2)}\n`);
   if (result.ok === false) process.exitCode = 1;
