@@ -82,6 +82,17 @@ test('a generated trace is the same each time, and printed it is the same trace'
   }
 });
 
+test('output that cannot be written: exit status 2', { skip: !fs.existsSync('/dev/full') }, () => {
+  for (const args of [['--print'], ['--policy', 'lru']]) {
+    const full = fs.openSync('/dev/full', 'w');
+    const { status, stderr } = spawnSync(freshetBin, ['simulate', '--generate', 'zipf', '--requests', '20000', ...args],
+      { stdio: ['ignore', full, 'pipe'], encoding: 'utf8', env: environment() });
+    fs.closeSync(full);
+    assert.equal(status, 2);
+    assert.match(stderr, /standard output/);
+  }
+});
+
 test('an access log of an edge: its GETs, with the size that a 304 stands for', async (t) => {
   const origin = await Origin.start();
   t.after(() => origin.stop());
