@@ -4,24 +4,41 @@
 #include <cmath>
 #include <queue>
 
+#include "proxy/simulate/random.h"
+
 namespace freshet::proxy {
 
 namespace {
 
-// Knows only when each version that it holds is used next: that request tells which version it is.
-class Belady {
+// A cache that knows the future; what kind of one says which version goes. Each that is held is known by the
+// request that is its next use: no other request is that.
+class Clairvoyant {
  public:
-  Belady(const Trace& trace, const CacheSize& cache)
+  Clairvoyant(const Trace& trace, const CacheSize& cache)
       : trace_(trace),
         cache_(cache),
         next_(next_uses(trace)),
         held_(trace.versions(), false),
         expires_(trace.versions(), 0) {}
+  Clairvoyant(const Clairvoyant&) = delete;
+  Clairvoyant& operator=(const Clairvoyant&) = delete;
+  virtual ~Clairvoyant() = default;
 
   SimulationResult run() {
     for (std::uint32_t i = 0; i < trace_.requests(); ++i) request(i);
     return result_;
   }
+
+ protected:
+  // What is held is used next at request `next`, which is not kNoNextUse.
+  virtual void keep(std::uint32_t version, std::uint32_t next) = 0;
+  // No longer; evicted or not.
+  virtual void forget(std::uint32_t version) = 0;
+  // The next use of what goes first.
+  virtual std::uint32_t choose(std::uint32_t now) = 0;
+
+  [[nodiscard]] const Trace& trace() const { return trace_; }
+  [[nodiscard]] const CacheSize& cache() const { return cache_; }
 
  private:
   void request(std::uint32_t i) {
@@ -37,10 +54,10 @@ class Belady {
     if (!held_[request.version]) return;
     if (next_[i] == kNoNextUse) {
       drop(request);
-    } else {
-      uses_.push(next_[i]);
-      shrink(i);
+      return;
     }
+    keep(request.version, next_[i]);
+    for (; bytes_ > cache_.capacity; ++result_.evictions) drop(trace_[choose(i)]);
   }
 
   void fetch(const Trace::Request& request) {
@@ -58,16 +75,7 @@ class Belady {
   void drop(const Trace::Request& request) {
     held_[request.version] = false;
     bytes_ -= cost_of(request.size, cache_);
-  }
-
-  // A use that has been is at the queue's far end, and never comes up while there is one to come.
-  void shrink(std::uint32_t now) {
-    while (bytes_ > cache_.capacity && uses_.top() > now) {
-      const Trace::Request victim = trace_[uses_.top()];
-      uses_.pop();
-      drop(victim);
-      ++result_.evictions;
-    }
+    forget(request.version);
   }
 
   const Trace& trace_;
@@ -75,9 +83,73 @@ class Belady {
   const std::vector<std::uint32_t> next_;
   std::vector<bool> held_;             // version
   std::vector<std::int64_t> expires_;  // version
-  std::priority_queue<std::uint32_t> uses_;
   std::uint64_t bytes_ = 0;
   SimulationResult result_;
+};
+
+class Belady final : public Clairvoyant {
+ public:
+  using Clairvoyant::Clairvoyant;
+
+ private:
+  void keep(std::uint32_t /*version*/, std::uint32_t next) override { uses_.push(next); }
+  // What is dropped has been chosen, or its uses are past: those are at the queue's far end.
+  void forget(std::uint32_t /*version*/) override {}
+  std::uint32_t choose(std::uint32_t /*now*/) override {
+    const std::uint32_t next = uses_.top();
+    uses_.pop();
+    return next;
+  }
+
+  std::priority_queue<std::uint32_t> uses_;
+};
+
+class BeladySize final : public Clairvoyant {
+ public:
+  BeladySize(const Trace& trace, const CacheSize& cache)
+      : Clairvoyant(trace, cache), place_(trace.versions(), kNoNextUse) {}
+
+ private:
+  static constexpr std::size_t kLookedAt = 64;
+
+  void keep(std::uint32_t version, std::uint32_t next) override {
+    if (place_[version] == kNoNextUse) {
+      place_[version] = static_cast<std::uint32_t>(uses_.size());
+      uses_.push_back({next, version, static_cast<double>(cost_of(trace()[next].size, cache()))});
+    }
+    uses_[place_[version]].next = next;
+  }
+
+  void forget(std::uint32_t version) override {
+    const std::uint32_t place = place_[version];
+    if (place == kNoNextUse) return;
+    uses_[place] = uses_.back();
+    place_[uses_[place].version] = place;
+    uses_.pop_back();
+    place_[version] = kNoNextUse;
+  }
+
+  std::uint32_t choose(std::uint32_t now) override {
+    const bool all = uses_.size() <= kLookedAt;
+    const Use* worst = nullptr;
+    double most = -1;
+    for (std::size_t i = 0; i < std::min(uses_.size(), kLookedAt); ++i) {
+      const Use& use = uses_[all ? i : random_.below(uses_.size())];
+      const double price = use.cost * (use.next - now);
+      if (price > most) worst = &use;
+      most = std::max(most, price);
+    }
+    return worst->next;
+  }
+
+  struct Use {
+    std::uint32_t next;
+    std::uint32_t version;
+    double cost;
+  };
+  std::vector<Use> uses_;             // of what is held
+  std::vector<std::uint32_t> place_;  // version: in uses_, or kNoNextUse
+  Random random_{1};
 };
 
 // What keeping a version from one use to the next takes and gives.
@@ -144,6 +216,10 @@ std::vector<std::uint32_t> next_uses(const Trace& trace) {
 
 SimulationResult simulate_belady(const Trace& trace, const CacheSize& cache) {
   return Belady(trace, cache).run();
+}
+
+SimulationResult simulate_belady_size(const Trace& trace, const CacheSize& cache) {
+  return BeladySize(trace, cache).run();
 }
 
 SimulationResult offline_bound(const Trace& trace, const CacheSize& cache) {

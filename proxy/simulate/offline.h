@@ -4,6 +4,10 @@
 // The most hits that are possible where all objects cost the same; otherwise a cache that could be had, no
 // more.
 //
+// simulate_belady_size(): of 64 that are held, drawn at random (of all where there are no more), the one with
+// the largest cost x time to its next use goes. A cache that could be had, and a better one for requests
+// where sizes differ.
+//
 // offline_bound(): what no cache can exceed, whatever the sizes; perhaps none reaches it. A hit at request j
 // for what was last asked for at request i means that the object stayed between them: it took its cost in
 // each of the j - i gaps between successive requests. A cache of C bytes has C bytes in each of the n - 1
@@ -14,7 +18,7 @@
 // Harchol-Balter, "Practical Bounds on Optimal Caching with Variable Object Sizes" (2018). It holds for
 // caches that fetch on demand and in whole, which those here are.
 //
-// Both need a trace that is in memory. Pure.
+// Pure; the random draws are the same each time.
 #pragma once
 
 #include <cstdint>
@@ -31,6 +35,8 @@ inline constexpr std::uint32_t kNoNextUse = std::numeric_limits<std::uint32_t>::
 [[nodiscard]] std::vector<std::uint32_t> next_uses(const Trace& trace);
 
 [[nodiscard]] SimulationResult simulate_belady(const Trace& trace, const CacheSize& cache);
+
+[[nodiscard]] SimulationResult simulate_belady_size(const Trace& trace, const CacheSize& cache);
 
 // `hits` and `hit_bytes` are the two bounds, rounded down; there are no evictions.
 [[nodiscard]] SimulationResult offline_bound(const Trace& trace, const CacheSize& cache);

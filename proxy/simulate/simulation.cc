@@ -14,6 +14,7 @@ namespace freshet::proxy {
 namespace {
 
 constexpr std::string_view kBelady = "belady";
+constexpr std::string_view kBeladySize = "belady-size";
 constexpr std::string_view kBound = "bound";
 constexpr int kFailedExitStatus = 2;
 
@@ -51,6 +52,7 @@ std::uint64_t bytes_of(const SizeWish& wish, const Trace& trace) {
 
 SimulationResult simulate_one(const Trace& trace, const std::string& policy, const CacheSize& cache) {
   if (policy == kBelady) return simulate_belady(trace, cache);
+  if (policy == kBeladySize) return simulate_belady_size(trace, cache);
   if (policy == kBound) return offline_bound(trace, cache);
   return simulate(trace, *storage::make_eviction_policy(policy, cache.capacity), cache);
 }
@@ -67,8 +69,7 @@ int report(const LoadedTrace& loaded, const SimulationOptions& options) {
 
 std::vector<std::string_view> simulation_policy_names() {
   std::vector<std::string_view> names = storage::eviction_policy_names();
-  names.push_back(kBelady);
-  names.push_back(kBound);
+  names.insert(names.end(), {kBelady, kBeladySize, kBound});
   return names;
 }
 

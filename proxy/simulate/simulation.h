@@ -1,8 +1,8 @@
 // A simulation as it is asked for: a trace, policies, sizes; and what came of it. `freshet simulate` is
 // run_simulation(); the command line fills the options and has checked them.
 //
-// Beside the policies of storage/eviction there are two that know the future: `belady` and `bound`
-// (offline.h). Blocks; called on the main thread, which has nothing else to do then.
+// Beside the policies of storage/eviction there are three that know the future: `belady`, `belady-size` and
+// `bound` (offline.h). Blocks; called on the main thread, which has nothing else to do then.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,7 @@ struct SimulationOptions {
   std::uint64_t overhead = 0;
 };
 
-// Those of storage/eviction, then the two that know the future.
+// Those of storage/eviction, then the three that know the future.
 [[nodiscard]] std::vector<std::string_view> simulation_policy_names();
 
 struct SimulationRow {

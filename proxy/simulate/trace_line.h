@@ -10,7 +10,8 @@
 // Of a log, what a cache could have answered counts: GET and HEAD, and the statuses 200, 203, 204, 300, 301,
 // 308, 404 and 410 with the bytes sent for a size; 206 and 304, HEAD and transfers that broke off have the
 // size that the target had last. Everything else, and what freshet passed on, is left out. Logs have no ttl;
-// their times are not read, the order of lines is the order of requests.
+// their times are not read, the order of lines is the order of requests (the workers of one edge write in
+// turn, so theirs are in order but for some milliseconds).
 //
 // Pure, and fuzzed; one thread.
 #pragma once

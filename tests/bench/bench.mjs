@@ -29,13 +29,9 @@ function option(args, name) {
 }
 
 const args = process.argv.slice(2);
-<<<<<<< HEAD
-const given = Object.fromEntries(['rounds', 'seconds', 'clients', 'size', 'ranges', 'through', 'requests'].map((name) => [name, option(args, name)]).filter(([, value]) => value !== undefined));
-=======
 const update = args.includes('--update');
 if (update) args.splice(args.indexOf('--update'), 1);
-const given = Object.fromEntries(['rounds', 'seconds', 'clients', 'size', 'ranges', 'requests'].map((name) => [name, option(args, name)]).filter(([, value]) => value !== undefined));
->>>>>>> 3ad74f4 (proxy/simulate: scenarios, a fuzz target, and the table of hit ratios in the README)
+const given = Object.fromEntries(['rounds', 'seconds', 'clients', 'size', 'ranges', 'through', 'requests'].map((name) => [name, option(args, name)]).filter(([, value]) => value !== undefined));
 // Files are traces for hit_ratio.
 const traces = args.filter((name) => name.includes('/') || name.endsWith('.csv'));
 for (const file of traces) args.splice(args.indexOf(file), 1);

@@ -13,7 +13,7 @@ const run = promisify(execFile);
 const kinds = ['zipf', 'zipf-one-hit', 'scan', 'size-mix', 'churn', 'loop'];
 const sizes = ['0.1%', '1%', '10%', '30%'];
 // Know the future: yardsticks, no candidates.
-const offline = ['belady', 'bound'];
+const offline = ['belady', 'belady-size', 'bound'];
 // Where a tenth fewer misses than LRU is asked for. In a cache of 30 % or more, with one-hit wonders, even Belady is hardly better.
 const zipfRows = (row) => ['zipf', 'zipf-one-hit'].includes(row.trace) && ['1%', '10%'].includes(row.size);
 

@@ -42,7 +42,7 @@ test('a table: every policy, the offline optimum and its bound, for each size', 
   const [summary, , heading, ...rows] = stdout.trimEnd().split('\n');
   assert.match(summary, /^5 requests of 500 B, 3 objects; footprint 300 B$/);
   assert.match(heading, /policy +size +bytes +hit ratio +byte hit ratio +hits +origin requests +origin bytes +evictions/);
-  for (const name of ['lru', 'sieve', 's3-fifo', 'w-tinylfu', 'belady', 'bound']) assert.equal(rows.filter((row) => row.startsWith(`${name} `)).length, 2, stdout);
+  for (const name of ['lru', 'sieve', 's3-fifo', 'w-tinylfu', 'belady', 'belady-size', 'bound']) assert.equal(rows.filter((row) => row.startsWith(`${name} `)).length, 2, stdout);
 });
 
 test('hits, misses and bytes of a small trace, as JSON', async () => {
@@ -97,7 +97,8 @@ test('an access log of an edge: its GETs, with the size that a 304 stands for', 
   const origin = await Origin.start();
   t.after(() => origin.stop());
   const log = path.join(scratch, 'access.log');
-  const edge = await Edge.start({ origin: origin.url, accessLog: log });
+  // One worker: two write their lines in either order.
+  const edge = await Edge.start({ origin: origin.url, accessLog: log, workers: 1 });
   t.after(() => edge.stop());
   for (const name of ['/a', '/b']) origin.on(name, { fields: { 'Cache-Control': 'max-age=60', ETag: '"1"' }, body: 'x'.repeat(1000) });
   origin.on('/broken', { status: 500, body: 'no' });
@@ -129,7 +130,7 @@ test('bad lines are told by file and line, counted and skipped, up to a limit', 
 });
 
 for (const [title, args, pattern] of [
-  ['an unknown policy', ['t', '--policy', 'lru,lur'], /--policy: "lur" is no policy; there are lru, sieve, s3-fifo, .*belady, bound and all/],
+  ['an unknown policy', ['t', '--policy', 'lru,lur'], /--policy: "lur" is no policy; there are lru, sieve, s3-fifo, .*belady, belady-size, bound and all/],
   ['a cache of no bytes', ['t', '--size', '0'], /--size: "0"/],
   ['a size that is none', ['t', '--size', '10%,lots'], /--size: "lots"/],
   ['an unknown kind', ['--generate', 'random'], /--generate: "random" is no kind of trace; there are zipf,/],

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <map>
 
+#include "proxy/simulate/generator.h"
 #include "proxy/simulate/random.h"
 #include "storage/eviction/eviction_policy.h"
 #include "tests/unit/proxy/simulate/trace_of.h"
@@ -87,7 +88,9 @@ TEST(Offline, BeladyIsTheOptimumWhereAllCostTheSame) {
   for (int round = 0; round < 200; ++round) {
     const Trace trace = random_trace(random, 1);
     const CacheSize cache{1 + random.below(4), 0};
-    EXPECT_EQ(simulate_belady(trace, cache).hits, BruteForce(trace, cache).most(false)) << round;
+    const std::uint64_t hits = BruteForce(trace, cache).most(false);
+    EXPECT_EQ(simulate_belady(trace, cache).hits, hits) << round;
+    EXPECT_EQ(simulate_belady_size(trace, cache).hits, hits) << round;
   }
 }
 
@@ -102,9 +105,11 @@ TEST(Offline, NoPolicyIsAboveTheOptimumAndNoOptimumAboveTheBound) {
     const SimulationResult bound = offline_bound(trace, cache);
     EXPECT_GE(bound.hits, hits) << round;
     EXPECT_GE(bound.hit_bytes, bytes) << round;
-    const SimulationResult belady = simulate_belady(trace, cache);
-    EXPECT_LE(belady.hits, hits) << round;
-    EXPECT_LE(belady.hit_bytes, bytes) << round;
+    for (const SimulationResult& result :
+         {simulate_belady(trace, cache), simulate_belady_size(trace, cache)}) {
+      EXPECT_LE(result.hits, hits) << round;
+      EXPECT_LE(result.hit_bytes, bytes) << round;
+    }
     for (const std::string_view name : storage::eviction_policy_names()) {
       const auto policy = storage::make_eviction_policy(name, cache.capacity);
       const SimulationResult result = simulate(trace, *policy, cache);
@@ -112,6 +117,19 @@ TEST(Offline, NoPolicyIsAboveTheOptimumAndNoOptimumAboveTheBound) {
       EXPECT_LE(result.hit_bytes, bytes) << name << ' ' << round;
     }
   }
+}
+
+TEST(Offline, WhereSizesDifferBeladyBySizeHasMoreHits) {
+  GeneratorOptions options;
+  options.kind = "size-mix";
+  options.requests = 20'000;
+  options.objects = 2000;
+  const Trace trace = generate(options);
+  const CacheSize cache{trace.footprint() / 100, 0};
+  const SimulationResult by_size = simulate_belady_size(trace, cache);
+  EXPECT_GT(by_size.hits, simulate_belady(trace, cache).hits);
+  EXPECT_LE(by_size.hits, offline_bound(trace, cache).hits);
+  EXPECT_EQ(by_size.hits, simulate_belady_size(trace, cache).hits);
 }
 
 TEST(Offline, TheBoundByHand) {
