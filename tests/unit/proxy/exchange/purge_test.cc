@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "revalidate/policy/tags.h"
+
 namespace freshet::proxy {
 namespace {
 
@@ -94,7 +96,9 @@ std::vector<Scope> scopes_of(const RequestHead& request, const revalidate::KeyRu
 }
 
 TEST(Purge, TakesTheTargetAsKeysHaveIt) {
-  EXPECT_EQ(scopes_of(purge_with({})), (std::vector<Scope>{{ScopeKind::kUrl, "http://a/b?c"}}));
+  EXPECT_EQ(scopes_of(purge_with({})),
+            (std::vector<Scope>{{ScopeKind::kTag, "search:http://a/b"}, {ScopeKind::kUrl, "http://a/b?c"}}))
+      << "also by a rule for queries that has been forgotten";
   revalidate::KeyRules rules;
   rules.ignore_query = {"c"};
   EXPECT_EQ(scopes_of(purge_with({}), rules).front().text, "http://a/b");
@@ -111,12 +115,18 @@ TEST(Purge, ARuleOfTheOriginsMakesAFurtherKey) {
 }
 
 TEST(Purge, TagsStandInSurrogateKey) {
-  EXPECT_EQ(scopes_of(purge_with({{"Surrogate-Key", " a  b,c"}})),
-            (std::vector<Scope>{{ScopeKind::kTag, "a"}, {ScopeKind::kTag, "b"}, {ScopeKind::kTag, "c"}}));
+  const std::string every(revalidate::kEveryTag);
+  EXPECT_EQ(scopes_of(purge_with({{"Surrogate-Key", " b  a\tb"}})),
+            (std::vector<Scope>{{ScopeKind::kTag, "a"}, {ScopeKind::kTag, "b"}, {ScopeKind::kTag, every}}));
+  EXPECT_EQ(
+      scopes_of(purge_with({{"Surrogate-Key", "a, b"}})),
+      (std::vector<Scope>{
+          {ScopeKind::kTag, "a"}, {ScopeKind::kTag, "a,"}, {ScopeKind::kTag, "b"}, {ScopeKind::kTag, every}}))
+      << "a comma parts two tags or stands in one";
   EXPECT_FALSE(read_purge(purge_with({{"Surrogate-Key", ""}}), "http://a/", {}, SearchRules()).ok());
   EXPECT_FALSE(read_purge(purge_with({{"Surrogate-Key", " , "}}), "http://a/", {}, SearchRules()).ok());
   const std::string longest(1024, 'x');
-  EXPECT_EQ(scopes_of(purge_with({{"Surrogate-Key", longest.c_str()}})).size(), 1U);
+  EXPECT_EQ(scopes_of(purge_with({{"Surrogate-Key", longest.c_str()}})).size(), 2U);
   EXPECT_FALSE(
       read_purge(purge_with({{"Surrogate-Key", (longest + "x").c_str()}}), "http://a/", {}, SearchRules())
           .ok());
