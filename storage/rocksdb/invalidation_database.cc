@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "storage/base/log.h"
+#include "storage/rocksdb/guarded_files.h"
 #include "storage/rocksdb/record.h"
 #include "storage/rocksdb/rocksdb_store.h"
 
@@ -100,6 +101,12 @@ rocksdb::Options make_options(rocksdb::Env* env) {
   return options;
 }
 
+// `opened`, or where that is OK what reading the log has told.
+bool is_damage(const rocksdb::Status& opened, const Status& read) {
+  if (!opened.ok()) return opened.IsCorruption() || opened.IsNotFound() || opened.IsPathNotFound();
+  return read.error().rfind("IO error", 0) != 0;
+}
+
 bool is_locked(const rocksdb::Status& status) {
   return status.IsIOError() && status.ToString().find("LOCK") != std::string::npos;
 }
@@ -113,14 +120,21 @@ struct InvalidationDatabase::Rocks {
   Rocks& operator=(const Rocks&) = delete;
 
   rocksdb::Status open() {
+    rocksdb::Env& under = options.env != nullptr ? *options.env : *rocksdb::Env::Default();
+    files = std::make_shared<GuardedFiles>(under.GetFileSystem());
+    env = rocksdb::NewCompositeEnv(files);
     rocksdb::DB* opened = nullptr;
-    const rocksdb::Status status = rocksdb::DB::Open(make_options(options.env), options.directory, &opened);
+    const rocksdb::Status status = rocksdb::DB::Open(make_options(env.get()), options.directory, &opened);
     db.reset(opened);
     return status;
   }
   void close() {
     if (db) db->Close();
     db.reset();
+  }
+  Status write(bool synced, rocksdb::WriteBatch& batch) const {
+    const rocksdb::Status written = db->Write(write_options(synced), &batch);
+    return written.ok() ? files->log_status() : to_status(written);
   }
   std::optional<std::string> get(const char* key, rocksdb::Status& status) const {
     std::string value;
@@ -129,6 +143,8 @@ struct InvalidationDatabase::Rocks {
   }
 
   const Options options;
+  std::shared_ptr<GuardedFiles> files;
+  std::unique_ptr<rocksdb::Env> env;
   std::unique_ptr<rocksdb::DB> db;
 };
 
@@ -156,7 +172,8 @@ Result<std::unique_ptr<InvalidationDatabase>> InvalidationDatabase::open(const O
       if (status.ok()) return log;
     }
     rocks.reset();
-    if (last) return Error{"cannot open " + what + ": " + status.error()};
+    // A full or failing disk is no damage: what the log has must not be given up for it.
+    if (last || !is_damage(opened, status)) return Error{"cannot open " + what + ": " + status.error()};
     const std::string aside = options.directory + ".damaged";
     log_event(LogLevel::kError,
               what + " cannot be read (" + status.error() + "): it is set aside as " + aside +
@@ -189,7 +206,7 @@ Status InvalidationDatabase::begin() {
   batch.Put(kFormatKey, encode_u32(kLogVersion));
   batch.Put(kIdKey, encode_u64(id_));
   batch.Put(kReservedKey, encode_u64(reserved_));
-  return to_status(rocks_->db->Write(write_options(true), &batch));
+  return rocks_->write(true, batch);
 }
 
 Result<std::vector<ScopeRecord>> InvalidationDatabase::records() const {
@@ -219,9 +236,9 @@ Status InvalidationDatabase::write(const Batch& batch, bool synced) {
   const Sequence reserved = std::max(batch.reserved, reserved_);
   // Also where there is nothing else: a batch without content would not be synced.
   out.Put(kReservedKey, encode_u64(reserved));
-  const rocksdb::Status written = rocks_->db->Write(write_options(synced), &out);
+  const Status written = rocks_->write(synced, out);
   if (written.ok()) reserved_ = reserved;
-  return to_status(written);
+  return written;
 }
 
 Status InvalidationDatabase::drop_older_than(Sequence hard_floor, Sequence soft_floor) {
@@ -247,18 +264,16 @@ Status InvalidationDatabase::drop_older_than(Sequence hard_floor, Sequence soft_
     if (!record || record->name.kind == ScopeKind::kAll) continue;
     if (record->sequence <= floor_of(record->strength)) out.Delete(at->key());
     if (out.Count() < kDropBatch) continue;
-    if (const auto written = rocks_->db->Write(write_options(true), &out); !written.ok())
-      return to_status(written);
+    if (const Status written = rocks_->write(true, out); !written.ok()) return written;
     out.Clear();
   }
   if (!at->status().ok()) return to_status(at->status());
-  return out.Count() == 0 ? Status() : to_status(rocks_->db->Write(write_options(true), &out));
+  return out.Count() == 0 ? Status() : rocks_->write(true, out);
 }
 
-// After some failures RocksDB does not go on. Opened again it has what a crash would have left: all that was
-// written with success.
+// Opened again it has what a crash would have left, all that was written with success, and a new log. Not
+// DB::Resume(), which may go on with the log that has failed (GuardedFiles).
 Status InvalidationDatabase::recover() {
-  if (rocks_->db && rocks_->db->Resume().ok()) return {};
   rocks_->close();
   return to_status(rocks_->open());
 }
