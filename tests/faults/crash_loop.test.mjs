@@ -95,6 +95,8 @@ async function purge(lab, oracle, ways, state, numbers) {
       state.purges[kind] = (state.purges[kind] ?? 0) + 1;
     } catch (error) {
       if (!ofTheKill(error) || !state.dying) throw error;
+    } finally {
+      oracle.ended(begun, `${way.name}${soft ? ', soft' : ''}`);
     }
     // Purges in between requests, not instead of them.
     const answers = state.answers;
@@ -154,7 +156,7 @@ test(`G2, G4, G11: ${rounds} rounds of kill -9 under load`, async (t) => {
       const whole = response?.complete && response.status === 200;
       const got = whole ? oracle.check(expected, response) : undefined;
       if (!whole || cacheStatus(response)?.hit !== true || got < version) {
-        missing.push(`${key}, version ${version}, ${where.size} bytes, stored ${age} ms before: ${got ?? ''} ${outcomeOf(response)}`);
+        missing.push(`${key}, version ${version}, ${where.size} bytes, stored ${age} ms before: ${got ?? ''} ${outcomeOf(response)}; purges ${JSON.stringify(oracle.historyOf(key))}, killed at ${killedAt}`);
       }
     }
     await lab.origin.listen();
