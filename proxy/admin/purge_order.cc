@@ -158,6 +158,7 @@ storage::Invalidation invalidation_of(const PurgeOrder& order, const revalidate:
   for (std::string& host : wide.hosts) purge.scopes.push_back({ScopeKind::kHost, std::move(host)});
   for (std::string& tag : wide.tags) purge.scopes.push_back({ScopeKind::kTag, std::move(tag)});
   if (wide.all) purge.scopes.push_back({ScopeKind::kAll, ""});
+  drop_repeated(purge.scopes);
   return purge;
 }
 

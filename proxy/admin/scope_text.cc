@@ -85,7 +85,7 @@ Result<std::string> parse_scope_host(std::string_view text) {
 
 Result<std::string> parse_scope_tag(std::string_view text) {
   if (text.empty()) return Error{"is empty"};
-  if (!is_purge_tag(text)) return Error{"is longer than 1024 bytes, or has a space or control byte"};
+  if (!is_purge_tag(text)) return Error{"is longer than 1024 bytes, or has a control byte"};
   return std::string(text);
 }
 

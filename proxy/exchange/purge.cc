@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "storage/http/field_name.h"
@@ -73,16 +74,27 @@ storage::Result<storage::Strength> read_strength(const storage::HeaderFields& fi
   return strength;
 }
 
-// Tags stand apart by spaces, as Surrogate-Key has them in responses, or by commas.
-storage::Status add_tags(std::vector<Scope>& scopes, std::string_view list) {
+// The pieces of a list, without the empty ones.
+std::vector<std::string_view> split(std::string_view list, std::string_view separators) {
+  std::vector<std::string_view> pieces;
   while (!list.empty()) {
-    const std::size_t end = std::min(list.find_first_of(" ,\t"), list.size());
-    const std::string_view tag = list.substr(0, end);
+    const std::size_t end = std::min(list.find_first_of(separators), list.size());
+    if (end > 0) pieces.push_back(list.substr(0, end));
     list.remove_prefix(std::min(end + 1, list.size()));
-    if (tag.empty()) continue;
-    if (!is_purge_tag(tag)) return storage::Error{"a tag in Surrogate-Key is longer than 1024 bytes"};
-    scopes.push_back({ScopeKind::kTag, std::string(tag)});
   }
+  return pieces;
+}
+
+// Tags stand apart by blanks, as in the Surrogate-Key of responses. Others write commas, which may stand in a
+// tag: then both readings are meant.
+storage::Status add_tags(std::vector<Scope>& scopes, std::string_view list) {
+  for (const std::string_view tag : split(list, " \t")) {
+    if (!is_purge_tag(tag)) return storage::Error{"a tag in Surrogate-Key is longer than 1024 bytes"};
+    const std::vector<std::string_view> parts = split(tag, ",");
+    if (!parts.empty()) scopes.push_back({ScopeKind::kTag, std::string(tag)});
+    for (const std::string_view part : parts) scopes.push_back({ScopeKind::kTag, std::string(part)});
+  }
+  drop_repeated(scopes);
   return scopes.empty() ? storage::Status(storage::Error{"Surrogate-Key names no tag"}) : storage::Status();
 }
 
@@ -118,16 +130,27 @@ void add_scopes_of_url(std::vector<Scope>& scopes, std::string_view uri, const r
     const std::size_t path = std::min(uri.find('/', uri.find("://") + 3), uri.size());
     text = std::string(uri.substr(0, path)) + revalidate::normalised_target(uri.substr(path), rules);
   }
-  const SearchRules::Rule rule = search_rules.rule_of(text);
-  if (rule) scopes.push_back({ScopeKind::kUrl, with_target(text, *rule)});
+  if (const SearchRules::Rule rule = search_rules.rule_of(text)) {
+    scopes.push_back({ScopeKind::kUrl, with_target(text, *rule)});
+  } else if (text.find('?') != std::string::npos) {
+    // What was stored by a rule that is forgotten (a restart) is found again as soon as it is learned again.
+    scopes.push_back({ScopeKind::kTag, revalidate::search_tag(text)});
+  }
   scopes.push_back({ScopeKind::kUrl, std::move(text)});
 }
 
 bool is_purge_tag(std::string_view tag) {
   return !tag.empty() && tag.size() <= kLongestTag && std::all_of(tag.begin(), tag.end(), [](char c) {
     const auto byte = static_cast<unsigned char>(c);
-    return byte > 0x20 && byte != 0x7f;
+    return byte >= 0x20 && byte != 0x7f;
   });
+}
+
+void drop_repeated(std::vector<Scope>& scopes) {
+  std::sort(scopes.begin(), scopes.end(), [](const Scope& a, const Scope& b) {
+    return std::tie(a.kind, a.text) < std::tie(b.kind, b.text);
+  });
+  scopes.erase(std::unique(scopes.begin(), scopes.end()), scopes.end());
 }
 
 storage::Result<storage::Invalidation> read_purge(const RequestHead& request, std::string_view uri,

@@ -46,8 +46,11 @@ struct PurgeOptions {
 void add_scopes_of_url(std::vector<storage::Scope>& scopes, std::string_view uri,
                        const revalidate::KeyRules& rules, const SearchRules& search_rules);
 
-// A tag as it may be asked for: 1 to 1024 visible bytes.
+// A tag as it may be asked for: 1 to 1024 bytes, none of them a control. A cache group's name may have
+// spaces.
 [[nodiscard]] bool is_purge_tag(std::string_view tag);
+// Each scope once.
+void drop_repeated(std::vector<storage::Scope>& scopes);
 
 // What a PURGE asks for; the error is fit for the client. `uri`: the target, as above.
 [[nodiscard]] storage::Result<storage::Invalidation> read_purge(const storage::RequestHead& request,

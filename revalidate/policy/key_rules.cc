@@ -166,6 +166,10 @@ std::string target_tag(std::string_view key_text) {
   return std::string("uri:").append(key_text.substr(0, end));
 }
 
+std::string search_tag(std::string_view uri) {
+  return std::string("search:").append(uri.substr(0, uri.find_first_of("?#")));
+}
+
 std::optional<NoVarySearch> parse_no_vary_search(const storage::HeaderFields& fields) {
   const auto text = fields.combined(storage::FieldName::kNoVarySearch);
   if (!text) return std::nullopt;

@@ -37,6 +37,10 @@ void append_key_fields(std::string& key_text, const storage::RequestHead& reques
 // URI cannot know the values. Empty where the key is the URI and no more.
 [[nodiscard]] std::string target_tag(std::string_view key_text);
 
+// The tag of responses whose key says that parts of the query do not matter: all of a path, for who wants one
+// of them forgotten and no longer knows the rule. Of a URI, the tag of its path.
+[[nodiscard]] std::string search_tag(std::string_view uri);
+
 // What of the query an answer does not depend on; names are decoded. Never the default, by which all of it
 // counts.
 struct NoVarySearch {

@@ -46,6 +46,7 @@ std::vector<std::string> tags_of(const storage::CacheKey& key, const HeaderField
                                  const PolicyOptions& options) {
   std::vector<std::string> tags = group_tags(key, stored);
   if (std::string tag = target_tag(key.text); !tag.empty()) tags.push_back(std::move(tag));
+  if (key.text.find("#n") != std::string::npos) tags.push_back(search_tag(key.text));
 
   std::vector<std::string_view> named;
   for (const std::string& name : options.tag_fields) {

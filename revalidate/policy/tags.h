@@ -3,10 +3,11 @@
 // PolicyOptions::tag_fields names (by commas or blanks), and Cache-Groups (RFC 9875). They follow from the
 // head alone, so a 304 that brings such a field moves the stored response to the tags that it names.
 //
-// StoredHead::tags holds three kinds of names. One cannot be taken for another by what an origin writes
-// about responses of somebody else: the first two name the origin.
+// StoredHead::tags holds four kinds of names. One cannot be taken for another by what an origin writes
+// about responses of somebody else: the first three name the origin.
 //   group:http://host name   a cache group, which belongs to one origin (RFC 9875, 2.1)
 //   uri:http://host/path     target_tag() in key_rules.h
+//   search:http://host/path  search_tag() in key_rules.h
 //   name                     what an operator purges by: each tag of a field, and each cache group's name, of
 //                            whatever origin
 //

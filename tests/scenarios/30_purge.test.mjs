@@ -116,6 +116,20 @@ test('PURGE of a URL whose queries are one by No-Vary-Search', async () => {
   expectForwarded(await lab.get(`${target}?a=1&s=3`));
 });
 
+test('G4: a query purged after a restart, when the No-Vary-Search rule of its path is forgotten', async (t) => {
+  const own = await ownLab(t);
+  own.origin.on('/s', (request, reply) => reply.send(200, { ...fresh, 'No-Vary-Search': 'params=("s")' }, `answer ${own.origin.requestsFor('/s').length}`));
+  await own.store('/s?a=1&s=1', { host });
+  await own.store('/s?a=1&s=2', { host });
+  await own.edge.stopForRestart();
+  await own.edge.spawn();
+  await purged(own.edge, `http://${host}/s?s=9&a=1`);
+  const before = own.origin.requestsFor('/s').length;
+  await own.store('/s?a=1&s=3', { host });
+  const after = await own.get('/s?a=1&s=4', { host });
+  assert.ok(Number(after.text.split(' ')[1]) > before, `${after.text} is from before the purge`);
+});
+
 test('PURGE with Surrogate-Key purges what carries those tags, and not its target', async () => {
   const target = lab.path();
   const tagged = lab.path();
@@ -413,14 +427,14 @@ test('G4: kill -9 after a soft purge: still to be validated', async (t) => {
 // The command.
 
 test('freshet purge: what is wrong with its scopes, exit status 2, and nothing is done', async () => {
-  const done = await purge(lab.edge, 'example.com/a', '--prefix', 'http://a/b', '--tag', 'a b', 'http://a/#b');
+  const done = await purge(lab.edge, 'example.com/a', '--prefix', 'http://a/b', '--tag', 'a\nb', 'http://a/#b');
   assert.equal(done.status, 2);
   assert.equal(done.stdout, '');
   assert.deepEqual(done.stderr.trim().split('\n'), [
     'freshet: "example.com/a" has no scheme; write http://... or https://...',
     'freshet: "http://a/#b" has a fragment (#), which is no part of a stored response\'s URL',
     'freshet: "http://a/b" does not end with /',
-    'freshet: "a b" is longer than 1024 bytes, or has a space or control byte',
+    'freshet: "a?b" is longer than 1024 bytes, or has a control byte',
   ]);
   assert.equal((await purge(lab.edge)).status, 2);
 });
@@ -442,6 +456,32 @@ test('freshet purge after the edge has ended: the socket is there, nobody answer
   assert.equal(done.status, 1);
   assert.match(done.stderr, /Connection refused; the edge that made it has ended/);
   await own.edge.spawn();
+});
+
+// An edge whose disk fails as often as it is told to, as the admin plane shows it.
+async function edgeThatFails(t, times) {
+  const directory = temporaryDirectory();
+  let asked = 0;
+  const server = http.createServer((request, response) => {
+    request.resume().on('end', () => {
+      const durable = ++asked > times;
+      response.shouldKeepAlive = false;
+      const body = JSON.stringify(durable ? { sequence: asked, durable } : { sequence: asked, durable, error: 'applied, not durable: EIO' });
+      response.writeHead(durable ? 200 : 503, { 'Content-Length': Buffer.byteLength(body) });
+      response.end(body);
+    });
+  });
+  await new Promise((resolve) => { server.listen(path.join(directory, 'admin.sock'), resolve); });
+  t.after(() => server.close());
+  return directory;
+}
+
+test('freshet purge: applied but not on disk is exit status 3; --wait asks until it is', async (t) => {
+  const directory = await edgeThatFails(t, 2);
+  const once = await runToEnd(['purge', '--cache-dir', directory, '--all']);
+  assert.deepEqual([once.status, once.stdout], [3, 'purged: everything; sequence 1 (applied, not durable: EIO)\n']);
+  const waited = await runToEnd(['purge', '--cache-dir', directory, '--all', '--wait']);
+  assert.deepEqual([waited.status, waited.stdout], [0, 'purged: everything; sequence 3 (durable)\n']);
 });
 
 // The admin plane on TCP.

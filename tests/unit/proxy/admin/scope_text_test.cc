@@ -70,7 +70,8 @@ TEST(ScopeText, Tags) {
   const auto tag = [](std::string_view text) { return text_of(parse_scope_tag(text)); };
   EXPECT_EQ(tag("Post:42"), "Post:42") << "exactly as it is written";
   EXPECT_EQ(tag(""), "error: is empty");
-  EXPECT_EQ(tag("a b"), "error: is longer than 1024 bytes, or has a space or control byte");
+  EXPECT_EQ(tag("a b"), "a b") << "as a cache group may be called";
+  EXPECT_EQ(tag("a\nb"), "error: is longer than 1024 bytes, or has a control byte");
 }
 
 }  // namespace

@@ -94,7 +94,9 @@ std::vector<Scope> scopes_of(const RequestHead& request, const revalidate::KeyRu
 }
 
 TEST(Purge, TakesTheTargetAsKeysHaveIt) {
-  EXPECT_EQ(scopes_of(purge_with({})), (std::vector<Scope>{{ScopeKind::kUrl, "http://a/b?c"}}));
+  EXPECT_EQ(scopes_of(purge_with({})),
+            (std::vector<Scope>{{ScopeKind::kTag, "search:http://a/b"}, {ScopeKind::kUrl, "http://a/b?c"}}))
+      << "also by a rule for queries that has been forgotten";
   revalidate::KeyRules rules;
   rules.ignore_query = {"c"};
   EXPECT_EQ(scopes_of(purge_with({}), rules).front().text, "http://a/b");
@@ -111,8 +113,11 @@ TEST(Purge, ARuleOfTheOriginsMakesAFurtherKey) {
 }
 
 TEST(Purge, TagsStandInSurrogateKey) {
-  EXPECT_EQ(scopes_of(purge_with({{"Surrogate-Key", " a  b,c"}})),
-            (std::vector<Scope>{{ScopeKind::kTag, "a"}, {ScopeKind::kTag, "b"}, {ScopeKind::kTag, "c"}}));
+  EXPECT_EQ(scopes_of(purge_with({{"Surrogate-Key", " b  a\tb"}})),
+            (std::vector<Scope>{{ScopeKind::kTag, "a"}, {ScopeKind::kTag, "b"}}));
+  EXPECT_EQ(scopes_of(purge_with({{"Surrogate-Key", "a, b"}})),
+            (std::vector<Scope>{{ScopeKind::kTag, "a"}, {ScopeKind::kTag, "a,"}, {ScopeKind::kTag, "b"}}))
+      << "a comma parts two tags or stands in one";
   EXPECT_FALSE(read_purge(purge_with({{"Surrogate-Key", ""}}), "http://a/", {}, SearchRules()).ok());
   EXPECT_FALSE(read_purge(purge_with({{"Surrogate-Key", " , "}}), "http://a/", {}, SearchRules()).ok());
   const std::string longest(1024, 'x');

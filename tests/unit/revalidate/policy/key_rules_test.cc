@@ -75,6 +75,8 @@ TEST(KeyRules, S2NoValueLooksLikeTwo) {
 }
 
 TEST(KeyRules, S44ATargetHasATagWhereItsKeyHasMore) {
+  EXPECT_EQ(search_tag("http://a/b?c#n1:x"), "search:http://a/b");
+  EXPECT_EQ(search_tag("http://a/b?d"), "search:http://a/b");
   EXPECT_EQ(target_tag("http://a/b?c"), "");
   EXPECT_EQ(target_tag("http://a/b?c#F1:x"), "uri:http://a/b?c");
   EXPECT_EQ(target_tag("http://a/b?c#f0:#C3:a#b"), "uri:http://a/b?c");
