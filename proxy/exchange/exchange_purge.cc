@@ -19,6 +19,7 @@ Exchange::Outcome Exchange::refuse_purge(int status, Reason reason, std::string 
 
 // Behind make_key().
 Exchange::Outcome Exchange::purge() {
+  outcome_ = CacheOutcome::kPass;
   const ExchangeOptions& options = context_.options;
   if (!options.purge.on()) return refuse_purge(405, Reason::kPurgeForbidden, "PURGE is turned off.");
   if (!may_purge(request_, client_.address, options.purge)) {
@@ -45,7 +46,6 @@ void Exchange::purged(const storage::Invalidation& asked, const storage::Acknowl
   own_text_ = purge_reply_text(asked, done);
   own_type_ = "application/json";
   if (done.durable) {
-    outcome_ = CacheOutcome::kPass;
     why_ = status_.detail = Reason::kPurge;
     own_status_ = 200;
     step_ = Step::kSendHead;
