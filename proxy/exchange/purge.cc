@@ -5,7 +5,6 @@
 #include <tuple>
 #include <utility>
 
-#include "revalidate/policy/tags.h"
 #include "storage/http/field_name.h"
 #include "storage/http/field_syntax.h"
 
@@ -92,8 +91,8 @@ storage::Status add_tags(std::vector<Scope>& scopes, std::string_view list) {
   for (const std::string_view tag : split(list, " \t")) {
     if (!is_purge_tag(tag)) return storage::Error{"a tag in Surrogate-Key is longer than 1024 bytes"};
     const std::vector<std::string_view> parts = split(tag, ",");
-    if (!parts.empty()) add_scopes_of_tag(scopes, tag);
-    for (const std::string_view part : parts) add_scopes_of_tag(scopes, part);
+    if (!parts.empty()) scopes.push_back({ScopeKind::kTag, std::string(tag)});
+    for (const std::string_view part : parts) scopes.push_back({ScopeKind::kTag, std::string(part)});
   }
   drop_repeated(scopes);
   return scopes.empty() ? storage::Status(storage::Error{"Surrogate-Key names no tag"}) : storage::Status();
@@ -145,10 +144,6 @@ bool is_purge_tag(std::string_view tag) {
     const auto byte = static_cast<unsigned char>(c);
     return byte >= 0x20 && byte != 0x7f;
   });
-}
-
-void add_scopes_of_tag(std::vector<Scope>& scopes, std::string_view tag) {
-  for (Scope& scope : revalidate::scopes_of_tag(tag)) scopes.push_back(std::move(scope));
 }
 
 void drop_repeated(std::vector<Scope>& scopes) {

@@ -49,8 +49,6 @@ void add_scopes_of_url(std::vector<storage::Scope>& scopes, std::string_view uri
 // A tag as it may be asked for: 1 to 1024 bytes, none of them a control. A cache group's name may have
 // spaces.
 [[nodiscard]] bool is_purge_tag(std::string_view tag);
-// All that the purge of a tag has to hit.
-void add_scopes_of_tag(std::vector<storage::Scope>& scopes, std::string_view tag);
 // Each scope once.
 void drop_repeated(std::vector<storage::Scope>& scopes);
 

@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "revalidate/policy/tags.h"
-
 namespace freshet::proxy {
 namespace {
 
@@ -102,7 +100,6 @@ TEST(PurgeOrder, WhatTheStoreIsAskedFor) {
                                               {ScopeKind::kHost, "a:80"},
                                               {ScopeKind::kPrefix, "http://a/d/"},
                                               {ScopeKind::kPrefix, "https://a/d/"},
-                                              {ScopeKind::kTag, std::string(revalidate::kEveryTag)},
                                               {ScopeKind::kTag, "t"},
                                               {ScopeKind::kUrl, "http://a/x"}}));
 }
