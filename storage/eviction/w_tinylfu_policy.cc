@@ -47,12 +47,15 @@ EvictionNode* WTinyLfuPolicy::take_oldest(EvictionList& list) {
 }
 
 std::uint64_t WTinyLfuPolicy::needed_for(const EvictionNode& candidate) const {
-  return bytes() > capacity_ ? std::min(bytes() - capacity_, candidate.bytes) : 1;
+  return std::min(bytes() > capacity_ ? bytes() - capacity_ : 1, candidate.bytes);
 }
 
 bool WTinyLfuPolicy::admits(const EvictionNode& candidate) const {
   constexpr int kMostVictims = 32;
-  const std::uint64_t needed = needed_for(candidate);
+  // Compared with what would be over without it: those that go first are the fairest match.
+  const std::uint64_t others = bytes() - candidate.bytes;
+  const std::uint64_t over = others > capacity_ ? others - capacity_ : 1;
+  const std::uint64_t needed = std::min(over, candidate.bytes);
   std::uint64_t displaced = 0;
   std::uint64_t uses = 0;  // times bytes
   int left = kMostVictims;
