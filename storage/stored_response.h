@@ -68,6 +68,8 @@ struct StoredHead {
 class DerivedFacts {
  public:
   virtual ~DerivedFacts() = default;
+  // Bytes of memory that they hold, for accounting.
+  [[nodiscard]] virtual std::size_t memory_size() const { return 0; }
 };
 using Describe = std::function<std::unique_ptr<const DerivedFacts>(const StoredHead&)>;
 
@@ -96,7 +98,7 @@ class StoredBody {
 class StoredResponse {
  public:
   // `describe` may be empty (then there are no facts). `body` is never null; a response without content has
-  // an empty one.
+  // an empty one. The head keeps no more memory than it needs.
   StoredResponse(StoredHead head, std::shared_ptr<const StoredBody> body, const Describe& describe);
 
   [[nodiscard]] const StoredHead& head() const { return head_; }
@@ -104,7 +106,7 @@ class StoredResponse {
   [[nodiscard]] const DerivedFacts* facts() const { return facts_.get(); }
   [[nodiscard]] const Digest128& variant() const { return variant_; }
 
-  // Bytes accounted for keeping this in memory: head, index entry and body.
+  // Bytes accounted for keeping this in memory: head, facts and body, with what the allocator adds.
   [[nodiscard]] std::size_t memory_size() const;
 
   // What Generations said of it when `now` was the newest invalidation, if that was the last time that it was

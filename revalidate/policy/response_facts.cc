@@ -48,6 +48,12 @@ ResponseFacts::ResponseFacts(const storage::StoredHead& head, const PolicyOption
   validate_each_use = d.no_cache || outdated || (freshness_lifetime == Seconds{0} && !stale_while_revalidate);
 }
 
+std::size_t ResponseFacts::memory_size() const {
+  static const std::size_t inside = std::string().capacity();
+  const std::size_t text = entity_tag_opaque_.capacity();
+  return storage::allocated(sizeof(*this)) + (text > inside ? storage::allocated(text + 1) : 0);
+}
+
 std::optional<storage::EntityTag> ResponseFacts::entity_tag() const {
   if (!has_entity_tag_) return std::nullopt;
   return storage::EntityTag{entity_tag_weak_, entity_tag_opaque_};

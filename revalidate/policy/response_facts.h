@@ -23,6 +23,7 @@ enum class LifetimeSource : std::uint8_t { kSharedMaxAge, kMaxAge, kExpires, kHe
 class ResponseFacts final : public storage::DerivedFacts {
  public:
   ResponseFacts(const storage::StoredHead& head, const PolicyOptions& options);
+  [[nodiscard]] std::size_t memory_size() const override;
 
   int status = 0;
   ResponseDirectives directives;

@@ -6,10 +6,11 @@
 namespace freshet::storage {
 
 Chunk Chunk::copy_of(std::string_view bytes) {
-  std::shared_ptr<char[]> buffer(new char[bytes.size()]);
+  // One piece of memory for the bytes and their count of owners.
+  const auto buffer = std::make_shared_for_overwrite<char[]>(bytes.size());
   if (!bytes.empty()) std::memcpy(buffer.get(), bytes.data(), bytes.size());
   const char* data = buffer.get();
-  return {std::shared_ptr<const void>(std::move(buffer), data), data, bytes.size()};
+  return {buffer, data, bytes.size()};
 }
 
 Chunk Chunk::adopt(std::string bytes) {

@@ -42,4 +42,14 @@ using ChunkList = std::vector<Chunk>;
 
 [[nodiscard]] std::size_t total_size(const ChunkList& chunks);
 
+// What the allocator takes for a piece of so many bytes: a word before it, rounded up to two. Nothing for
+// nothing.
+[[nodiscard]] constexpr std::size_t allocated(std::size_t bytes) {
+  constexpr std::size_t kWord = sizeof(void*);
+  constexpr std::size_t kLeast = 4 * kWord;
+  if (bytes == 0) return 0;
+  const std::size_t rounded = (bytes + kWord + 2 * kWord - 1) / (2 * kWord) * (2 * kWord);
+  return rounded < kLeast ? kLeast : rounded;
+}
+
 }  // namespace freshet::storage

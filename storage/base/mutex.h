@@ -1,8 +1,8 @@
 // Mutex and MutexLock: std::mutex with clang's thread-safety annotations, so that "this member is guarded
 // by that lock" is checked by the compiler (-Werror=thread-safety) instead of by memory.
 //
-// Lock order in the whole program: flight table shard, then fill, then memory store shard; never two of one
-// kind; never a call-out (a callback, a post's target) under a lock.
+// Lock order in the whole program: flight table shard, then fill, then the memory store's change, then a
+// shard of it; never two of one kind; never a call-out (a callback, a post's target) under a lock.
 #pragma once
 
 #include <condition_variable>

@@ -18,9 +18,12 @@ constexpr std::size_t kMostInShadow = 8192;
 constexpr std::size_t kLeastInShadow = 64;
 
 constexpr std::size_t kRound = 512;  // sampled requests
-constexpr double kFade = 0.96;       // what a round counts for in the next one's comparison
+constexpr double kFade = 0.98;       // what a round counts for in the next one's comparison
 constexpr double kDeviations = 3;    // a difference of so many is no chance
-constexpr std::size_t kHandOver = 64;
+constexpr std::size_t kHandOver = 8;
+
+// A large entry is more than this part of the capacity, and has the place of more than so many others.
+constexpr std::uint64_t kLarge = 32;
 
 }  // namespace
 
@@ -28,7 +31,8 @@ DuelPolicy::DuelPolicy(std::uint64_t capacity)
     : capacity_(capacity),
       most_in_shadow_(std::clamp<std::size_t>(
           static_cast<std::size_t>(capacity / kShadowShare / kBytesPerEntry), kLeastInShadow, kMostInShadow)),
-      requests_left_(kRound) {
+      requests_left_(kRound),
+      refused_(4 * capacity) {
   for (std::size_t i = 0; i < kContestants.size(); ++i) {
     contestants_[i].policy = make_eviction_policy(kContestants[i], capacity);
     contestants_[i].shadow = std::make_unique<ShadowCache>(kContestants[i], capacity);
@@ -126,12 +130,18 @@ void DuelPolicy::hand_over() {
   }
 }
 
+bool DuelPolicy::pushes_out_many(const EvictionNode& node) const {
+  return bytes_ > capacity_ && node.bytes > capacity_ / kLarge && node.bytes / kLarge > bytes_ / count_;
+}
+
 void DuelPolicy::insert(EvictionNode& node) {
   observe(node);
   hand_over();
   bytes_ += node.bytes;
+  ++count_;
   node.holder = static_cast<std::uint8_t>(running_);
   running_policy().insert(node);
+  refusing_ = pushes_out_many(node) && !refused_.take(node.digest) ? &node : nullptr;
 }
 
 void DuelPolicy::use(EvictionNode& node) {
@@ -149,12 +159,19 @@ void DuelPolicy::resize(EvictionNode& node, std::uint64_t bytes) {
 }
 
 void DuelPolicy::erase(EvictionNode& node) {
+  if (refusing_ == &node) refusing_ = nullptr;
   bytes_ -= node.bytes;
+  --count_;
   contestants_[node.holder].policy->erase(node);
 }
 
 // From whoever holds the most: the running policy, but for the beginning of a hand-over.
 EvictionNode* DuelPolicy::evict() {
+  if (EvictionNode* const refused = refusing_) {
+    erase(*refused);
+    refused_.remember(refused->digest, refused->bytes);
+    return refused;
+  }
   std::size_t from = running_;
   for (std::size_t i = 0; i < contestants_.size(); ++i) {
     if (contestants_[i].policy->bytes() > contestants_[from].policy->bytes()) from = i;
@@ -162,6 +179,7 @@ EvictionNode* DuelPolicy::evict() {
   EvictionNode* const victim = contestants_[from].policy->evict();
   if (victim == nullptr) return nullptr;
   bytes_ -= victim->bytes;
+  --count_;
   for (std::size_t i = 0; i < contestants_.size(); ++i) {
     if (i != from) contestants_[i].policy->gone(*victim);
   }
@@ -169,7 +187,7 @@ EvictionNode* DuelPolicy::evict() {
 }
 
 std::size_t DuelPolicy::overhead() const {
-  std::size_t sum = sizeof(*this);
+  std::size_t sum = sizeof(*this) + refused_.overhead();
   for (const Contestant& each : contestants_) sum += each.policy->overhead() + each.shadow->overhead();
   return sum;
 }

@@ -6,6 +6,9 @@
 //
 // It begins with LRU, which nobody regrets; popularity that stays makes S3-FIFO win, loops W-TinyLFU, and
 // popularity that moves on leaves LRU where it is.
+//
+// Whatever runs, an entry of more than 1/32 of the capacity does not push out more than 32 others when it
+// comes for the first time: it goes again, and is remembered; who comes back is let in.
 #pragma once
 
 #include <array>
@@ -15,6 +18,7 @@
 #include <vector>
 
 #include "storage/eviction/eviction_policy.h"
+#include "storage/eviction/ghost_list.h"
 #include "storage/eviction/shadow_cache.h"
 
 namespace freshet::storage {
@@ -47,6 +51,7 @@ class DuelPolicy final : public EvictionPolicy {
   };
 
   [[nodiscard]] EvictionPolicy& running_policy() { return *contestants_[running_].policy; }
+  [[nodiscard]] bool pushes_out_many(const EvictionNode& node) const;
   [[nodiscard]] bool in_sample(const Digest128& digest) const;
   void observe(const EvictionNode& node);
   void compare(std::uint64_t bytes, const std::array<bool, 3>& hit);
@@ -64,8 +69,11 @@ class DuelPolicy final : public EvictionPolicy {
   unsigned sample_shift_ = 0;  // one in 2^shift keys is in the sample
   std::size_t requests_left_;  // in this round
   double mean_bytes_ = 0;      // of a sampled request
+  GhostList refused_;
+  EvictionNode* refusing_ = nullptr;  // what came last, and goes first
   std::size_t running_ = 0;
   std::uint64_t bytes_ = 0;
+  std::uint64_t count_ = 0;
 };
 
 }  // namespace freshet::storage

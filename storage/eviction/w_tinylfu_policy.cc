@@ -46,9 +46,15 @@ EvictionNode* WTinyLfuPolicy::take_oldest(EvictionList& list) {
   return oldest;
 }
 
+std::uint64_t WTinyLfuPolicy::needed_for(const EvictionNode& candidate) const {
+  return std::min(bytes() > capacity_ ? bytes() - capacity_ : 1, candidate.bytes);
+}
+
 bool WTinyLfuPolicy::admits(const EvictionNode& candidate) const {
   constexpr int kMostVictims = 32;
-  const std::uint64_t over = bytes() > capacity_ ? bytes() - capacity_ : 1;
+  // Compared with what would be over without it: those that go first are the fairest match.
+  const std::uint64_t others = bytes() - candidate.bytes;
+  const std::uint64_t over = others > capacity_ ? others - capacity_ : 1;
   const std::uint64_t needed = std::min(over, candidate.bytes);
   std::uint64_t displaced = 0;
   std::uint64_t uses = 0;  // times bytes
@@ -63,15 +69,18 @@ bool WTinyLfuPolicy::admits(const EvictionNode& candidate) const {
 
 EvictionNode* WTinyLfuPolicy::evict() {
   while (window_.bytes() > window_capacity_) {
-    EvictionNode* const candidate = take_oldest(window_);
-    if (probation_.size() == 0 && protected_.size() != 0) {
+    EvictionNode* const candidate = window_.oldest();
+    // All that goes for it stands in probation, before it.
+    while (probation_.bytes() < needed_for(*candidate) && protected_.size() != 0) {
       probation_.push_newest(*take_oldest(protected_));
     }
+    const bool admitted = probation_.size() != 0 && admits(*candidate);
+    window_.remove(*candidate);
     if (probation_.size() == 0 && candidate->bytes <= capacity_ - window_capacity_) {
       probation_.push_newest(*candidate);
       continue;
     }
-    if (!admits(*candidate)) return candidate;
+    if (!admitted) return candidate;
     EvictionNode* const victim = take_oldest(probation_);
     probation_.push_newest(*candidate);
     return victim;

@@ -27,6 +27,8 @@ class WTinyLfuPolicy final : public EvictionPolicy {
 
  private:
   [[nodiscard]] EvictionList& list_of(const EvictionNode& node);
+  // Bytes that have to go for it.
+  [[nodiscard]] std::uint64_t needed_for(const EvictionNode& candidate) const;
   [[nodiscard]] bool admits(const EvictionNode& candidate) const;
   // Protected entries over their share go back to probation.
   void trim_protected();

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "storage/base/check.h"
+#include "storage/base/chunk.h"
 
 namespace freshet::storage {
 
@@ -14,12 +15,19 @@ HeaderFields::Line HeaderFields::line(std::size_t i) const {
 }
 
 std::size_t HeaderFields::memory_size() const {
-  return arena_.capacity() + index_.capacity() * sizeof(Place);
+  static const std::size_t inside = std::string().capacity();
+  return (arena_.capacity() > inside ? allocated(arena_.capacity() + 1) : 0) +
+         allocated(index_.capacity() * sizeof(Place));
 }
 
 void HeaderFields::reserve(std::size_t bytes, std::size_t lines) {
   arena_.reserve(bytes);
   index_.reserve(lines);
+}
+
+void HeaderFields::shrink_to_fit() {
+  arena_.shrink_to_fit();
+  index_.shrink_to_fit();
 }
 
 void HeaderFields::clear() {

@@ -54,6 +54,7 @@ class HeaderFields {
   [[nodiscard]] std::size_t memory_size() const;
 
   void reserve(std::size_t bytes, std::size_t lines);
+  void shrink_to_fit();
   void clear();
 
   // Appends a line. `name` must be a token and `value` free of CR, LF, NUL.

@@ -1,17 +1,24 @@
 #include "storage/memory/memory_store.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
+
+#include "storage/base/check.h"
 
 namespace freshet::storage {
 
 namespace {
 
-// The list node, the index node and the set itself; measured once, near enough for a budget.
-constexpr std::size_t kEntryOverhead = 192;
+// The set itself with its reference count.
+constexpr std::size_t kSetSize = sizeof(VariantSet) + 2 * sizeof(void*);
+// What the index needs beside the entry: key, link, a place in the table of buckets (half empty at times).
+constexpr std::size_t kIndexLinks = sizeof(Digest128) + 4 * sizeof(void*);
+// Of those that the policy gives up, so many may stay because they were used since.
+constexpr int kMostSpared = 64;
 
 std::size_t size_of(const VariantSet& variants) {
-  std::size_t size = kEntryOverhead + variants.capacity() * sizeof(StoredResponsePtr);
+  std::size_t size = allocated(kSetSize) + allocated(variants.capacity() * sizeof(StoredResponsePtr));
   for (auto each = variants.begin(); each != variants.end(); ++each) {
     const auto& body = (*each)->body();
     size += (*each)->memory_size();
@@ -64,31 +71,46 @@ class MemoryStore::Writer final : public StoreWriter {
 };
 
 MemoryStore::MemoryStore(MemoryStoreOptions options, Describe describe, Counters& counters)
-    : options_(options), describe_(std::move(describe)), counters_(counters) {
+    : options_(options),
+      describe_(std::move(describe)),
+      counters_(counters),
+      policy_(make_eviction_policy(options.policy, options.budget)) {
+  FRESHET_CHECK(policy_ != nullptr);
   if (options_.max_response == 0) options_.max_response = options_.budget / 8;
-  for (Shard& shard : shards_) {
-    const MutexLock lock(shard.mutex);
-    shard.hand = shard.queue.end();
-  }
 }
 
 MemoryStore::~MemoryStore() = default;
 
-MemoryStore::Queue::iterator MemoryStore::find_locked(Shard& shard, const CacheKey& key) {
+std::size_t MemoryStore::policy_overhead() const {
+  const MutexLock changing(change_);
+  return policy_->overhead();
+}
+
+MemoryStore::Entry* MemoryStore::find_locked(Shard& shard, const CacheKey& key) {
   const auto place = shard.index.find(key.digest);
-  if (place == shard.index.end()) return shard.queue.end();
-  const Queue::iterator entry = place->second;
-  return entry->variants->front()->head().key == key ? entry : shard.queue.end();
+  if (place == shard.index.end()) return nullptr;
+  Entry& entry = place->second;
+  return entry.variants->front()->head().key == key ? &entry : nullptr;
 }
 
 VariantSetPtr MemoryStore::find(const CacheKey& key, bool& complete) {
   Shard& shard = shard_of(key.digest);
   const MutexLock lock(shard.mutex);
-  const Queue::iterator entry = find_locked(shard, key);
-  if (entry == shard.queue.end()) return nullptr;
-  entry->visited = true;
+  Entry* const entry = find_locked(shard, key);
+  if (entry == nullptr) return nullptr;
+  if (!entry->used) {
+    entry->used = true;
+    entry->next_used = shard.last_used.load(std::memory_order_relaxed);
+    shard.last_used.store(entry, std::memory_order_relaxed);
+  }
   complete = entry->complete;
   return entry->variants;
+}
+
+bool MemoryStore::holds(const Digest128& key) const {
+  const Shard& shard = shard_of(key);
+  const MutexLock lock(shard.mutex);
+  return shard.index.count(key) != 0;
 }
 
 ResponseStore::LookupResult MemoryStore::try_lookup(const CacheKey& key) {
@@ -109,16 +131,19 @@ std::unique_ptr<StoreWriter> MemoryStore::begin(const CacheKey& /*key*/,
 }
 
 VariantSetPtr MemoryStore::with(const VariantSetPtr& old, StoredResponsePtr added) const {
-  auto variants = std::make_shared<VariantSet>();
-  variants->push_back(std::move(added));
+  VariantSet others;
   if (old) {
-    for (const StoredResponsePtr& other : *old) {
-      if (other->variant() != variants->front()->variant()) variants->push_back(other);
-    }
+    others.reserve(old->size());
+    std::copy_if(old->begin(), old->end(), std::back_inserter(others),
+                 [&](const auto& other) { return other->variant() != added->variant(); });
   }
+  newest_first(others);
+  if (others.size() >= options_.max_variants) others.resize(options_.max_variants - 1);
+  auto variants = std::make_shared<VariantSet>();
+  variants->reserve(others.size() + 1);
+  variants->push_back(std::move(added));
+  variants->insert(variants->end(), others.begin(), others.end());
   newest_first(*variants);
-  if (variants->size() > options_.max_variants) variants->resize(options_.max_variants);
-  variants->shrink_to_fit();
   return variants;
 }
 
@@ -126,17 +151,20 @@ bool MemoryStore::put(StoredResponsePtr response, bool complete) {
   if (response->body()->memory_size() > options_.max_response) return false;
   const CacheKey& key = response->head().key;
   Shard& shard = shard_of(key.digest);
-  VariantSetPtr released;
+  Released released;
+  const MutexLock changing(change_);
+  tell_all_uses();
   {
     const MutexLock lock(shard.mutex);
-    const Queue::iterator entry = find_locked(shard, key);
-    const bool known = entry != shard.queue.end();
-    released = assign_locked(shard, key, with(known ? entry->variants : nullptr, response),
-                             known ? entry->complete : complete);
+    Entry* const entry = find_locked(shard, key);
+    const bool known = entry != nullptr;
+    assign(shard, key, with(known ? entry->variants : nullptr, response), known ? entry->complete : complete,
+           released);
   }
-  counters_.add(Counter::kStored);
-  evict_over_budget(key.digest);
-  return true;
+  evict_over_budget(released);
+  const bool admitted = holds(key.digest);
+  counters_.add(admitted ? Counter::kStored : Counter::kMemoryRefused);
+  return admitted;
 }
 
 std::uint64_t MemoryStore::removals(const CacheKey& key) {
@@ -147,12 +175,14 @@ std::uint64_t MemoryStore::removals(const CacheKey& key) {
 
 VariantSetPtr MemoryStore::merge(const CacheKey& key, const VariantSetPtr& others, std::uint64_t removals) {
   Shard& shard = shard_of(key.digest);
-  VariantSetPtr released;
+  Released released;
   VariantSetPtr merged;
+  const MutexLock changing(change_);
+  tell_all_uses();
   {
     const MutexLock lock(shard.mutex);
-    const Queue::iterator entry = find_locked(shard, key);
-    merged = entry != shard.queue.end() ? entry->variants : nullptr;
+    Entry* const entry = find_locked(shard, key);
+    merged = entry != nullptr ? entry->variants : nullptr;
     for (const StoredResponsePtr& other : *others) {
       const auto same = [&](const StoredResponsePtr& mine) { return mine->variant() == other->variant(); };
       const bool mine_wins =
@@ -162,71 +192,77 @@ VariantSetPtr MemoryStore::merge(const CacheKey& key, const VariantSetPtr& other
       if (!mine_wins) merged = with(merged, other);
     }
     if (shard.removals != removals) return merged;
-    released = assign_locked(shard, key, merged, true);
+    assign(shard, key, merged, true, released);
   }
-  evict_over_budget(key.digest);
+  evict_over_budget(released);
   return merged;
 }
 
 void MemoryStore::freshen(const StoredResponsePtr& old, const StoredResponsePtr& fresh) {
   const CacheKey& key = fresh->head().key;
   Shard& shard = shard_of(key.digest);
-  VariantSetPtr released;
+  Released released;
+  const MutexLock changing(change_);
+  tell_all_uses();
   {
     const MutexLock lock(shard.mutex);
-    const Queue::iterator entry = find_locked(shard, key);
-    if (entry == shard.queue.end()) return;
+    Entry* const entry = find_locked(shard, key);
+    if (entry == nullptr) return;
     auto others = std::make_shared<VariantSet>(*entry->variants);
     const auto place = std::find(others->begin(), others->end(), old);
     if (place == others->end()) return;
     others->erase(place);
     // Vary may name other fields now, and another variant's place be taken.
-    released = assign_locked(shard, key, with(others, fresh), entry->complete);
+    assign(shard, key, with(others, fresh), entry->complete, released);
   }
   // The fresh head may be larger.
-  evict_over_budget(key.digest);
+  evict_over_budget(released);
 }
 
 void MemoryStore::add_variant(const StoredResponsePtr& old, const StoredResponsePtr& added) {
   const CacheKey& key = added->head().key;
   Shard& shard = shard_of(key.digest);
-  VariantSetPtr released;
+  Released released;
+  const MutexLock changing(change_);
+  tell_all_uses();
   {
     const MutexLock lock(shard.mutex);
-    const Queue::iterator entry = find_locked(shard, key);
-    if (entry == shard.queue.end()) return;
+    Entry* const entry = find_locked(shard, key);
+    if (entry == nullptr) return;
     // It may have been freshened meanwhile.
     const auto is_old = [&](const StoredResponsePtr& each) {
       return each->variant() == old->variant() && shares_body(*each, *old);
     };
     if (std::none_of(entry->variants->begin(), entry->variants->end(), is_old)) return;
-    released = assign_locked(shard, key, with(entry->variants, added), entry->complete);
+    assign(shard, key, with(entry->variants, added), entry->complete, released);
   }
-  evict_over_budget(key.digest);
+  evict_over_budget(released);
 }
 
 void MemoryStore::remove(const CacheKey& key) {
   Shard& shard = shard_of(key.digest);
-  VariantSetPtr released;
+  Released released;
+  const MutexLock changing(change_);
   const MutexLock lock(shard.mutex);
   ++shard.removals;
-  const Queue::iterator entry = find_locked(shard, key);
-  if (entry != shard.queue.end()) released = erase_locked(shard, entry);
+  Entry* const entry = find_locked(shard, key);
+  if (entry != nullptr) erase(shard, *entry, released);
 }
 
 void MemoryStore::remove(const StoredResponse& response) {
   const CacheKey& key = response.head().key;
   Shard& shard = shard_of(key.digest);
-  VariantSetPtr released;
+  Released released;
+  const MutexLock changing(change_);
   const MutexLock lock(shard.mutex);
   ++shard.removals;
-  const Queue::iterator entry = find_locked(shard, key);
-  if (entry == shard.queue.end()) return;
+  Entry* const entry = find_locked(shard, key);
+  if (entry == nullptr) return;
   auto kept = std::make_shared<VariantSet>();
   for (const StoredResponsePtr& each : *entry->variants) {
     if (!shares_body(*each, response)) kept->push_back(each);
   }
-  released = keep_locked(shard, entry, std::move(kept));
+  keep(shard, *entry, std::move(kept), released);
 }
 
 void MemoryStore::forget(const CacheKey& key, const VariantSet& responses, const VariantSet* except) {
@@ -234,86 +270,101 @@ void MemoryStore::forget(const CacheKey& key, const VariantSet& responses, const
     return std::find(set.begin(), set.end(), one) != set.end();
   };
   Shard& shard = shard_of(key.digest);
-  VariantSetPtr released;
+  Released released;
+  const MutexLock changing(change_);
   const MutexLock lock(shard.mutex);
   ++shard.removals;
-  const Queue::iterator entry = find_locked(shard, key);
-  if (entry == shard.queue.end()) return;
+  Entry* const entry = find_locked(shard, key);
+  if (entry == nullptr) return;
   auto kept = std::make_shared<VariantSet>();
   for (const StoredResponsePtr& each : *entry->variants) {
     if (!is_in(responses, each) || (except != nullptr && is_in(*except, each))) kept->push_back(each);
   }
-  released = keep_locked(shard, entry, std::move(kept));
+  keep(shard, *entry, std::move(kept), released);
 }
 
-VariantSetPtr MemoryStore::keep_locked(Shard& shard, Queue::iterator entry, VariantSetPtr kept) {
-  if (kept->empty()) return erase_locked(shard, entry);
+void MemoryStore::tell_uses(Shard& shard) {
+  Entry* newest = shard.last_used.load(std::memory_order_relaxed);
+  if (newest == nullptr) return;
+  shard.last_used.store(nullptr, std::memory_order_relaxed);
+  Entry* each = nullptr;  // the oldest first
+  while (newest != nullptr) {
+    Entry* const before = std::exchange(newest->next_used, each);
+    each = std::exchange(newest, before);
+  }
+  while (each != nullptr) {
+    each->used = false;
+    if (each->queue != 0) policy_->use(*each);
+    each = std::exchange(each->next_used, nullptr);
+  }
+}
+
+void MemoryStore::account(std::int64_t bytes, std::int64_t responses) {
+  bytes_.fetch_add(static_cast<std::size_t>(bytes), std::memory_order_relaxed);
+  counters_.add(Counter::kMemoryBytes, bytes);
+  counters_.add(Counter::kMemoryResponses, responses);
+}
+
+void MemoryStore::keep(Shard& shard, Entry& entry, VariantSetPtr kept, Released& released) {
+  if (kept->empty()) return erase(shard, entry, released);
   const CacheKey key = kept->front()->head().key;
-  return assign_locked(shard, key, std::move(kept), entry->complete);
+  assign(shard, key, std::move(kept), entry.complete, released);
 }
 
-VariantSetPtr MemoryStore::assign_locked(Shard& shard, const CacheKey& key, VariantSetPtr variants,
-                                         bool complete) {
-  const std::size_t bytes = size_of(*variants);
-  const auto responses = static_cast<std::int64_t>(variants->size());
-  const auto place = shard.index.find(key.digest);
-  if (place == shard.index.end()) {
-    shard.queue.push_front(Entry{key.digest, std::move(variants), bytes, false, complete});
-    shard.index.emplace(key.digest, shard.queue.begin());
-    bytes_.fetch_add(bytes, std::memory_order_relaxed);
-    counters_.add(Counter::kMemoryBytes, static_cast<std::int64_t>(bytes));
-    counters_.add(Counter::kMemoryResponses, responses);
-    return nullptr;
-  }
-  Entry& entry = *place->second;
-  bytes_.fetch_add(bytes - entry.bytes, std::memory_order_relaxed);
-  counters_.add(Counter::kMemoryBytes,
-                static_cast<std::int64_t>(bytes) - static_cast<std::int64_t>(entry.bytes));
-  counters_.add(Counter::kMemoryResponses, responses - static_cast<std::int64_t>(entry.variants->size()));
-  entry.bytes = bytes;
+void MemoryStore::assign(Shard& shard, const CacheKey& key, VariantSetPtr variants, bool complete,
+                         Released& released) {
+  tell_uses(shard);
+  const std::size_t bytes = allocated(sizeof(Entry) + kIndexLinks) + size_of(*variants);
+  const auto [place, is_new] = shard.index.try_emplace(key.digest);
+  Entry& entry = place->second;
+  const std::size_t before = is_new ? 0 : entry.variants->size();
+  account(static_cast<std::int64_t>(bytes) - static_cast<std::int64_t>(entry.bytes),
+          static_cast<std::int64_t>(variants->size()) - static_cast<std::int64_t>(before));
   entry.complete = complete;
-  return std::exchange(entry.variants, std::move(variants));
+  released.variants = std::exchange(entry.variants, std::move(variants));
+  if (!is_new) return policy_->resize(entry, bytes);
+  entry.digest = key.digest;
+  entry.bytes = bytes;
+  policy_->insert(entry);
 }
 
-VariantSetPtr MemoryStore::erase_locked(Shard& shard, Queue::iterator entry) {
-  VariantSetPtr released = std::move(entry->variants);
-  bytes_.fetch_sub(entry->bytes, std::memory_order_relaxed);
-  counters_.add(Counter::kMemoryBytes, -static_cast<std::int64_t>(entry->bytes));
-  counters_.add(Counter::kMemoryResponses, -static_cast<std::int64_t>(released->size()));
-  shard.index.erase(entry->digest);
-  if (shard.hand == entry) shard.hand = entry == shard.queue.begin() ? shard.queue.end() : std::prev(entry);
-  shard.queue.erase(entry);
-  return released;
+void MemoryStore::erase(Shard& shard, Entry& entry, Released& released) {
+  tell_uses(shard);
+  if (entry.queue != 0) policy_->erase(entry);
+  account(-static_cast<std::int64_t>(entry.bytes), -static_cast<std::int64_t>(entry.variants->size()));
+  released.entries.push_back(shard.index.extract(entry.digest));
 }
 
-// SIEVE: the hand goes from the oldest (back) towards the newest (front) and begins anew at the back.
-VariantSetPtr MemoryStore::evict_one_locked(Shard& shard, const Digest128& newest, bool spare) {
-  if (shard.queue.empty()) return nullptr;
-  if (shard.hand == shard.queue.end()) shard.hand = std::prev(shard.queue.end());
-  while (shard.hand != shard.queue.end()) {
-    const Queue::iterator candidate = shard.hand;
-    shard.hand = candidate == shard.queue.begin() ? shard.queue.end() : std::prev(candidate);
-    const bool visited = std::exchange(candidate->visited, false);
-    if (!spare || (!visited && candidate->digest != newest)) return erase_locked(shard, candidate);
+bool MemoryStore::evict(EvictionNode& victim, bool may_spare, Released& released) {
+  auto& entry = static_cast<Entry&>(victim);
+  Shard& shard = shard_of(entry.digest);
+  const MutexLock lock(shard.mutex);
+  if (entry.used && may_spare) {
+    policy_->insert(entry);
+    tell_uses(shard);
+    return false;
   }
-  return nullptr;
+  counters_.add(Counter::kMemoryEvictions, static_cast<std::int64_t>(entry.variants->size()));
+  erase(shard, entry, released);
+  return true;
 }
 
-void MemoryStore::evict_over_budget(const Digest128& newest) {
-  // In its second turn a shard has nothing left that was used before the first. A third turn without a find
-  // means that hits mark faster than the hand walks, or that only the newest is left.
-  constexpr std::size_t kSparingTurns = 2 * kShards + 1;
-  std::size_t without_find = 0;
-  // One from each shard in turn, so that no shard pays for all.
-  while (size() > options_.budget && without_find < kSparingTurns + kShards) {
-    Shard& shard = shards_[next_victim_.fetch_add(1, std::memory_order_relaxed) % kShards];
-    VariantSetPtr released;
-    {
-      const MutexLock lock(shard.mutex);
-      released = evict_one_locked(shard, newest, without_find < kSparingTurns);
-    }
-    without_find = released ? 0 : without_find + 1;
-    if (released) counters_.add(Counter::kMemoryEvictions, static_cast<std::int64_t>(released->size()));
+void MemoryStore::tell_all_uses() {
+  for (Shard& shard : shards_) {
+    if (shard.last_used.load(std::memory_order_relaxed) == nullptr) continue;
+    const MutexLock lock(shard.mutex);
+    tell_uses(shard);
+  }
+}
+
+void MemoryStore::evict_over_budget(Released& released) {
+  const auto over_budget = [this]() REQUIRES(change_) {
+    return policy_->bytes() + policy_->overhead() > options_.budget;
+  };
+  for (int may_spare = kMostSpared; over_budget();) {
+    EvictionNode* const victim = policy_->evict();
+    if (victim == nullptr) break;
+    if (!evict(*victim, may_spare > 0, released)) --may_spare;
   }
 }
 

@@ -1,26 +1,29 @@
 // MemoryStore: the tier that hits are served from. A sharded hash table from cache key to the stored
 // responses of that key; a look-up takes one shard's lock for a hash look-up and a reference, nothing more.
 //
-// Bytes are accounted for heads, index and bodies, against one budget for all shards. Over budget, stored
-// responses are evicted by SIEVE: one queue a shard in order of arrival, a hand that walks from the oldest,
-// spares once what was used since it last came by, and takes the rest. The shards' turns are short, so that
-// where each holds only a few responses the used ones are spared as if there were one queue. A hit moves
-// nothing. What is evicted is released outside the lock.
+// What is kept is one EvictionPolicy's to say, for all shards together, so that a response may be larger than
+// a shard's share and none has to pay for another. A hit only leaves word in its shard that the entry was
+// used (nothing is written where word is there already); whoever changes the table tells the policy. Changes
+// are made one at a time, under a lock that no look-up takes; what goes is released outside of it.
 //
-// Any thread. Owned by main; outlives the workers. Never does I/O.
+// Bytes are accounted for heads, index, bodies and what the allocator adds, and for what the policy itself
+// needs, against one budget that holds whenever no change is going on.
+//
+// Any thread. Owned by main; outlives the workers. Never does I/O. Lock order: change, then one shard.
 #pragma once
 
 #include <array>
 #include <atomic>
 #include <cstddef>
-#include <list>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "storage/base/counters.h"
 #include "storage/base/mutex.h"
+#include "storage/eviction/eviction_policy.h"
 #include "storage/response_store.h"
 
 namespace freshet::storage {
@@ -29,6 +32,7 @@ struct MemoryStoreOptions {
   std::size_t budget = std::size_t{256} << 20;  // bytes
   std::size_t max_response = 0;                 // bytes; 0: an eighth of the budget
   std::size_t max_variants = 64;                // of one key; the oldest go first
+  std::string_view policy = "duel";             // a name that make_eviction_policy() knows
 };
 
 class MemoryStore final : public ResponseStore {
@@ -38,8 +42,9 @@ class MemoryStore final : public ResponseStore {
 
   // The largest body that is kept here.
   [[nodiscard]] std::size_t max_response() const { return options_.max_response; }
-  // Bytes accounted now.
+  // Bytes accounted to what is stored now; the policy's own need comes on top, within the budget.
   [[nodiscard]] std::size_t size() const { return bytes_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::size_t policy_overhead() const;
 
   [[nodiscard]] LookupResult try_lookup(const CacheKey& key) override;
   void lookup(const CacheKey& key, Executor& executor, std::function<void(VariantSetPtr)> done) override;
@@ -53,7 +58,7 @@ class MemoryStore final : public ResponseStore {
 
   // For a tier below: what is in the table may be only some of the key's variants.
   // put(): stores one response. `complete`: no variant of this key is anywhere else, unless the key is here
-  // already (then what is known of it stays). False: too large.
+  // already (then what is known of it stays). False: too large, or not admitted in what is here.
   bool put(StoredResponsePtr response, bool complete);
   // merge(): all variants that the other tier knows; those here that are newer stay. The key is complete
   // from now on. `removals` was asked for before the other tier was: where something was removed since, the
@@ -65,51 +70,69 @@ class MemoryStore final : public ResponseStore {
   // try_lookup() that also tells whether the variants are complete.
   [[nodiscard]] VariantSetPtr find(const CacheKey& key, bool& complete);
 
+  // Whether something of that key is stored; not a use. For the disk tier's evictor.
+  [[nodiscard]] bool holds(const Digest128& key) const;
+
   [[nodiscard]] const Describe& describe() const { return describe_; }
 
  private:
   class Writer;
-  struct Entry;
-  using Queue = std::list<Entry>;  // front: newest
 
-  struct Entry {
-    Digest128 digest;
+  struct Entry : EvictionNode {
     VariantSetPtr variants;
-    std::size_t bytes = 0;
-    bool visited = false;
+    Entry* next_used = nullptr;
+    bool used = false;  // and the policy does not know
     bool complete = false;
   };
+  using Index = std::unordered_map<Digest128, Entry, Digest128Hash>;
 
-  struct Shard {
-    Mutex mutex;
-    std::unordered_map<Digest128, Queue::iterator, Digest128Hash> index GUARDED_BY(mutex);
-    Queue queue GUARDED_BY(mutex);
-    Queue::iterator hand GUARDED_BY(mutex);
+  struct alignas(64) Shard {
+    mutable Mutex mutex;
+    Index index GUARDED_BY(mutex);
+    // Those of which the policy does not know, linked. Written under the lock; null is seen without.
+    std::atomic<Entry*> last_used{nullptr};
     std::uint64_t removals GUARDED_BY(mutex) = 0;  // calls of remove(), evictions not counted
+  };
+
+  // What a change took out, to be released when no lock is held.
+  struct Released {
+    VariantSetPtr variants;
+    std::vector<Index::node_type> entries;
   };
 
   static constexpr std::size_t kShards = 64;
 
   [[nodiscard]] Shard& shard_of(const Digest128& digest) { return shards_[digest.high % kShards]; }
+  [[nodiscard]] const Shard& shard_of(const Digest128& digest) const {
+    return shards_[digest.high % kShards];
+  }
+  // `added` is among them whatever its age.
   [[nodiscard]] VariantSetPtr with(const VariantSetPtr& old, StoredResponsePtr added) const;
-  [[nodiscard]] Queue::iterator find_locked(Shard& shard, const CacheKey& key) REQUIRES(shard.mutex);
-  // Sets the entry's variants (null: removes it); returns what was there, to be released by the caller
-  // outside the lock.
-  VariantSetPtr assign_locked(Shard& shard, const CacheKey& key, VariantSetPtr variants, bool complete)
-      REQUIRES(shard.mutex);
+  // Null: no such key.
+  [[nodiscard]] static Entry* find_locked(Shard& shard, const CacheKey& key) REQUIRES(shard.mutex);
+
+  // The rest are steps of a change.
+  void tell_uses(Shard& shard) REQUIRES(change_, shard.mutex);
+  // Sets the entry's variants.
+  void assign(Shard& shard, const CacheKey& key, VariantSetPtr variants, bool complete, Released& released)
+      REQUIRES(change_, shard.mutex);
   // Leaves `kept` of the entry's variants, or nothing of it.
-  VariantSetPtr keep_locked(Shard& shard, Queue::iterator entry, VariantSetPtr kept) REQUIRES(shard.mutex);
-  VariantSetPtr erase_locked(Shard& shard, Queue::iterator entry) REQUIRES(shard.mutex);
-  // Null: the hand has come to the end of the queue and found nothing to take.
-  VariantSetPtr evict_one_locked(Shard& shard, const Digest128& newest, bool spare) REQUIRES(shard.mutex);
-  // `newest`: what was stored last, which goes only when nothing else is left.
-  void evict_over_budget(const Digest128& newest);
+  void keep(Shard& shard, Entry& entry, VariantSetPtr kept, Released& released)
+      REQUIRES(change_, shard.mutex);
+  void erase(Shard& shard, Entry& entry, Released& released) REQUIRES(change_, shard.mutex);
+  void account(std::int64_t bytes, std::int64_t responses);
+  // Before something new comes, which is not to be older than what was used before it.
+  void tell_all_uses() REQUIRES(change_);
+  void evict_over_budget(Released& released) REQUIRES(change_);
+  // False: it was used and the policy did not know when it chose it; it stays if it may.
+  bool evict(EvictionNode& victim, bool may_spare, Released& released) REQUIRES(change_);
 
   MemoryStoreOptions options_;
   const Describe describe_;
   Counters& counters_;
   std::atomic<std::size_t> bytes_{0};
-  std::atomic<std::size_t> next_victim_{0};  // shard
+  mutable Mutex change_;
+  std::unique_ptr<EvictionPolicy> policy_ GUARDED_BY(change_);
   std::array<Shard, kShards> shards_;
 };
 

@@ -184,5 +184,81 @@ TEST(S3FifoPolicy, WhoComesBackWhileItsGhostIsThereStays) {
   EXPECT_TRUE(cache.has(30));
 }
 
+TEST(WTinyLfuPolicy, ANewcomerHasToBeAskedForMoreOftenThanWhatItDisplaces) {
+  Cache cache("w-tinylfu", 100);
+  for (std::uint64_t round = 0; round < 4; ++round) {
+    for (std::uint64_t i = 0; i < 100; ++i) cache.request(i);
+  }
+  for (std::uint64_t i = 1000; i < 1100; ++i) cache.request(i);
+  std::size_t left = 0;
+  for (std::uint64_t i = 0; i < 100; ++i) left += cache.has(i) ? 1 : 0;
+  EXPECT_GE(left, 85U) << "a scan; some look more popular than they are";
+  for (int i = 0; i < 12; ++i) cache.request(5000);
+  cache.request(5001);
+  cache.request(5002);
+  EXPECT_TRUE(cache.has(5000));
+}
+
+TEST(WTinyLfuPolicy, ALargeNewcomerHasToBeWorthAllThatItDisplaces) {
+  Cache cache("w-tinylfu", 1000);
+  for (int round = 0; round < 4; ++round) {
+    for (std::uint64_t i = 0; i < 100; ++i) cache.request(i, 10);
+  }
+  cache.request(5000, 500);
+  EXPECT_FALSE(cache.has(5000));
+  EXPECT_GE(cache.size(), 98U);
+  for (int i = 0; i < 12 && !cache.has(5000); ++i) cache.request(5000, 500);
+  EXPECT_TRUE(cache.has(5000));
+}
+
+// How many of the numbers that `next` draws are missed.
+template <typename Next>
+std::uint64_t misses(std::string_view policy, std::uint64_t capacity, Next next) {
+  Cache cache(policy, capacity);
+  std::uint64_t sum = 0;
+  for (std::uint64_t i = 0; i < 60'000; ++i) sum += cache.request(next(i)) ? 0 : 1;
+  return sum;
+}
+
+TEST(DuelPolicy, WherePopularityStaysItMissesMuchLessThanLru) {
+  const auto run = [](std::string_view policy) {
+    Skewed numbers;
+    return misses(policy, 60, [&](std::uint64_t /*i*/) { return numbers.next(); });
+  };
+  EXPECT_LT(run("s3-fifo"), run("lru"));
+  EXPECT_LT(run("duel") * 100, run("lru") * 95);
+}
+
+// Each number is asked for a few times within a short while, and never again.
+TEST(DuelPolicy, WherePopularityMovesOnItIsLru) {
+  const auto run = [](std::string_view policy) {
+    std::uint64_t state = 1;
+    return misses(policy, 400, [&](std::uint64_t i) {
+      state = state * 6364136223846793005U + 1442695040888963407U;
+      return i / 10 + (state >> 40U) % 350;
+    });
+  };
+  EXPECT_GT(run("s3-fifo"), run("lru"));
+  EXPECT_LE(run("duel"), run("lru"));
+}
+
+TEST(DuelPolicy, ALargeEntryThatComesOnceGoesAgainAndTheSecondTimeStays) {
+  Cache cache("duel", 10'000);
+  for (std::uint64_t i = 0; i < 1000; ++i) cache.request(i, 10);
+  cache.request(5000, 1000);
+  EXPECT_FALSE(cache.has(5000));
+  EXPECT_EQ(cache.size(), 1000U);
+  cache.request(5000, 1000);
+  EXPECT_TRUE(cache.has(5000));
+}
+
+TEST(DuelPolicy, WhereAllAreLargeTheFirstTimeIsEnough) {
+  Cache cache("duel", 10'000);
+  for (std::uint64_t i = 0; i < 20; ++i) {
+    cache.request(i, 1000);
+    EXPECT_TRUE(cache.has(i)) << i;
+  }
+}
+
 }  // namespace
 }  // namespace freshet::storage
