@@ -1,12 +1,16 @@
 // The disk tier on a disk that fails: what fails is a miss or a refused write, counted and logged; nothing
 // wrong is ever served; and when the fault passes, all works again without a restart.
+#include <algorithm>
 #include <filesystem>
 #include <gtest/gtest.h>
 #include <rocksdb/sst_file_reader.h>
+#include <set>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "storage/base/hash.h"
+#include "storage/rocksdb/invalidation_database.h"
 #include "storage/rocksdb/rocksdb_store.h"
 #include "storage/tiered_store.h"
 #include "tests/contract/response_store_contract.h"
@@ -535,6 +539,107 @@ TEST_F(FaultyDisk, ClosingDropsWhatASlowDiskHasNotTaken) {
   reopen();
   for (unsigned i = 0; i < 40; ++i) (void)found(i, kLarge);
   EXPECT_TRUE(store(1000, kLarge));
+}
+
+// --- the log of invalidations
+
+class FaultyLog : public testing::Test {
+ protected:
+  Status open() {
+    log_ = nullptr;
+    Result<std::unique_ptr<InvalidationDatabase>> opened =
+        InvalidationDatabase::open({.directory = directory_.path() + "/log", .env = env_.env()});
+    if (!opened.ok()) return Error{opened.error()};
+    log_ = opened.take();
+    return {};
+  }
+  Status purge(Sequence sequence) {
+    InvalidationLog::Batch batch;
+    batch.newest.push_back(
+        {{ScopeKind::kTag, digest128("tag " + std::to_string(sequence))}, Strength::kHard, sequence, {}, {}});
+    batch.reserved = sequence;
+    return log_->write(batch, /*synced=*/true);
+  }
+  // The purges of the log, by number.
+  std::set<Sequence> purges() {
+    std::set<Sequence> found;
+    const auto records = log_->records();
+    EXPECT_TRUE(records.ok());
+    if (!records.ok()) return found;
+    for (const ScopeRecord& each : records.value()) found.insert(each.sequence);
+    return found;
+  }
+
+  FaultEnv env_;
+  TemporaryDirectory directory_;
+  std::unique_ptr<InvalidationDatabase> log_;
+};
+
+// G4, whatever fails and however often.
+TEST_F(FaultyLog, WhatWasAcknowledgedIsThereAndTheRestRecovers) {
+  ASSERT_TRUE(open().ok());
+  const std::uint64_t id = log_->id();
+  std::set<Sequence> acknowledged;
+  Sequence next = 1;
+  for (const FileOp op : {FileOp::kWrite, FileOp::kSync, FileOp::kCreate}) {
+    for (const What what : {What::kNoSpace, What::kIoError, What::kHalfWritten}) {
+      for (const std::uint64_t skip : {0, 1, 2}) {
+        ASSERT_TRUE(open().ok());
+        env_.inject({what, {op}, {FileKind::kLog, FileKind::kTable, FileKind::kManifest}, skip});
+        for (int i = 0; i < 4; ++i, ++next) {
+          if (purge(next).ok()) acknowledged.insert(next);
+          if (i == 2) (void)log_->recover();  // while the disk still fails
+        }
+        env_.clear();
+        ASSERT_TRUE(log_->recover().ok());
+        const Status written = purge(next);
+        ASSERT_TRUE(written.ok()) << written.error();
+        acknowledged.insert(next++);
+        const std::set<Sequence> there = purges();
+        EXPECT_TRUE(std::includes(there.begin(), there.end(), acknowledged.begin(), acknowledged.end()));
+      }
+    }
+  }
+  ASSERT_TRUE(open().ok());
+  EXPECT_EQ(log_->id(), id);
+  const std::set<Sequence> there = purges();
+  EXPECT_TRUE(std::includes(there.begin(), there.end(), acknowledged.begin(), acknowledged.end()));
+}
+
+TEST_F(FaultyLog, APowerCutTakesNoAcknowledgedPurge) {
+  ASSERT_TRUE(open().ok());
+  std::set<Sequence> acknowledged;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const Sequence next = seed + 1;
+    ASSERT_TRUE(purge(next).ok());
+    acknowledged.insert(next);
+    const TemporaryDirectory other;
+    env_.copy_as_after_power_cut(directory_.path() + "/log", other.path() + "/log", seed);
+    auto cut = InvalidationDatabase::open({.directory = other.path() + "/log"});
+    ASSERT_TRUE(cut.ok()) << cut.error();
+    EXPECT_EQ(cut.value()->id(), log_->id());
+    EXPECT_GE(cut.value()->reserved(), next);
+    const auto records = cut.value()->records();
+    ASSERT_TRUE(records.ok());
+    EXPECT_GE(records.value().size(), acknowledged.size());
+  }
+}
+
+// A restart on a full disk must not be the end of what was purged.
+TEST_F(FaultyLog, AFullDiskAtTheStartIsNoDamage) {
+  ASSERT_TRUE(open().ok());
+  const std::uint64_t id = log_->id();
+  ASSERT_TRUE(purge(7).ok());
+  log_ = nullptr;
+  for (const FileKind kind : {FileKind::kLog, FileKind::kManifest, FileKind::kOther}) {
+    env_.inject({What::kNoSpace, {FileOp::kCreate, FileOp::kWrite}, {kind}});
+    const Status opened = open();
+    env_.clear();
+    EXPECT_TRUE(opened.ok() || opened.error().find("No space left") != std::string::npos) << opened.error();
+  }
+  ASSERT_TRUE(open().ok());
+  EXPECT_EQ(log_->id(), id);
+  EXPECT_EQ(purges(), std::set<Sequence>{7});
 }
 
 }  // namespace
