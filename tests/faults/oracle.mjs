@@ -50,6 +50,7 @@ export class Oracle {
   #soft = new Floors();
   #tried = new Floors();   // of any strength, acknowledged or not
   #unsynced = [];          // unsafe methods: durable as writes are
+  #history = [];
   #stored = new Map();     // key -> { version, at }: seen whole at a client
 
   scopesOf(key) {
@@ -71,11 +72,19 @@ export class Oracle {
     return { status: 200, version: now };
   }
 
-  // --- purges: begin() when one is sent, acknowledged() when it is
+  // --- purges: begin() when one is sent, acknowledged() when it is, ended() in any case
 
-  begin(scope) {
+  begin(scope) { return { scope, n: this.counter }; }
+  // What began in between may have been taken too.
+  ended({ scope, n }, how) {
     this.#tried.raise(scope, this.counter);
-    return { scope, n: this.counter };
+    this.#history.push({ scope, n, ended: this.counter, at: Date.now(), how });
+    if (this.#history.length > 1000) this.#history.shift();
+  }
+  // The last purges that took in `key`, for people.
+  historyOf(key) {
+    const scopes = this.scopesOf(key);
+    return this.#history.filter(({ scope }) => scopes.includes(scope)).slice(-5);
   }
   acknowledged({ scope, n }, { soft = false, unsynced = false } = {}) {
     if (unsynced) this.#unsynced.push({ scope, n, at: Date.now() });
