@@ -156,7 +156,7 @@ storage::Invalidation invalidation_of(const PurgeOrder& order, const revalidate:
   for (const std::string& url : wide.urls) add_scopes_of_url(purge.scopes, url, rules, search_rules);
   for (std::string& prefix : wide.prefixes) purge.scopes.push_back({ScopeKind::kPrefix, std::move(prefix)});
   for (std::string& host : wide.hosts) purge.scopes.push_back({ScopeKind::kHost, std::move(host)});
-  for (const std::string& tag : wide.tags) add_scopes_of_tag(purge.scopes, tag);
+  for (std::string& tag : wide.tags) purge.scopes.push_back({ScopeKind::kTag, std::move(tag)});
   if (wide.all) purge.scopes.push_back({ScopeKind::kAll, ""});
   drop_repeated(purge.scopes);
   return purge;
