@@ -2,7 +2,7 @@
 // database*.cc: this header includes RocksDB.
 #pragma once
 
-#include <atomic>
+#include <functional>
 #include <memory>
 #include <rocksdb/cache.h>
 #include <rocksdb/compaction_filter.h>
@@ -10,32 +10,47 @@
 #include <rocksdb/options.h>
 
 #include "storage/base/counters.h"
+#include "storage/base/mutex.h"
 #include "storage/rocksdb/database.h"
 
 namespace freshet::storage {
 
-// Sees that FIFO compaction has dropped files of `bodies`. Called by RocksDB's threads; only sets a flag.
+// Passes on that files came or went, and counts their bytes. Any thread.
+class FileEvents {
+ public:
+  explicit FileEvents(Counters& counters) : counters_(counters) {}
+  void listen(std::function<void()> changed);
+  void files_changed(std::uint64_t bytes_written);
+
+ private:
+  Counters& counters_;
+  Mutex mutex_;
+  std::function<void()> changed_ GUARDED_BY(mutex_);
+};
+
+// What RocksDB's threads tell.
 class DropListener final : public rocksdb::EventListener {
  public:
-  explicit DropListener(std::atomic<bool>& dropped) : dropped_(dropped) {}
+  explicit DropListener(FileEvents& events) : events_(events) {}
+  void OnFlushCompleted(rocksdb::DB* db, const rocksdb::FlushJobInfo& info) override;
   void OnCompactionCompleted(rocksdb::DB* db, const rocksdb::CompactionJobInfo& info) override;
   void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* error) override;
 
  private:
-  std::atomic<bool>& dropped_;
+  FileEvents& events_;
 };
 
 // Leaves dead heads out when `responses` is compacted.
 class DeadHeadFilter final : public rocksdb::CompactionFilter {
  public:
-  DeadHeadFilter(const std::atomic<std::uint64_t>& floor, Counters& counters)
-      : floor_(floor), counters_(counters) {}
+  DeadHeadFilter(std::function<bool(std::string_view)> is_dead, Counters& counters)
+      : is_dead_(std::move(is_dead)), counters_(counters) {}
   [[nodiscard]] const char* Name() const override { return "freshet.dead_heads"; }
   bool Filter(int level, const rocksdb::Slice& key, const rocksdb::Slice& record, std::string* changed,
               bool* value_changed) const override;
 
  private:
-  const std::atomic<std::uint64_t>& floor_;
+  const std::function<bool(std::string_view)> is_dead_;
   Counters& counters_;
 };
 
@@ -45,8 +60,7 @@ class DeadHeadFilter final : public rocksdb::CompactionFilter {
                                                              const std::shared_ptr<rocksdb::Cache>& cache,
                                                              const rocksdb::CompactionFilter* filter);
 [[nodiscard]] rocksdb::ColumnFamilyOptions make_body_options(const DiskBudget& budget,
-                                                             const std::shared_ptr<rocksdb::Cache>& cache,
-                                                             std::uint64_t limit);
+                                                             const std::shared_ptr<rocksdb::Cache>& cache);
 [[nodiscard]] rocksdb::ColumnFamilyOptions make_state_options();
 [[nodiscard]] std::shared_ptr<rocksdb::Cache> make_block_cache(std::uint64_t memory);
 

@@ -47,10 +47,13 @@ struct RocksdbOptions {
   // Asked for each head that was read from disk or is about to become visible, on any thread: false, and it
   // is as if it were not there. Empty: all are current.
   std::function<bool(const StoredHead&)> is_current;
+  // Whether a memory tier has the key, on the evictor's thread: what it has is kept on disk. Empty: none has.
+  std::function<bool(const Digest128& key)> is_in_memory;
   rocksdb::Env* env = nullptr;  // files of tests; outlives the store. Null: the machine's
 };
 
 class StoreCore;
+class DiskEvictor;
 class Housekeeper;
 
 class RocksdbStore final : public ResponseStore {
@@ -92,6 +95,7 @@ class RocksdbStore final : public ResponseStore {
 
   const std::shared_ptr<StoreCore> core_;
   std::unique_ptr<Housekeeper> housekeeper_;
+  std::unique_ptr<DiskEvictor> evictor_;
 };
 
 }  // namespace freshet::storage

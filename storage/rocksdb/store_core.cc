@@ -10,6 +10,8 @@ namespace {
 constexpr std::size_t kWriterThreads = 2;
 constexpr std::size_t kLanes = 32;
 constexpr std::uint64_t kIdBlock = 1 << 20;
+// As many bodies as this would make of the limit are told apart.
+constexpr std::uint64_t kLeastPerBody = 1024;
 
 // Counts lanes down; settle() waits for zero.
 class Barrier {
@@ -38,6 +40,8 @@ StoreCore::StoreCore(RocksdbOptions options, Describe describe, Counters& counte
       describe_(std::move(describe)),
       counters_(counters),
       database_(std::move(database)),
+      used_(options_.byte_limit / kLeastPerBody),
+      ghosts_(options_.byte_limit / kLeastPerBody),
       readers_(std::make_shared<IoPool>(options_.io_threads)),
       writers_(std::make_shared<IoPool>(kWriterThreads)) {
   for (std::size_t i = 0; i < kLanes; ++i) lanes_.push_back(std::make_shared<Lane>(writers_));
@@ -49,6 +53,7 @@ void StoreCore::post_change(const Digest128& key, Task task) {
 }
 
 bool StoreCore::charge(std::uint64_t bytes) {
+  if (database_->estimate() + bytes > database_->budget().hard()) return false;
   std::uint64_t now = backlog_.load(std::memory_order_relaxed);
   do {
     if (now + bytes > options_.backlog_limit) return false;
@@ -72,6 +77,7 @@ std::uint64_t StoreCore::next_body_id() {
       ids_end_ = next_id_ + kIdBlock;
     }
     if (next_id_ < ids_end_) id = next_id_++;
+    if (id != 0) used_.clear(id);
     const bool half_used = ids_end_ - next_id_ < kIdBlock / 2;
     if (half_used && next_block_ == 0) reserve = !std::exchange(reserving_, true);
   }
@@ -91,6 +97,7 @@ Status StoreCore::reserve_body_ids() {
   reserving_ = false;
   if (!block.ok()) return Error{block.error()};
   next_block_ = block.value();
+  if (next_id_ == 0) database_->begin_bodies_at(next_block_);
   return {};
 }
 
@@ -174,8 +181,10 @@ void StoreCore::delete_dead_head(const Digest128& key, std::string place) {
   post_change(key, [core = shared_from_this(), at = std::move(place)] {
     std::string record;
     if (core->database().read_head(at, record) != ReadStatus::kFound) return;
-    const std::optional<StoredHead> head = decode_head(record);
-    if (head && head_key(head->key.digest, variant_digest(head->selecting)) == at && core->is_current(*head))
+    BodyPlace body;
+    const std::optional<StoredHead> head = decode_head(record, &body);
+    if (head && head_key(head->key.digest, variant_digest(head->selecting)) == at &&
+        core->is_current(*head) && !core->database().is_gone(body))
       return;
     Database::Batch batch;
     batch.head_deletes.push_back(at);

@@ -16,8 +16,10 @@
 #include "storage/base/mutex.h"
 #include "storage/rocksdb/database.h"
 #include "storage/rocksdb/io_pool.h"
+#include "storage/rocksdb/open_bodies.h"
 #include "storage/rocksdb/removals.h"
 #include "storage/rocksdb/rocksdb_store.h"
+#include "storage/rocksdb/used_bodies.h"
 
 namespace freshet::storage {
 
@@ -31,6 +33,9 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   [[nodiscard]] Counters& counters() { return counters_; }
   [[nodiscard]] Database& database() { return *database_; }
   [[nodiscard]] Removals& removals() { return removals_; }
+  [[nodiscard]] UsedBodies& used() { return used_; }
+  [[nodiscard]] Ghosts& ghosts() { return ghosts_; }
+  [[nodiscard]] OpenBodies& open_bodies() { return open_bodies_; }
   [[nodiscard]] bool is_current(const StoredHead& head) const {
     return !options_.is_current || options_.is_current(head);
   }
@@ -45,7 +50,7 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   // Changes of one key run in the order in which they are posted.
   void post_change(const Digest128& key, Task task);
 
-  // Takes `bytes` into the backlog, or says that it is full. What was taken is given back with discharge().
+  // Takes `bytes` into the backlog, or says that it is full, or the directory over its limit and its slack. What was taken is given back with discharge().
   [[nodiscard]] bool charge(std::uint64_t bytes);
   void discharge(std::uint64_t bytes);
 
@@ -66,7 +71,7 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   // Forgets all heads of a key, or one body of it: at once for look-ups, behind on disk.
   void remove_key(const Digest128& key);
   void remove_body(const Digest128& key, std::uint64_t body_id);
-  // Deletes a head record that cannot be read or is not current, if that is still so; or all of a key whose
+  // Deletes a head record that cannot be read, is not current or has no body, if that is still so; or all of a key whose
   // block is damaged.
   void delete_dead_head(const Digest128& key, std::string place);
   void delete_damaged_key(const Digest128& key);
@@ -93,6 +98,9 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   Counters& counters_;
   const std::unique_ptr<Database> database_;
   Removals removals_;
+  UsedBodies used_;
+  Ghosts ghosts_;
+  OpenBodies open_bodies_;
   const std::shared_ptr<IoPool> readers_;
   const std::shared_ptr<IoPool> writers_;
   std::vector<std::shared_ptr<Lane>> lanes_;
