@@ -32,8 +32,8 @@ std::vector<PlacedHead> heads_at(StoreCore& core, const Digest128& key, const Bo
 
 bool is_removed(StoreCore& core, const Digest128& key, std::uint64_t body_id) {
   const Removals::View removed = core.removals().view(key);
-  return removed.all_gone ||
-         std::find(removed.bodies_gone.begin(), removed.bodies_gone.end(), body_id) != removed.bodies_gone.end();
+  return removed.all_gone || std::find(removed.bodies_gone.begin(), removed.bodies_gone.end(), body_id) !=
+                                 removed.bodies_gone.end();
 }
 
 class Move {

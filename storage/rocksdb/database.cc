@@ -435,7 +435,8 @@ void Database::adopt_files() {
 
 void Database::update_floor(BodyFamily family) {
   std::optional<std::uint64_t> lowest;
-  for (const BodyFile& file : body_files(family)) lowest = std::min(file.lowest, lowest.value_or(file.lowest));
+  for (const BodyFile& file : body_files(family))
+    lowest = std::min(file.lowest, lowest.value_or(file.lowest));
   // Only upwards: a body that was gone stays gone.
   std::atomic<std::uint64_t>& floor = rocks_->floors[static_cast<std::size_t>(family)];
   if (lowest && *lowest > floor) floor = *lowest;
@@ -536,7 +537,8 @@ std::uint64_t Database::head_file_bytes() const {
 }
 
 Status Database::flush() {
-  return to_status(rocks_->db->Flush({}, {rocks_->heads, rocks_->bodies[0], rocks_->bodies[1], rocks_->state}));
+  return to_status(
+      rocks_->db->Flush({}, {rocks_->heads, rocks_->bodies[0], rocks_->bodies[1], rocks_->state}));
 }
 
 }  // namespace freshet::storage

@@ -69,7 +69,7 @@ class DiskBody final : public ChunkedBody {
 struct WriteProgress {
   std::atomic<std::uint64_t> body_id{0};
   std::atomic<BodyFamily> family{BodyFamily::kNewcomers};  // said before the id is
-  std::atomic<std::uint64_t> readable{0};  // whole chunks only
+  std::atomic<std::uint64_t> readable{0};                  // whole chunks only
   std::atomic<bool> failed{false};
   std::atomic<bool> aborted{false};
 };

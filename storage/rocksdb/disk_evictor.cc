@@ -48,7 +48,8 @@ class Pending {
 
 }  // namespace
 
-DiskEvictor::DiskEvictor(std::shared_ptr<StoreCore> core) : core_(std::move(core)), thread_([this] { run(); }) {
+DiskEvictor::DiskEvictor(std::shared_ptr<StoreCore> core)
+    : core_(std::move(core)), thread_([this] { run(); }) {
   pthread_setname_np(thread_.native_handle(), "freshet-evict");
   core_->database().when_files_change([this] { wake(); });
 }

@@ -66,7 +66,7 @@ struct BodyPlace {
 // Whose chunk it is and how long.
 struct ChunkLabel {
   std::uint64_t body_id = 0;  // of its place
-  Digest128 key;  // of the response's cache key
+  Digest128 key;              // of the response's cache key
   std::uint32_t number = 0;
   std::uint32_t size = 0;
   BodyFamily family = BodyFamily::kNewcomers;  // not in the record

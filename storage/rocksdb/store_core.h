@@ -50,7 +50,8 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   // Changes of one key run in the order in which they are posted.
   void post_change(const Digest128& key, Task task);
 
-  // Takes `bytes` into the backlog, or says that it is full, or the directory over its limit and its slack. What was taken is given back with discharge().
+  // Takes `bytes` into the backlog, or says that it is full, or the directory over its limit and its slack.
+  // What was taken is given back with discharge().
   [[nodiscard]] bool charge(std::uint64_t bytes);
   void discharge(std::uint64_t bytes);
 
@@ -71,8 +72,8 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   // Forgets all heads of a key, or one body of it: at once for look-ups, behind on disk.
   void remove_key(const Digest128& key);
   void remove_body(const Digest128& key, std::uint64_t body_id);
-  // Deletes a head record that cannot be read, is not current or has no body, if that is still so; or all of a key whose
-  // block is damaged.
+  // Deletes a head record that cannot be read, is not current or has no body, if that is still so; or all of
+  // a key whose block is damaged.
   void delete_dead_head(const Digest128& key, std::string place);
   void delete_damaged_key(const Digest128& key);
 

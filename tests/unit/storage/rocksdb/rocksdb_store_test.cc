@@ -41,9 +41,10 @@ class RocksdbStoreTest : public testing::Test {
   void set_format(std::uint32_t version) {
     std::vector<rocksdb::ColumnFamilyHandle*> families;
     rocksdb::DB* db = nullptr;
-    ASSERT_TRUE(rocksdb::DB::Open({}, options_.directory,
-                                  {{"default", {}}, {"responses", {}}, {"bodies", {}}, {"bodies_main", {}}, {"state", {}}},
-                                  &families, &db)
+    ASSERT_TRUE(rocksdb::DB::Open(
+                    {}, options_.directory,
+                    {{"default", {}}, {"responses", {}}, {"bodies", {}}, {"bodies_main", {}}, {"state", {}}},
+                    &families, &db)
                     .ok());
     ASSERT_TRUE(db->Put({}, families.back(), "format", encode_u32(version)).ok());
     for (auto* family : families) db->DestroyColumnFamilyHandle(family);
@@ -396,12 +397,11 @@ TEST_F(RocksdbStoreTest, MigratesAStoreOfVersionTwo) {
   {
     std::vector<rocksdb::ColumnFamilyHandle*> families;
     rocksdb::DB* db = nullptr;
-    ASSERT_TRUE(
-        rocksdb::DB::Open(
-            {}, options_.directory,
-            {{"default", {}}, {"responses", {}}, {"bodies", {}}, {"bodies_main", {}}, {"state", {}}},
-            &families, &db)
-            .ok());
+    ASSERT_TRUE(rocksdb::DB::Open(
+                    {}, options_.directory,
+                    {{"default", {}}, {"responses", {}}, {"bodies", {}}, {"bodies_main", {}}, {"state", {}}},
+                    &families, &db)
+                    .ok());
     ASSERT_TRUE(db->DropColumnFamily(families[3]).ok());
     for (auto* family : families) db->DestroyColumnFamilyHandle(family);
     delete db;
@@ -475,11 +475,15 @@ TEST_F(RocksdbStoreTest, RefusesAStoreWithFamiliesItDoesNotKnow) {
   rocksdb::DB* db = nullptr;
   rocksdb::DBOptions options;
   options.create_missing_column_families = true;
-  ASSERT_TRUE(
-      rocksdb::DB::Open(options, options_.directory,
-                        {{"default", {}}, {"responses", {}}, {"bodies", {}}, {"bodies_main", {}}, {"state", {}}, {"tomorrow", {}}},
-                        &families, &db)
-          .ok());
+  ASSERT_TRUE(rocksdb::DB::Open(options, options_.directory,
+                                {{"default", {}},
+                                 {"responses", {}},
+                                 {"bodies", {}},
+                                 {"bodies_main", {}},
+                                 {"state", {}},
+                                 {"tomorrow", {}}},
+                                &families, &db)
+                  .ok());
   for (auto* family : families) db->DestroyColumnFamilyHandle(family);
   delete db;
   EXPECT_NE(open_error().find("format version"), std::string::npos);
