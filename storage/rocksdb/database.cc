@@ -154,6 +154,8 @@ struct Database::Rocks {
   // Of each family: below the floor, or above the ceiling but older than this process, all is gone.
   std::array<std::atomic<std::uint64_t>, kBodyFamilies> floors{};
   std::array<std::atomic<std::uint64_t>, kBodyFamilies> ceilings{};
+  // The highest id in a file that was dropped.
+  std::array<std::atomic<std::uint64_t>, kBodyFamilies> dropped{};
   std::array<bool, kBodyFamilies> merging{};  // maintain() alone
   std::atomic<std::uint64_t> first_id{0};
   std::atomic<std::uint64_t> measured{0};
@@ -270,6 +272,38 @@ ReadStatus Database::scan_heads(
     visit(view(at->key()), view(at->value()));
   }
   return read_status(at->status());
+}
+
+bool Database::walk_heads(
+    std::string& from, const std::string& end, std::size_t most,
+    const std::function<void(std::string_view key, std::string_view record)>& visit) const {
+  const rocksdb::Slice upper(end);
+  rocksdb::ReadOptions read;
+  read.total_order_seek = true;
+  read.fill_cache = false;
+  if (!end.empty()) read.iterate_upper_bound = &upper;
+  read.background_purge_on_iterator_cleanup = true;
+  const std::unique_ptr<rocksdb::Iterator> at(rocks_->db->NewIterator(read, rocks_->heads));
+  std::size_t seen = 0;
+  for (at->Seek(from); at->Valid(); at->Next()) {
+    if (seen++ == most) {
+      from = at->key().ToString();
+      return true;
+    }
+    visit(view(at->key()), view(at->value()));
+  }
+  return false;
+}
+
+void Database::compact_heads(const std::string& from, const std::string& end) {
+  rocksdb::CompactRangeOptions options;
+  options.exclusive_manual_compaction = false;
+  options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
+  const rocksdb::Slice first(from);
+  const rocksdb::Slice last(end);
+  const rocksdb::Status done =
+      rocks_->db->CompactRange(options, rocks_->heads, &first, end.empty() ? nullptr : &last);
+  if (!done.ok()) log_event(LogLevel::kWarning, "disk tier: heads not compacted: " + done.ToString());
 }
 
 ReadStatus Database::read_head(const std::string& head_key, std::string& record) const {
@@ -402,6 +436,10 @@ bool Database::is_gone(const BodyPlace& place) const {
   return rocks_->is_gone(place);
 }
 
+bool Database::is_doubtful(const BodyPlace& place) const {
+  return place.id <= rocks_->dropped[static_cast<std::size_t>(place.family)];
+}
+
 void Database::begin_bodies_at(std::uint64_t first_id) {
   rocks_->first_id = first_id;
 }
@@ -473,8 +511,10 @@ ReadStatus Database::walk_file(const BodyFile& file, std::uint64_t from,
 bool Database::drop_file(const BodyFile& file) {
   // A file that is being compacted stays, without an error.
   const rocksdb::Status dropped = rocks_->db->DeleteFile(file.name);
-  update_floor(file.family);
   if (!dropped.ok()) return false;
+  std::atomic<std::uint64_t>& highest = rocks_->dropped[static_cast<std::size_t>(file.family)];
+  highest = std::max(highest.load(), file.highest);
+  update_floor(file.family);
   const std::vector<BodyFile> left = body_files(file.family);
   return std::none_of(left.begin(), left.end(),
                       [&file](const BodyFile& other) { return other.name == file.name; });

@@ -92,6 +92,12 @@ class Database {
   ReadStatus scan_heads(
       const Digest128& key, bool cache_only,
       const std::function<void(std::string_view key, std::string_view record)>& visit) const;
+  // Visits up to `most` heads from `from` on and before `end` (empty: to the last), and moves `from` on.
+  // False: none is left. Holds on to nothing when it returns.
+  bool walk_heads(std::string& from, const std::string& end, std::size_t most,
+                  const std::function<void(std::string_view key, std::string_view record)>& visit) const;
+  // Compacts them, which leaves out the dead.
+  void compact_heads(const std::string& from, const std::string& end);
   ReadStatus read_head(const std::string& head_key, std::string& record) const;
   // `kPass` reads past the block cache: for what nobody is expected to read again.
   enum class Caching { kOnly, kFill, kPass };
@@ -116,6 +122,8 @@ class Database {
 
   // True: the body is certainly gone with its file, or was lost before this process began.
   [[nodiscard]] bool is_gone(const BodyPlace& place) const;
+  // True: its file was dropped, or one of about that age.
+  [[nodiscard]] bool is_doubtful(const BodyPlace& place) const;
   // The first id that this process gives to a body; once, before any is written.
   void begin_bodies_at(std::uint64_t first_id);
 

@@ -144,7 +144,9 @@ bool DiskEvictor::evict(const BodyFile& file, Keep keep) {
   }
   // The copy must not be lost with a log that was not synced, when the original is gone.
   if (copied && !database.sync().ok()) return false;
-  return database.drop_file(file);
+  if (!database.drop_file(file)) return false;
+  core_->note_dropped(file.bytes);
+  return true;
 }
 
 bool DiskEvictor::is_late() const {

@@ -5,6 +5,7 @@
 
 #include "storage/base/check.h"
 #include "storage/rocksdb/disk_evictor.h"
+#include "storage/rocksdb/head_sweeper.h"
 #include "storage/rocksdb/housekeeper.h"
 #include "storage/rocksdb/rocksdb_writer.h"
 #include "storage/rocksdb/store_core.h"
@@ -45,7 +46,9 @@ void rewrite_head(StoreCore& core, Removals::Ticket ticket, const StoredResponse
   const std::string place = head_key(key, fresh.variant());
   batch.head_puts.emplace_back(place, encode_head(head, body));
   if (keep_old) core.bound_variants(head, place, batch);
-  if (core.write(batch)) core.counters().add(Counter::kDiskHeadRewrites);
+  if (!core.write(batch)) return;
+  core.note_head(head);
+  core.counters().add(Counter::kDiskHeadRewrites);
 }
 
 }  // namespace
@@ -81,10 +84,12 @@ RocksdbStore::RocksdbStore(std::shared_ptr<StoreCore> core) : core_(std::move(co
   housekeeper_ = std::make_unique<Housekeeper>(std::min(half, kLongestRound),
                                                [core = core_.get()] { core->housekeep(); });
   evictor_ = std::make_unique<DiskEvictor>(core_);
+  sweeper_ = std::make_unique<HeadSweeper>(core_, *evictor_);
 }
 
 RocksdbStore::~RocksdbStore() {
   housekeeper_ = nullptr;
+  sweeper_ = nullptr;
   evictor_ = nullptr;
   core_->close();
 }
@@ -150,6 +155,16 @@ void RocksdbStore::remove(const StoredResponse& response) {
 
 void RocksdbStore::settle() {
   core_->settle();
+  evictor_->settle();
+}
+
+void RocksdbStore::sweep_soon() {
+  sweeper_->soon();
+}
+
+void RocksdbStore::sweep() {
+  core_->wait_for_changes();
+  sweeper_->sweep();
   evictor_->settle();
 }
 

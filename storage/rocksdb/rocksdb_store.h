@@ -47,6 +47,11 @@ struct RocksdbOptions {
   // Asked for each head that was read from disk or is about to become visible, on any thread: false, and it
   // is as if it were not there. Empty: all are current.
   std::function<bool(const StoredHead&)> is_current;
+  // Told after each sweep of the heads, on the sweeper's thread: the smallest filled_at and validated_at of
+  // all that is stored (the greatest number there is: of none), and what current_sequence() was when it
+  // began. Fills that are open are not among them.
+  std::function<void(Sequence oldest_filled, Sequence oldest_validated, Sequence current)> on_swept;
+  std::function<Sequence()> current_sequence;
   // Whether a memory tier has the key, on the evictor's thread: what it has is kept on disk. Empty: none has.
   std::function<bool(const Digest128& key)> is_in_memory;
   rocksdb::Env* env = nullptr;  // files of tests; outlives the store. Null: the machine's
@@ -54,6 +59,7 @@ struct RocksdbOptions {
 
 class StoreCore;
 class DiskEvictor;
+class HeadSweeper;
 class Housekeeper;
 
 class RocksdbStore final : public ResponseStore {
@@ -85,6 +91,11 @@ class RocksdbStore final : public ResponseStore {
   [[nodiscard]] Result<std::vector<ScopeRecord>> old_invalidations() const;
   [[nodiscard]] Result<bool> bind_log(std::uint64_t id);
 
+  // After an invalidation of many: has the heads swept in a moment, so that their space comes back.
+  void sweep_soon();
+  // Sweeps now and waits for it and for what it frees. Tests; never on an event loop.
+  void sweep();
+
   // Bytes of table files: heads and bodies.
   [[nodiscard]] std::uint64_t file_bytes() const;
 
@@ -96,6 +107,7 @@ class RocksdbStore final : public ResponseStore {
   const std::shared_ptr<StoreCore> core_;
   std::unique_ptr<Housekeeper> housekeeper_;
   std::unique_ptr<DiskEvictor> evictor_;
+  std::unique_ptr<HeadSweeper> sweeper_;
 };
 
 }  // namespace freshet::storage

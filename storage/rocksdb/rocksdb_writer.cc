@@ -36,6 +36,7 @@ bool write_commit(StoreCore& core, WriteProgress& progress, Removals::Ticket tic
   batch.head_puts.emplace_back(place, encode_head(head, {label.family, label.body_id}));
   core.bound_variants(head, place, batch);
   if (!core.write(batch)) return false;
+  core.note_head(head);
   core.counters().add(Counter::kDiskWrites);
   core.counters().add(Counter::kDiskWriteBytes, label.size);
   return true;

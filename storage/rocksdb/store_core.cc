@@ -1,6 +1,7 @@
 #include "storage/rocksdb/store_core.h"
 
 #include <algorithm>
+#include <limits>
 #include <string>
 
 namespace freshet::storage {
@@ -184,11 +185,11 @@ void StoreCore::delete_dead_head(const Digest128& key, std::string place) {
     BodyPlace body;
     const std::optional<StoredHead> head = decode_head(record, &body);
     if (head && head_key(head->key.digest, variant_digest(head->selecting)) == at &&
-        core->is_current(*head) && !core->database().is_gone(body))
+        core->is_current(*head) && !core->is_dead_place(body))
       return;
     Database::Batch batch;
     batch.head_deletes.push_back(at);
-    (void)core->write(batch);
+    if (core->write(batch)) core->counters().add(Counter::kDiskSwept);
   });
 }
 
@@ -205,15 +206,40 @@ void StoreCore::retry_later(const Digest128& key, Task task) {
   retries_.emplace_back(key, std::move(task));
 }
 
-void StoreCore::settle() {
+bool StoreCore::is_dead_place(const BodyPlace& place) const {
+  return database_->is_gone(place) || (database_->is_doubtful(place) && !database_->body_may_exist(place));
+}
+
+void StoreCore::begin_noting_heads() {
+  noted_filled_ = std::numeric_limits<Sequence>::max();
+  noted_validated_ = std::numeric_limits<Sequence>::max();
+}
+
+void StoreCore::note_head(const StoredHead& head) {
+  const auto lower = [](std::atomic<Sequence>& least, Sequence value) {
+    Sequence now = least;
+    while (value < now && !least.compare_exchange_weak(now, value)) {
+    }
+  };
+  lower(noted_filled_, head.filled_at);
+  lower(noted_validated_, head.validated_at);
+}
+
+void StoreCore::wait_for_changes() {
   const auto barrier = std::make_shared<Barrier>(lanes_.size());
   for (const auto& lane : lanes_) lane->post([barrier] { barrier->arrive(); });
   barrier->wait();
+}
+
+void StoreCore::settle() {
+  wait_for_changes();
   if (Status synced = database_->sync(); !synced.ok()) report_error("sync failed: " + synced.error());
 }
 
 void StoreCore::housekeep() {
   database_->maintain();
+  const auto bytes = static_cast<std::int64_t>(database_->measure());
+  counters_.add(Counter::kDiskBytes, bytes - told_bytes_.exchange(bytes));
   if (Status synced = database_->sync(); !synced.ok()) {
     failing_ = true;
     report_error("sync failed: " + synced.error());

@@ -81,7 +81,22 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   void report_damage(std::string_view what);
   void report_error(std::string_view what);
 
-  // Waits until all changes posted before are made, and syncs.
+  // Whether the place is of a file that was dropped, or a body of which the beginning was.
+  [[nodiscard]] bool is_dead_place(const BodyPlace& place) const;
+  // Bytes of files that were dropped since the heads were last swept.
+  void note_dropped(std::uint64_t bytes) { dropped_bytes_ += bytes; }
+  void forget_dropped_bytes() { dropped_bytes_ = 0; }
+  [[nodiscard]] std::uint64_t dropped_bytes() const { return dropped_bytes_; }
+  // The smallest numbers of all heads that are written from now on.
+  void begin_noting_heads();
+  void note_head(const StoredHead& head);
+  [[nodiscard]] std::pair<Sequence, Sequence> noted_heads() const {
+    return {noted_filled_, noted_validated_};
+  }
+
+  // Waits until all changes posted before are made.
+  void wait_for_changes();
+  // The same, and syncs.
   void settle();
   // One round of the housekeeping: sync, follow drops, leave the failed state.
   void housekeep();
@@ -106,6 +121,10 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   const std::shared_ptr<IoPool> writers_;
   std::vector<std::shared_ptr<Lane>> lanes_;
   std::atomic<std::uint64_t> backlog_{0};
+  std::atomic<std::uint64_t> dropped_bytes_{0};
+  std::atomic<Sequence> noted_filled_{0};
+  std::atomic<Sequence> noted_validated_{0};
+  std::atomic<std::int64_t> told_bytes_{0};  // what the gauge says
   std::atomic<bool> failing_{false};
   std::atomic<bool> closed_{false};
   LogLimiter limiter_;
