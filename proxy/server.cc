@@ -195,6 +195,7 @@ Status Server::open_store() {
   storage::RocksdbOptions options;
   options.directory = settings_.cache.dir + "/responses";
   options.byte_limit = settings_.cache.disk;
+  options.memory = settings_.cache.disk_memory;
   options.loss_bound = settings_.cache.loss_bound;
   options.max_variants = settings_.cache.max_variants;
   options.is_current = [this](const storage::StoredHead& head) { return generations_->is_current(head); };

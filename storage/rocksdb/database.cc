@@ -31,9 +31,6 @@ constexpr const char* kTagPrefix = "tag/";
 constexpr const char* kTagEnd = "tag0";  // the first key behind those
 constexpr const char* kTagFloorKey = "tag-floor";
 constexpr std::uint64_t kPage = 4096;
-// A look-up walks the files of a family: 4 µs at 500.
-constexpr int kManyFiles = 400;
-constexpr int kFewFiles = 250;
 constexpr std::uint64_t kSmallestLimit = 16ULL * 1024 * 1024;
 
 rocksdb::Slice slice(std::string_view bytes) {
@@ -550,7 +547,9 @@ void Database::maintain() {
     bool& merging = rocks_->merging[static_cast<std::size_t>(family)];
     std::string count;
     rocks_->db->GetProperty(rocks_->of(family), "rocksdb.num-files-at-level0", &count);
-    const bool wanted = std::atoi(count.c_str()) > (merging ? kFewFiles : kManyFiles);
+    // A look-up walks them: 4 µs at 500.
+    const int most = rocks_->options.most_body_files;
+    const bool wanted = std::atoi(count.c_str()) > (merging ? most * 5 / 8 : most);
     if (wanted == merging) continue;
     // Writes the OPTIONS file anew: hence only for a change.
     const rocksdb::Status set = rocks_->db->SetOptions(

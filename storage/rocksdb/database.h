@@ -34,6 +34,7 @@ struct DatabaseOptions {
   std::uint64_t byte_limit = 0;  // of the directory, all in all
   std::uint64_t memory = 0;      // block cache and memtables
   int max_open_files = 1000;
+  int most_body_files = 400;  // of a family; over that, the newest are merged
   // Asked for head records when `responses` is compacted: true, and the record is left out. Empty: none.
   std::function<bool(std::string_view record)> head_is_dead;
   rocksdb::Env* env = nullptr;  // files and clock of tests; null: the machine's

@@ -35,6 +35,12 @@ rocksdb::BlockBasedTableOptions table_options(const std::shared_ptr<rocksdb::Cac
   table.cache_index_and_filter_blocks = true;
   table.cache_index_and_filter_blocks_with_high_priority = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
+  // So do what a table needs to be open, and what is needed while a filter is made.
+  for (const auto role :
+       {rocksdb::CacheEntryRole::kBlockBasedTableReader, rocksdb::CacheEntryRole::kFilterConstruction}) {
+    table.cache_usage_options.options_overrides[role].charged =
+        rocksdb::CacheEntryRoleOptions::Decision::kEnabled;
+  }
   return table;
 }
 
@@ -76,7 +82,8 @@ bool DeadHeadFilter::Filter(int /*level*/, const rocksdb::Slice& /*key*/, const 
 std::shared_ptr<rocksdb::Cache> make_block_cache(std::uint64_t memory) {
   // Few shards, so that a 256 KiB block is small beside one of them.
   const int shard_bits = memory >= 256 * kMiB ? 4 : memory >= 64 * kMiB ? 2 : memory >= 16 * kMiB ? 1 : 0;
-  return rocksdb::NewLRUCache(memory, shard_bits, false, 0.3);
+  // Filters and indexes of ten million heads and their bodies need some 40 MiB: bodies do not flush them out.
+  return rocksdb::NewLRUCache(memory, shard_bits, false, 0.6);
 }
 
 rocksdb::DBOptions make_db_options(const DatabaseOptions& options, const DiskBudget& budget,

@@ -67,7 +67,10 @@ ReadStatus ChunkedBody::read_chunk(const ChunkLabel& label, std::uint64_t offset
   const ReadStatus status = core_->database().read_chunk(
       label, cache_only ? Database::Caching::kOnly : Database::Caching::kFill, chunk);
   const auto within = static_cast<std::size_t>(offset % kBodyChunkSize);
-  if (status == ReadStatus::kFound && within > 0) chunk = chunk.slice(within, chunk.size());
+  if (status == ReadStatus::kFound) {
+    if (within > 0) chunk = chunk.slice(within, chunk.size());
+    chunk = core_->held_chunks().hold(std::move(chunk), label.size);
+  }
   if (status == ReadStatus::kDamaged) {
     core_->report_damage("chunk " + std::to_string(label.number) + " of body " +
                          std::to_string(label.body_id));

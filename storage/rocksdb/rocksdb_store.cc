@@ -185,6 +185,10 @@ Result<bool> RocksdbStore::bind_log(std::uint64_t id) {
   return core_->database().bind_log(id);
 }
 
+std::uint64_t RocksdbStore::held_bytes() const {
+  return core_->held_chunks().held();
+}
+
 std::uint64_t RocksdbStore::file_bytes() const {
   const Database& database = core_->database();
   return database.head_file_bytes() + database.body_file_bytes(BodyFamily::kNewcomers) +

@@ -38,7 +38,7 @@ namespace freshet::storage {
 struct RocksdbOptions {
   std::string directory;                      // created where it is missing
   std::uint64_t byte_limit = 1ULL << 30;      // of the directory, all in all; at least 16 MiB
-  std::uint64_t memory = 64ULL << 20;         // block cache and memtables
+  std::uint64_t memory = 64ULL << 20;         // block cache, memtables, open tables
   std::uint64_t backlog_limit = 64ULL << 20;  // bytes that may wait to be written
   Milliseconds loss_bound{2000};              // what a power cut may cost
   std::size_t io_threads = 4;                 // that read; two more write
@@ -98,6 +98,8 @@ class RocksdbStore final : public ResponseStore {
 
   // Bytes of table files: heads and bodies.
   [[nodiscard]] std::uint64_t file_bytes() const;
+  // Bytes of chunks that readers hold on to now.
+  [[nodiscard]] std::uint64_t held_bytes() const;
 
  private:
   explicit RocksdbStore(std::shared_ptr<StoreCore> core);

@@ -43,6 +43,7 @@ StoreCore::StoreCore(RocksdbOptions options, Describe describe, Counters& counte
       database_(std::move(database)),
       used_(options_.byte_limit / kLeastPerBody),
       ghosts_(options_.byte_limit / kLeastPerBody),
+      held_chunks_(options_.memory),
       readers_(std::make_shared<IoPool>(options_.io_threads)),
       writers_(std::make_shared<IoPool>(kWriterThreads)) {
   for (std::size_t i = 0; i < kLanes; ++i) lanes_.push_back(std::make_shared<Lane>(writers_));

@@ -15,6 +15,7 @@
 #include "storage/base/log.h"
 #include "storage/base/mutex.h"
 #include "storage/rocksdb/database.h"
+#include "storage/rocksdb/held_chunks.h"
 #include "storage/rocksdb/io_pool.h"
 #include "storage/rocksdb/open_bodies.h"
 #include "storage/rocksdb/removals.h"
@@ -35,6 +36,7 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   [[nodiscard]] Removals& removals() { return removals_; }
   [[nodiscard]] UsedBodies& used() { return used_; }
   [[nodiscard]] Ghosts& ghosts() { return ghosts_; }
+  [[nodiscard]] const HeldChunks& held_chunks() const { return held_chunks_; }
   [[nodiscard]] OpenBodies& open_bodies() { return open_bodies_; }
   [[nodiscard]] bool is_current(const StoredHead& head) const {
     return !options_.is_current || options_.is_current(head);
@@ -117,6 +119,7 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   UsedBodies used_;
   Ghosts ghosts_;
   OpenBodies open_bodies_;
+  const HeldChunks held_chunks_;
   const std::shared_ptr<IoPool> readers_;
   const std::shared_ptr<IoPool> writers_;
   std::vector<std::shared_ptr<Lane>> lanes_;
