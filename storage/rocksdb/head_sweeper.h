@@ -2,8 +2,8 @@
 // living, and finds the files of bodies in which little is alive, so that space comes back after a purge. A
 // million heads take a few seconds of one core, in steps with a pause between them.
 //
-// A thread of its own, from its making to its end. It sweeps soon after it was made, soon after it was asked
-// to, after an eighth of the limit was dropped, and every ten minutes.
+// A thread of its own, from its making to its end. It sweeps soon after it was asked to, after an eighth of
+// the limit was dropped, and every ten minutes.
 #pragma once
 
 #include <cstdint>
@@ -48,7 +48,7 @@ class HeadSweeper {
   Mutex mutex_;
   CondVar changed_;
   bool stopping_ GUARDED_BY(mutex_) = false;
-  bool asked_ GUARDED_BY(mutex_) = true;
+  bool asked_ GUARDED_BY(mutex_) = false;
   bool now_ GUARDED_BY(mutex_) = false;
   MonoTime asked_at_ GUARDED_BY(mutex_){};
   std::uint64_t begun_ GUARDED_BY(mutex_) = 0;

@@ -91,8 +91,8 @@ class RocksdbStore final : public ResponseStore {
   [[nodiscard]] Result<std::vector<ScopeRecord>> old_invalidations() const;
   [[nodiscard]] Result<bool> bind_log(std::uint64_t id);
 
-  // After an invalidation of many: has the heads swept in a moment, so that their space comes back.
-  void sweep_soon();
+  // Has the heads swept in a moment, so that their space comes back. Nothing is swept before it is called.
+  void sweep_soon() override;
   // Sweeps now and waits for it and for what it frees. Tests; never on an event loop.
   void sweep();
 
