@@ -22,6 +22,14 @@ int execute(const FailedCommand& command) {
   return kUsageExitStatus;
 }
 
+int execute(const PurgeCommand& command) {
+  return run_purge(command);
+}
+
+int execute(const StatsCommand& command) {
+  return run_stats(command);
+}
+
 int execute(const RunCommand& command) {
   return run_server(command.settings);
 }

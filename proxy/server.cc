@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "proxy/admin/admin_server.h"
+#include "proxy/admin/invalidate_endpoint.h"
 #include "proxy/admin/metrics_endpoint.h"
+#include "proxy/admin/stats_endpoint.h"
 #include "proxy/net/listener.h"
 #include "proxy/net/signals.h"
 #include "proxy/server_worker.h"
@@ -74,6 +76,15 @@ RequestParserOptions parser_from(const ServerSettings& server) {
   return parser;
 }
 
+// Each has been checked with the settings.
+std::vector<IpNetwork> networks_from(const std::vector<std::string>& texts) {
+  std::vector<IpNetwork> networks;
+  for (const std::string& text : texts) {
+    if (const auto network = IpNetwork::parse(text)) networks.push_back(*network);
+  }
+  return networks;
+}
+
 ExchangeOptions exchange_from(const Settings& settings) {
   ExchangeOptions options;
   options.early_hints = settings.cache.early_hints;
@@ -82,6 +93,9 @@ ExchangeOptions exchange_from(const Settings& settings) {
   options.key_rules.sort_query = settings.cache.sort_query;
   options.key_rules.fields = settings.cache.key_fields;
   options.key_rules.cookies = settings.cache.key_cookies;
+  options.purge.allow = networks_from(settings.purge.allow);
+  options.purge.trusted_proxies = networks_from(settings.server.trusted_proxies);
+  options.purge.token = settings.purge.token;
   return options;
 }
 
@@ -102,7 +116,8 @@ std::string address_text(const HostPort& address) {
 // Everything the process consists of, in the order in which it is made; destroyed the other way round.
 class Server {
  public:
-  explicit Server(const Settings& settings) : settings_(settings), policy_(policy_from(settings)) {}
+  explicit Server(const Settings& settings)
+      : settings_(settings), policy_(policy_from(settings)), exchange_(exchange_from(settings)) {}
 
   Status open();
   void serve();
@@ -112,6 +127,7 @@ class Server {
   Status open_origin();
   Status open_store();
   Status open_admin();
+  void add_store_endpoints();
   Status admin_listen(const std::string& setting, const std::string& text);
   void start_workers();
   [[nodiscard]] std::int64_t longest_turn_us() const;
@@ -119,6 +135,7 @@ class Server {
 
   const Settings& settings_;
   const revalidate::PolicyOptions policy_;
+  const ExchangeOptions exchange_;
   storage::CounterSet counters_;
   EventLoop loop_;
   std::unique_ptr<Signals> signals_;
@@ -248,25 +265,34 @@ Status Server::open_admin() {
        [this] { return static_cast<std::int64_t>(fill_budget_->used()); }},
   };
   add_standard_endpoints(*admin_, std::move(endpoints));
+  add_store_endpoints();
   if (Status status = admin_listen("admin.socket", "unix:" + settings_.admin.socket); !status) return status;
   if (settings_.admin.listen.empty()) return {};
   return admin_listen("admin.listen", address_text(settings_.admin.listen));
 }
 
+void Server::add_store_endpoints() {
+  add_invalidate_endpoint(*admin_,
+                          {*store_, loop_, counters_.make(), exchange_.key_rules, exchange_.search_rules});
+  StatsEndpoint stats;
+  stats.counters = &counters_;
+  stats.started = storage::wall_now();
+  stats.memory_budget = settings_.cache.memory;
+  stats.disk_budget = settings_.cache.disk;
+  stats.workers = settings_.server.workers;
+  add_stats_endpoint(*admin_, stats);
+}
+
 Status Server::admin_listen(const std::string& setting, const std::string& text) {
   auto address = SocketAddress::parse(text);
   if (!address) return Error{setting + ": " + address.error()};
-  auto bound = admin_->listen(*address);
+  auto bound = admin_->listen(*address, settings_.admin.token);
   if (!bound) return Error{setting + ": " + bound.error()};
   if (!bound->is_unix()) storage::log_event(LogLevel::kInfo, "admin plane on http://" + bound->text());
   return {};
 }
 
 void Server::start_workers() {
-  std::vector<IpNetwork> trusted;
-  for (const std::string& text : settings_.server.trusted_proxies) {
-    if (const auto network = IpNetwork::parse(text)) trusted.push_back(*network);
-  }
   // An aggregate: make_unique cannot make it.
   shared_.reset(new ServerShared{// NOLINT(modernize-make-unique)
                                  *store_,
@@ -280,8 +306,8 @@ void Server::start_workers() {
                                  origin_,
                                  parser_from(settings_.server),
                                  timeouts_from(settings_.server),
-                                 std::move(trusted),
-                                 exchange_from(settings_),
+                                 networks_from(settings_.server.trusted_proxies),
+                                 exchange_,
                                  settings_.cache.max_object,
                                  {settings_.cache.slice_above, settings_.cache.slice_size},
                                  settings_.server.max_connections});

@@ -241,6 +241,7 @@ class Flight final : public OriginHandler, public std::enable_shared_from_this<F
   void answer_stored(std::vector<Waiting> waiting);
   [[nodiscard]] storage::StoredResponsePtr response_for(const Waiting& waiting,
                                                         const storage::StoredResponsePtr& response) const;
+  [[nodiscard]] bool is_replaced() const;
   void take_whole(const storage::Fill::Sealed& sealed);
   void give_up_storing();
   void commit(storage::Fill::Sealed sealed);

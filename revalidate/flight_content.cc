@@ -187,8 +187,8 @@ void Flight::on_complete(storage::HeaderFields trailers) {
   if (!fill) return end();
   Fill::Sealed sealed = fill->seal(forwarded_trailers(trailers));
   permit_ = {};
-  const bool stored =
-      stored_to_be_ && sealed.writer && sealed.size <= context_.max_object && fits_its_place(sealed.size);
+  const bool stored = stored_to_be_ && sealed.writer && sealed.size <= context_.max_object &&
+                      fits_its_place(sealed.size) && !is_replaced();
   if (!stored) {
     answer_awaiting();
     return end();
@@ -198,6 +198,13 @@ void Flight::on_complete(storage::HeaderFields trailers) {
   commit(std::move(sealed));
   // Those without a condition need not wait for what is being compared or written.
   stop_awaiting();
+}
+
+// An invalidation is newer than this answer, and a flight newer than both: what that one stores is not to be
+// overwritten by what is stale already. (What is dead the store does not take.)
+bool Flight::is_replaced() const {
+  return context_.store.generations().standing(head_) != storage::Standing::kCurrent &&
+         !context_.table.holds(*this);
 }
 
 // Other content than what is stored. The first answer still has its tag, if it is awaited.

@@ -205,6 +205,13 @@ FlightTable::Joined FlightTable::refused(FlightContext& context, Counter counter
   return {};
 }
 
+bool FlightTable::holds(const Flight& flight) const {
+  const Shard& shard = shard_of(flight.key());
+  const MutexLock lock(shard.mutex);
+  const auto place = shard.flights.find(flight.slot());
+  return place != shard.flights.end() && place->second.get() == &flight;
+}
+
 void FlightTable::forget(const Flight& flight) {
   Shard& shard = shard_of(flight.key());
   std::shared_ptr<Flight> released;

@@ -81,6 +81,8 @@ class FlightTable {
 
   // From the flight itself, at its end.
   void forget(const Flight& flight);
+  // Whether it can be joined still: no other has taken its place.
+  [[nodiscard]] bool holds(const Flight& flight) const;
 
   // Bounds: a ticket holds the place of a waiter, a flight in progress that of a fill.
   [[nodiscard]] std::size_t waiters() const { return waiters_.load(std::memory_order_relaxed); }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <optional>
 #include <sys/socket.h>
 #include <utility>
 
@@ -15,22 +16,22 @@ using storage::IoReady;
 
 constexpr std::size_t kLongestHead = 8 * 1024;
 constexpr std::size_t kMostConnections = 64;
+constexpr std::size_t kLargestContent = 1024 * 1024;
 constexpr storage::Milliseconds kTimeLimit{10'000};
-// What a client may still send after its reply, before the connection is cut.
-constexpr std::size_t kMostIgnored = 64 * 1024;
-
-AdminReply plain_reply(int status, const std::string& text) {
-  return {status, AdminReply{}.content_type, text};
-}
+constexpr storage::Milliseconds kActionLimit{60'000};
+// What a client may still send after its reply, before the connection is cut: content that is too large, so
+// that most who send it read why.
+constexpr std::size_t kMostIgnored = 4 * 1024 * 1024;
 
 }  // namespace
 
-// One connection: reads a head, sends a reply, then reads until the peer closes. Closing at once would reset
-// the connection where bytes of the request are unread, and the reply with it.
+// One connection: reads a head and a POST's content, waits for the reply, sends it, then reads until the peer
+// closes. Closing at once would reset the connection where bytes of the request are unread, and the reply
+// with it.
 class AdminConnection {
  public:
-  AdminConnection(AdminServer& server, std::uint64_t id, Descriptor socket)
-      : server_(server), id_(id), socket_(std::move(socket)) {
+  AdminConnection(AdminServer& server, std::uint64_t id, Descriptor socket, AdminAccess access)
+      : server_(server), id_(id), socket_(std::move(socket)), access_(std::move(access)) {
     timer_ = server.loop_.timer([this] { finish(); });
     timer_->arm(kTimeLimit);
     watch_ = server.loop_.watch(socket_.get(), IoInterest::kRead, [this](IoReady ready) { on_ready(ready); });
@@ -38,11 +39,16 @@ class AdminConnection {
   AdminConnection(const AdminConnection&) = delete;
   AdminConnection& operator=(const AdminConnection&) = delete;
 
+  void take_answer(const AdminReply& answer) {
+    if (phase_ == Phase::kAwaitAnswer) reply(answer);
+  }
+
  private:
-  enum class Phase { kReceive, kSend, kAwaitClose, kDone };
+  enum class Phase { kReceiveHead, kReceiveContent, kAwaitAnswer, kSend, kAwaitClose, kDone };
 
   void on_ready(IoReady ready) {
-    if (phase_ == Phase::kReceive && ready.readable) receive();
+    if (phase_ == Phase::kReceiveHead && ready.readable) receive_head();
+    if (phase_ == Phase::kReceiveContent && ready.readable) receive_content();
     if (phase_ == Phase::kSend && ready.writable) send();
     if (phase_ == Phase::kAwaitClose && ready.readable) ignore_rest();
   }
@@ -59,32 +65,69 @@ class AdminConnection {
     return false;
   }
 
-  void receive() {
-    while (phase_ == Phase::kReceive && read_some(input_)) {
+  void receive_head() {
+    while (phase_ == Phase::kReceiveHead && read_some(input_)) {
       const std::size_t end = input_.find("\r\n\r\n");
       if (std::min(end, input_.size()) > kLongestHead) {
-        reply(plain_reply(431, "the request's head is longer than 8 KiB\n"), false);
+        reply(plain_admin_reply(431, "the request's head is longer than 8 KiB\n"));
       } else if (end != std::string::npos) {
-        answer(std::string_view(input_).substr(0, end + 4));
+        take_head(end + 4);
       }
     }
   }
 
-  void answer(std::string_view head) {
-    AdminRequest request;
-    const int refused = parse_admin_head(head, request);
-    if (refused == 0) {
-      reply(server_.answer(request), request.method == "HEAD");
-    } else if (refused == 405) {
-      reply(plain_reply(405, "only GET and HEAD\n"), false);
-    } else {
-      reply(plain_reply(refused, refused == 505 ? "only HTTP/1.1\n" : "not an HTTP request\n"), false);
+  void take_head(std::size_t size) {
+    const int refused = parse_admin_head(std::string_view(input_).substr(0, size), request_);
+    input_.erase(0, size);
+    if (refused == 405) return reply(plain_admin_reply(405, "only GET, HEAD and POST\n"));
+    if (refused != 0) {
+      return reply(plain_admin_reply(refused, refused == 505 ? "only HTTP/1.1\n" : "not an HTTP request\n"));
     }
+    AdminReply refusal;
+    route_ = server_.find_route(request_, access_, refusal);
+    if (route_ == nullptr) return reply(refusal);
+    if (!route_->action) return reply(route_->endpoint(request_));
+    take_content_size();
   }
 
-  void reply(const AdminReply& reply, bool head_only) {
-    output_ = admin_reply_text(reply, head_only);
+  void take_content_size() {
+    switch (const int refused = admin_content_size(request_, kLargestContent, content_size_)) {
+      case 0:
+        break;
+      case 411:
+        return reply(plain_admin_reply(411, "the content needs a Content-Length\n"));
+      case 413:
+        return reply(plain_admin_reply(413, "the content is larger than 1 MiB\n"));
+      case 415:
+        return reply(plain_admin_reply(415, "the content is to be application/json\n"));
+      default:
+        return reply(plain_admin_reply(refused, "the Content-Length is no number\n"));
+    }
+    phase_ = Phase::kReceiveContent;
+    // Best effort: who gets none of it sends the content anyway.
+    if (request_.fields.has(storage::FieldName::kExpect) && input_.empty()) {
+      constexpr std::string_view kGoOn = "HTTP/1.1 100 Continue\r\n\r\n";
+      (void)::send(socket_.get(), kGoOn.data(), kGoOn.size(), MSG_NOSIGNAL);
+    }
+    receive_content();
+  }
+
+  void receive_content() {
+    while (input_.size() < content_size_) {
+      if (!read_some(input_)) return;
+    }
+    input_.resize(content_size_);
+    request_.body = std::move(input_);
+    phase_ = Phase::kAwaitAnswer;
+    watch_->set_interest(IoInterest::kNone);
+    timer_->arm(kActionLimit);
+    route_->action(request_, server_.answer_to(id_));
+  }
+
+  void reply(const AdminReply& reply) {
+    output_ = admin_reply_text(reply, request_.method == "HEAD");
     phase_ = Phase::kSend;
+    timer_->arm(kTimeLimit);
     watch_->set_interest(IoInterest::kWrite);
     send();
   }
@@ -123,7 +166,11 @@ class AdminConnection {
   AdminServer& server_;
   const std::uint64_t id_;
   const Descriptor socket_;
-  Phase phase_ = Phase::kReceive;
+  const AdminAccess access_;
+  Phase phase_ = Phase::kReceiveHead;
+  AdminRequest request_;
+  const AdminServer::Route* route_ = nullptr;
+  std::size_t content_size_ = 0;
   std::string input_;
   std::string output_;
   std::size_t sent_ = 0;
@@ -136,31 +183,59 @@ AdminServer::AdminServer(storage::IoLoop& loop) : loop_(loop), self_(std::make_s
 
 AdminServer::~AdminServer() = default;
 
-void AdminServer::route(const std::string& path, AdminEndpoint endpoint) {
-  routes_[path] = std::move(endpoint);
+void AdminServer::route(const std::string& path, AdminEndpoint endpoint, Asks asks) {
+  routes_[path] = {std::move(endpoint), nullptr, asks};
 }
 
-storage::Result<SocketAddress> AdminServer::listen(const SocketAddress& address) {
+void AdminServer::route_post(const std::string& path, AdminAction action) {
+  routes_[path] = {nullptr, std::move(action), Asks::kPermission};
+}
+
+storage::Result<SocketAddress> AdminServer::listen(const SocketAddress& address, const std::string& token) {
   auto sockets = open_listening_sockets(address, 1);
   if (!sockets.ok()) return storage::Error{sockets.error()};
+  const AdminAccess access{address.is_unix(), token};
   listeners_.push_back(std::make_unique<Listener>(
-      loop_, std::move(sockets->front()),
-      [this](Descriptor socket, const SocketAddress& /*peer*/) { serve(std::move(socket)); }));
+      loop_, std::move(sockets->front()), [this, access](Descriptor socket, const SocketAddress& /*peer*/) {
+        serve(std::move(socket), access);
+      }));
   return listeners_.back()->address();
 }
 
-void AdminServer::serve(Descriptor socket) {
+void AdminServer::serve(Descriptor socket, AdminAccess access) {
   if (connections_.size() >= kMostConnections) return;
   const std::uint64_t id = next_id_++;
-  connections_[id] = std::make_unique<AdminConnection>(*this, id, std::move(socket));
+  connections_[id] = std::make_unique<AdminConnection>(*this, id, std::move(socket), std::move(access));
 }
 
-AdminReply AdminServer::answer(const AdminRequest& request) const {
+const AdminServer::Route* AdminServer::find_route(const AdminRequest& request, const AdminAccess& access,
+                                                  AdminReply& refusal) const {
   const auto route = routes_.find(request.path);
-  if (route != routes_.end()) return route->second(request);
-  std::string text = "not found; there are:\n";
-  for (const auto& known : routes_) text += known.first + "\n";
-  return plain_reply(404, text);
+  const bool open = route != routes_.end() && route->second.asks == Asks::kNone;
+  if (auto refused = open ? std::nullopt : admin_refusal(request, access)) {
+    refusal = std::move(*refused);
+    return nullptr;
+  }
+  if (route == routes_.end()) {
+    std::string text = "not found; there are:\n";
+    for (const auto& known : routes_) text += known.first + "\n";
+    refusal = plain_admin_reply(404, text);
+    return nullptr;
+  }
+  const bool is_action = route->second.action != nullptr;
+  if (is_action == (request.method == "POST")) return &route->second;
+  refusal = plain_admin_reply(405, is_action ? "only POST\n" : "only GET and HEAD\n");
+  if (is_action) refusal.allow = "POST";
+  return nullptr;
+}
+
+AdminAnswer AdminServer::answer_to(std::uint64_t id) const {
+  return [weak = std::weak_ptr<AdminServer*>(self_), id](const AdminReply& reply) {
+    const auto self = weak.lock();
+    if (!self) return;
+    const auto connection = (*self)->connections_.find(id);
+    if (connection != (*self)->connections_.end()) connection->second->take_answer(reply);
+  };
 }
 
 void AdminServer::finished(std::uint64_t id) {

@@ -1,6 +1,7 @@
 // AdminServer: answers operators and scrapers, apart from the clients. One request on a connection: a head of
-// at most 8 KiB within ten seconds, GET or HEAD, the reply, close. At most 64 connections at once; further
-// ones are closed at the door, so that a forgotten scraper cannot eat the process.
+// at most 8 KiB and a POST's content of at most 1 MiB within ten seconds, the reply, close. An action may
+// take a minute. At most 64 connections at once; further ones are closed at the door, so that a forgotten
+// scraper cannot eat the process. Each listener says who may ask (AdminAccess).
 //
 // Lives on the loop it is given and is used from that loop's thread alone (listening may be set up before the
 // loop runs). Its destructor closes all; it must be destroyed on the loop's thread or after the loop has
@@ -29,26 +30,39 @@ class AdminServer {
   AdminServer& operator=(const AdminServer&) = delete;
   ~AdminServer();
 
-  // `endpoint` answers requests for `path`. Before the first request.
-  void route(const std::string& path, AdminEndpoint endpoint);
+  enum class Asks { kPermission, kNone };
+
+  // `endpoint` answers GET and HEAD for `path`; with kNone, whoever asks. Before the first request.
+  void route(const std::string& path, AdminEndpoint endpoint, Asks asks = Asks::kPermission);
+  // `action` answers POST with JSON for `path`, now or later. Before the first request.
+  void route_post(const std::string& path, AdminAction action);
 
   // Returns where it listens, with the port that was chosen where `address` has 0. A unix socket is for the
-  // process's owner and group.
-  storage::Result<SocketAddress> listen(const SocketAddress& address);
+  // process's owner and group, and asks for nothing; elsewhere an empty `token` asks for none.
+  storage::Result<SocketAddress> listen(const SocketAddress& address, const std::string& token = "");
 
   // Takes over a connected, non-blocking descriptor.
-  void serve(Descriptor socket);
+  void serve(Descriptor socket, AdminAccess access);
 
   [[nodiscard]] std::size_t connections() const { return connections_.size(); }
 
  private:
   friend class AdminConnection;
-  [[nodiscard]] AdminReply answer(const AdminRequest& request) const;
+  struct Route {
+    AdminEndpoint endpoint;  // one of the two
+    AdminAction action;
+    Asks asks = Asks::kPermission;
+  };
+  // The route for a request, or why there is none.
+  [[nodiscard]] const Route* find_route(const AdminRequest& request, const AdminAccess& access,
+                                        AdminReply& refusal) const;
+  // Gives the reply to the connection of that number, where it is still there.
+  [[nodiscard]] AdminAnswer answer_to(std::uint64_t id) const;
   // A connection is done; it is destroyed in the loop's next turn, not under its own callback.
   void finished(std::uint64_t id);
 
   storage::IoLoop& loop_;
-  std::map<std::string, AdminEndpoint> routes_;
+  std::map<std::string, Route> routes_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::map<std::uint64_t, std::unique_ptr<AdminConnection>> connections_;
   std::uint64_t next_id_ = 1;

@@ -103,15 +103,22 @@ std::string metrics_text(const StandardEndpoints& what) {
 void add_standard_endpoints(AdminServer& server, StandardEndpoints what) {
   const auto shared = std::make_shared<const StandardEndpoints>(std::move(what));
   server.route("/metrics", [shared](const AdminRequest&) {
-    return AdminReply{200, std::string(kPrometheusType), metrics_text(*shared)};
+    AdminReply reply;
+    reply.content_type = kPrometheusType;
+    reply.body = metrics_text(*shared);
+    return reply;
   });
-  server.route("/healthz", [](const AdminRequest&) {
-    return AdminReply{200, AdminReply{}.content_type, "ok\n"};
-  });
-  server.route("/readyz", [shared](const AdminRequest&) {
-    const bool ready = !shared->ready || shared->ready();
-    return AdminReply{ready ? 200 : 503, AdminReply{}.content_type, ready ? "ready\n" : "not ready\n"};
-  });
+  // Probes come without a token and by any name.
+  server.route(
+      "/healthz", [](const AdminRequest&) { return plain_admin_reply(200, "ok\n"); },
+      AdminServer::Asks::kNone);
+  server.route(
+      "/readyz",
+      [shared](const AdminRequest&) {
+        const bool ready = !shared->ready || shared->ready();
+        return plain_admin_reply(ready ? 200 : 503, ready ? "ready\n" : "not ready\n");
+      },
+      AdminServer::Asks::kNone);
 }
 
 }  // namespace freshet::proxy

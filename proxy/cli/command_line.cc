@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <deque>
 #include <memory>
+#include <optional>
 
 #include "proxy/cli/simulate_arguments.h"
 #include "proxy/config/config_file.h"
@@ -21,11 +22,26 @@ struct Flag {
   CLI::Option* option = nullptr;
 };
 
+// How a command finds the edge that it asks.
+struct EdgeOptions {
+  std::string cache_dir;
+  std::string config;
+  std::string admin;
+  std::string token;
+  bool json = false;
+};
+
 struct Parser {
   CLI::App app{"freshet: a caching reverse proxy that revalidates first", "freshet"};
   CLI::App* run = nullptr;
   CLI::App* check = nullptr;
   CLI::App* simulate = nullptr;
+  CLI::App* purge = nullptr;
+  CLI::App* stats = nullptr;
+  EdgeOptions purge_edge;
+  EdgeOptions stats_edge;
+  PurgeOrder order;
+  bool wait = false;
   std::deque<Flag> flags;  // stands still: CLI11 keeps references
   std::vector<std::string> assignments;
   std::string run_config;
@@ -54,6 +70,49 @@ void add_setting_flags(Parser& parser) {
   }
 }
 
+void add_edge_options(CLI::App& command, EdgeOptions& edge) {
+  command
+      .add_option("--cache-dir", edge.cache_dir,
+                  "Ask the edge that has this cache directory, through its unix socket. Default: as for run.")
+      ->type_name("DIR");
+  command.add_option("--config", edge.config, "Ask the edge that runs by this file")->type_name("FILE");
+  command.add_option("--admin", edge.admin, "Ask the edge whose admin plane is here")->type_name("HOST:PORT");
+  command
+      .add_option("--token", edge.token,
+                  "The edge's admin.token. Default: $FRESHET_ADMIN_TOKEN, or what --config has.")
+      ->type_name("TOKEN");
+  command.add_flag("--json", edge.json, "Print JSON");
+}
+
+void add_purge_command(Parser& parser) {
+  CLI::App& purge = *parser.app.add_subcommand("purge", "Forget stored responses, at once and for good");
+  parser.purge = &purge;
+  const auto add_scopes = [&](const char* name, std::vector<std::string>& list, const char* type,
+                              const char* prose) {
+    purge.add_option(name, list, prose)
+        ->type_name(type)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->expected(1)
+        ->allow_extra_args(false);
+  };
+  purge.add_option("URL", parser.order.urls, "Absolute URLs; each with all its variants")
+      ->type_name("")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  add_scopes("--prefix", parser.order.prefixes, "URL/",
+             "All beneath; ends with /. May be given several times");
+  add_scopes("--host", parser.order.hosts, "HOST", "All of a host; likewise");
+  add_scopes("--tag", parser.order.tags, "TAG", "Whatever carries the tag; likewise");
+  purge.add_flag("--all", parser.order.all, "Everything");
+  purge.add_flag("--soft", parser.order.soft,
+                 "Make stale instead: the origin is asked whether it has changed");
+  purge.add_flag("--wait", parser.wait, "Where the edge's disk fails, ask again until the purge is on it");
+  add_edge_options(purge, parser.purge_edge);
+  purge.footer(
+      "Exit status: 0 on disk, 1 not reached or refused, 2 wrong usage, 3 applied but not on disk: a crash "
+      "would "
+      "undo it.");
+}
+
 std::unique_ptr<Parser> make_parser() {
   auto parser = std::make_unique<Parser>();
   CLI::App& app = parser->app;
@@ -78,6 +137,10 @@ std::unique_ptr<Parser> make_parser() {
   parser->check->add_option("--config", parser->check_config, "The file")->type_name("FILE")->required();
   parser->simulate = app.add_subcommand("simulate", "Try eviction policies and cache sizes on a trace");
   parser->simulate_arguments.add_to(*parser->simulate);
+
+  add_purge_command(*parser);
+  parser->stats = app.add_subcommand("stats", "Show what the running edge's store holds and does");
+  add_edge_options(*parser->stats, parser->stats_edge);
   // Last: a subcommand inherits the footer that stands when it is made.
   app.footer("`freshet run --origin http://127.0.0.1:3000` is enough for one origin.");
   return parser;
@@ -113,6 +176,67 @@ std::string apply_assignments(const Parser& parser, Settings& settings) {
     if (!set.ok()) return "--set " + set.error();
   }
   return "";
+}
+
+// Where the edge is that a command is to ask; the reason, or nothing.
+std::string find_edge(const EdgeOptions& given, const Surroundings& surroundings, EdgePlace& place,
+                      std::vector<std::string>& errors) {
+  Settings settings;
+  if (!given.config.empty()) {
+    ConfigErrors wrong = load_config_file(given.config, settings);
+    if (!wrong.ok()) {
+      errors = std::move(wrong.lines);
+      return errors.front();
+    }
+  }
+  if (!given.cache_dir.empty()) {
+    settings.cache.dir = given.cache_dir;
+    settings.admin.socket.clear();
+  }
+  if (!given.admin.empty()) {
+    const auto address = parse_host_port(given.admin);
+    if (!address.ok()) return "--admin: " + address.error();
+    if (!given.cache_dir.empty()) return "--admin and --cache-dir name two ways to the edge; give one";
+    place.tcp = address.value();
+  }
+  fill_defaults(settings, surroundings);
+  place.socket = settings.admin.socket;
+  place.token = !given.token.empty() ? given.token : surroundings.admin_token.value_or(settings.admin.token);
+  return "";
+}
+
+// `reason` empty: nothing is wrong.
+std::optional<Command> edge_failure(const std::string& reason, std::vector<std::string> errors) {
+  if (reason.empty()) return std::nullopt;
+  if (errors.empty()) return failed(reason);
+  for (std::string& line : errors) line.insert(0, "freshet: ");
+  return FailedCommand{std::move(errors)};
+}
+
+Command purge_command(Parser& parser, const Surroundings& surroundings) {
+  PurgeCommand command;
+  std::vector<std::string> errors;
+  const std::string reason = find_edge(parser.purge_edge, surroundings, command.edge, errors);
+  if (auto failure = edge_failure(reason, std::move(errors))) return *failure;
+  if (parser.order.scopes() == 0) {
+    return failed("nothing to purge: give URLs, --prefix, --host, --tag or --all");
+  }
+  PurgeOrder checked = parser.order;
+  const std::vector<PurgeError> wrong = normalise(checked);
+  if (!wrong.empty()) return FailedCommand{purge_error_lines(parser.order, wrong)};
+  command.order = std::move(parser.order);
+  command.wait = parser.wait;
+  command.json = parser.purge_edge.json;
+  return command;
+}
+
+Command stats_command(const Parser& parser, const Surroundings& surroundings) {
+  StatsCommand command;
+  std::vector<std::string> errors;
+  const std::string reason = find_edge(parser.stats_edge, surroundings, command.edge, errors);
+  if (auto failure = edge_failure(reason, std::move(errors))) return *failure;
+  command.json = parser.stats_edge.json;
+  return command;
 }
 
 Command run_command(const Parser& parser, const Surroundings& surroundings) {
@@ -162,17 +286,22 @@ std::vector<std::string_view> flag_names(const CLI::App& app) {
 
 // CLI11 tells unknown words in a line of its own making; ours names the word and what it may have meant.
 std::string unknown_word(const Parser& parser, const std::string& word) {
-  const CLI::App* const app = parser.run->parsed()        ? parser.run
-                              : parser.check->parsed()    ? parser.check
-                              : parser.simulate->parsed() ? parser.simulate
-                                                          : &parser.app;
+  const CLI::App* app = &parser.app;
+  std::string commands;
+  std::vector<std::string_view> names;
+  for (const CLI::App* const command : parser.app.get_subcommands({})) {
+    if (command->parsed()) app = command;
+    names.push_back(command->get_name());
+  }
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    commands += (i == 0 ? "" : i + 1 == names.size() ? " and " : ", ") + std::string(names[i]);
+  }
   if (word.substr(0, 2) != "--") {
     const bool has_command = app != &parser.app;
     if (has_command || word.substr(0, 1) == "-") return in_quotes(word) + " is not expected here";
-    const std::string_view near = nearest_name(word, {"run", "check", "simulate"});
+    const std::string_view near = nearest_name(word, names);
     return in_quotes(word) + " is no command" +
-           (near.empty() ? "; the commands are run, check and simulate"
-                         : "; did you mean " + std::string(near) + "?");
+           (near.empty() ? "; the commands are " + commands : "; did you mean " + std::string(near) + "?");
   }
   const std::string name =
       word.substr(2, word.find('=') == std::string::npos ? word.npos : word.find('=') - 2);
@@ -183,9 +312,10 @@ std::string unknown_word(const Parser& parser, const std::string& word) {
 
 // The option that was given twice where once is allowed; empty: none.
 std::string repeated_option(const Parser& parser) {
-  for (const CLI::App* const app : {parser.run, parser.check, parser.simulate}) {
+  for (const CLI::App* const app : parser.app.get_subcommands({})) {
     for (const CLI::Option* const option : app->get_options()) {
-      if (option->count() > 1 && option->get_name() != "--set") return option->get_name();
+      const bool takes_all = option->get_multi_option_policy() == CLI::MultiOptionPolicy::TakeAll;
+      if (option->count() > 1 && !takes_all) return option->get_name();
     }
   }
   return "";
@@ -218,6 +348,8 @@ Command parse_command_line(int argc, const char* const* argv, const Surroundings
   }
   if (parser->run->parsed()) return run_command(*parser, surroundings);
   if (parser->simulate->parsed()) return simulate_command(*parser);
+  if (parser->purge->parsed()) return purge_command(*parser, surroundings);
+  if (parser->stats->parsed()) return stats_command(*parser, surroundings);
   return check_command(*parser, surroundings);
 }
 

@@ -1,4 +1,4 @@
-// The command line: `freshet run`, `freshet check`, `freshet simulate`, --help, --version. Flags come from
+// The command line: `freshet run`, `check`, `simulate`, `purge`, `stats`, --help, --version. Flags come from
 // the table of settings; a flag or a --set wins over the configuration file, which wins over the defaults.
 //
 // parse_command_line() reads the configuration file but prints nothing and ends nothing: it returns what main
@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "proxy/cli/edge_commands.h"
 #include "proxy/config/defaults.h"
 #include "proxy/config/settings.h"
 #include "proxy/simulate/simulation.h"
@@ -35,7 +36,8 @@ struct FailedCommand {
   std::vector<std::string> lines;
 };
 
-using Command = std::variant<RunCommand, SimulateCommand, PrintCommand, FailedCommand>;
+using Command =
+    std::variant<RunCommand, SimulateCommand, PurgeCommand, StatsCommand, PrintCommand, FailedCommand>;
 
 [[nodiscard]] Command parse_command_line(int argc, const char* const* argv, const Surroundings& surroundings);
 

@@ -15,6 +15,7 @@ using storage::Error;
 
 constexpr std::uint64_t kMostRequests = 4'000'000'000;
 constexpr std::uint64_t kMostObjects = 100'000'000;
+constexpr std::uint64_t kMostOverhead = kGiB;
 
 std::string joined(const std::vector<std::string_view>& names) {
   std::string out;
@@ -169,6 +170,8 @@ Result<SimulationOptions> SimulateArguments::options() const {
   }
   const Result<std::uint64_t> overhead = parse_size(overhead_);
   if (!overhead.ok()) return Error{"--overhead: " + overhead.error()};
+  if (overhead.value() > kMostOverhead)
+    return Error{"--overhead: " + in_quotes(overhead_) + " is over 1 GiB"};
   options.overhead = overhead.value();
   return options;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "proxy/config/setting_values.h"
+#include "proxy/net/ip_address.h"
 
 namespace freshet::proxy {
 
@@ -22,6 +23,16 @@ std::optional<std::string> variable(const char* name) {
   return std::string(value);
 }
 
+// As SocketAddress::parse() understands a host.
+bool is_loopback(const std::string& host) {
+  if (host == "localhost") return true;
+  const auto address = IpAddress::parse(host);
+  if (!address) return false;
+  static const IpNetwork kV4 = *IpNetwork::parse("127.0.0.0/8");
+  static const IpNetwork kV6 = *IpNetwork::parse("::1");
+  return kV4.contains(*address) || kV6.contains(*address);
+}
+
 }  // namespace
 
 Surroundings read_surroundings() {
@@ -30,6 +41,7 @@ Surroundings read_surroundings() {
   found.cache_directory = variable("CACHE_DIRECTORY");
   found.xdg_cache_home = variable("XDG_CACHE_HOME");
   found.home = variable("HOME");
+  found.admin_token = variable("FRESHET_ADMIN_TOKEN");
   return found;
 }
 
@@ -62,6 +74,11 @@ std::vector<std::string> check_settings(const Settings& settings) {
   if (server.max_field > server.max_head) {
     errors.push_back("server.max_field: " + format_size(server.max_field) +
                      " is more than server.max_head, " + format_size(server.max_head));
+  }
+  const AdminSettings& admin = settings.admin;
+  if (!admin.listen.empty() && admin.token.empty() && !is_loopback(admin.listen.host)) {
+    errors.push_back("admin.token: is needed, since admin.listen, " + format_host_port(admin.listen) +
+                     ", is not a loopback address");
   }
   const std::string& ca_file = settings.origin.ca_file;
   if (!ca_file.empty() && ::access(ca_file.c_str(), R_OK) != 0) {

@@ -18,6 +18,7 @@ struct Surroundings {
   std::optional<std::string> cache_directory;  // $CACHE_DIRECTORY: systemd made one for the service
   std::optional<std::string> xdg_cache_home;
   std::optional<std::string> home;
+  std::optional<std::string> admin_token;  // $FRESHET_ADMIN_TOKEN, for commands that ask an edge
 };
 
 [[nodiscard]] Surroundings read_surroundings();

@@ -142,9 +142,16 @@ std::vector<SettingRow> make_table() {  // NOLINT(readability-function-size)
        "Cache-Status tells the cache key to every client, not only to trusted ones that send `Freshet-Debug: key`."},
 
       {"admin.listen", "--admin", Type::kAddress, ADDRESS(admin.listen), "HOST:PORT", 0, 0, "no TCP address",
-       "TCP address of the admin plane (/metrics, /healthz), beside its unix socket. It asks for no password."},
+       "TCP address of the admin plane, beside its unix socket. Where it is not a loopback address, admin.token is needed."},
       {"admin.socket", "", Type::kPath, TEXT(admin.socket), "FILE", 0, 0, "admin.sock in the cache directory",
-       "Unix socket of the admin plane."},
+       "Unix socket of the admin plane, for the process's owner and group."},
+      {"admin.token", "", Type::kToken, TEXT(admin.token), "TOKEN", 0, 0, "none; only loopback addresses are served",
+       "What clients of the admin plane's TCP address show as `Authorization: Bearer TOKEN`. /healthz and /readyz need none."},
+
+      {"purge.allow", "", Type::kNetworks, LIST(purge.allow), "LIST", 0, 0, "",
+       "Clients that may send PURGE: addresses or networks."},
+      {"purge.token", "", Type::kToken, TEXT(purge.token), "TOKEN", 0, 0, "none is accepted",
+       "Who sends PURGE with `Authorization: Bearer TOKEN` may do so from anywhere."},
 
       {"log.access", "", Type::kPath, TEXT(log.access), "FILE", 0, 0, "",
        "The access log, a JSON line for each request: a file, `-` for standard output, or `off`."},
@@ -234,6 +241,8 @@ struct Setter {
     if (row.type == Type::kOrigin) {
       const auto url = revalidate::parse_origin_url(text);
       if (!url.ok()) return with_key(row, url.error() + " (try http://127.0.0.1:3000)");
+    } else if (row.type == Type::kToken && !text.empty()) {
+      if (const Status good = check_token(text); !good.ok()) return with_key(row, good.error());
     } else if (text.empty() && row.computed_default.empty()) {
       return with_key(row, "is empty");
     }

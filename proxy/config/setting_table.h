@@ -28,6 +28,7 @@ enum class SettingType {
   kSwitch,    // true or false
   kNetworks,  // a list of addresses and networks
   kNames,     // a list of tokens: field or cookie names
+  kToken,     // a secret that a client shows
   kPatterns,  // a list of names of query parameters; a last `*` stands for any rest
 };
 

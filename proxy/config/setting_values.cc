@@ -217,6 +217,23 @@ Status check_name(std::string_view text) {
   return Error{in_quotes(text) + " is not the name of a field or cookie (try X-Device)"};
 }
 
+Status check_token(std::string_view text) {
+  constexpr std::size_t kLeast = 16;
+  const std::size_t padding = std::min(text.find('='), text.size());
+  const auto is_padding = [](char c) { return c == '='; };
+  const bool good =
+      std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(padding), [](char c) {
+        return c != '=' && (storage::is_token_char(c) || c == '/') &&
+               std::string_view("!#$%&'*^`|").find(c) == std::string_view::npos;
+      });
+  if (!good || !std::all_of(text.begin() + static_cast<std::ptrdiff_t>(padding), text.end(), is_padding)) {
+    return Error{
+        "a token has letters, digits and -._~+/ only, with = at its end (try `openssl rand -base64 24`)"};
+  }
+  if (padding < kLeast) return Error{"is shorter than 16 characters (try `openssl rand -base64 24`)"};
+  return {};
+}
+
 Status check_pattern(std::string_view text) {
   const std::string_view name = text.ends_with('*') ? text.substr(0, text.size() - 1) : text;
   const bool good = !text.empty() && std::all_of(name.begin(), name.end(), [](char c) {

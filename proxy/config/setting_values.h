@@ -42,6 +42,9 @@ Status check_name(std::string_view text);
 // The name of a query parameter as it stands in a URL, or the beginning of one and `*`.
 Status check_pattern(std::string_view text);
 
+// A bearer token (RFC 6750, 2.1), long enough not to be guessed. The error does not repeat it.
+Status check_token(std::string_view text);
+
 // The text between quotation marks, control bytes made visible, at most 60 characters: for messages.
 std::string in_quotes(std::string_view text);
 

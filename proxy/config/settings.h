@@ -106,6 +106,12 @@ struct CacheSettings {
 struct AdminSettings {
   HostPort listen;     // empty: the unix socket alone
   std::string socket;  // empty until fill_defaults(): <cache.dir>/admin.sock
+  std::string token;   // that TCP clients show; empty: loopback alone
+};
+
+struct PurgeSettings {
+  std::vector<std::string> allow{"127.0.0.0/8", "::1"};  // addresses or ADDRESS/BITS
+  std::string token;                                     // empty: none is accepted
 };
 
 struct LogSettings {
@@ -118,6 +124,7 @@ struct Settings {
   OriginSettings origin;
   CacheSettings cache;
   AdminSettings admin;
+  PurgeSettings purge;
   LogSettings log;
 };
 

@@ -17,9 +17,9 @@ Exchange::~Exchange() {
 }
 
 std::string_view Exchange::step_name() const {
-  static constexpr std::array<std::string_view, 10> kNames = {
-      "ReceiveHead", "Lookup",   "AwaitDisk", "Decide", "JoinFlight",
-      "AwaitFlight", "SendHead", "SendBody",  "Finish", "Done"};
+  static constexpr std::array<std::string_view, 11> kNames = {
+      "ReceiveHead", "Lookup",   "AwaitDisk", "Decide", "JoinFlight", "AwaitFlight",
+      "AwaitPurge",  "SendHead", "SendBody",  "Finish", "Done"};
   return kNames[static_cast<std::size_t>(step_)];
 }
 
@@ -72,7 +72,8 @@ void Exchange::reset() {
   why_ = revalidate::Reason::kNone;
   precondition_ = {};
   multipart_.reset();
-  sent_status_ = error_status_ = 0;
+  sent_status_ = error_status_ = own_status_ = 0;
+  own_text_.clear();
   refused_why_ = {};
   origin_time_.reset();
   body_bytes_ = saved_bytes_ = 0;
@@ -116,6 +117,8 @@ Exchange::Outcome Exchange::run_step() {
       return join_flight();
     case Step::kAwaitFlight:
       return take_answer();
+    case Step::kAwaitPurge:
+      return Outcome::kWait;
     case Step::kSendHead:
       return send_head();
     case Step::kSendBody:

@@ -7,6 +7,8 @@
 //                       ^                                                  │  (a body on disk)
 //                       └──────────── the answer was not for us ───────────┘
 //
+// A PURGE goes ReceiveHead ─> AwaitPurge ─> SendHead ─> Finish.
+//
 // One function a step (exchange_steps.cc), one loop (advance()), and three outcomes: go on, wait, done.
 // advance() is not re-entrant: whoever has news (disk, flight, room in the sink) calls it from the event
 // loop, never from inside a step. At every moment the client may leave: reset() or the destructor drop what
@@ -24,6 +26,7 @@
 
 #include "proxy/exchange/body_pump.h"
 #include "proxy/exchange/multipart.h"
+#include "proxy/exchange/purge.h"
 #include "proxy/exchange/response_sink.h"
 #include "proxy/exchange/search_rules.h"
 #include "proxy/observe/exchange_record.h"
@@ -46,6 +49,7 @@ struct ExchangeOptions {
   bool status_key = false;   // Cache-Status tells the key to everybody
   revalidate::KeyRules key_rules;
   std::shared_ptr<SearchRules> search_rules = std::make_shared<SearchRules>();  // of all workers
+  PurgeOptions purge;
 };
 
 // What the exchanges of one worker share.
@@ -76,6 +80,7 @@ class Exchange {
     kDecide,
     kJoinFlight,
     kAwaitFlight,
+    kAwaitPurge,
     kSendHead,
     kSendBody,
     kFinish,
@@ -145,6 +150,10 @@ class Exchange {
   void revalidate_in_background();
   void invalidate_by_use(const storage::ResponseHead& response);
   void read_from_disk();
+  // PURGE; exchange_purge.cc.
+  Outcome purge();
+  Outcome refuse_purge(int status, revalidate::Reason reason, std::string why);
+  void purged(const storage::Invalidation& asked, const storage::Acknowledgement& done);
   // The key; exchange_key.cc.
   void take_debug_field();
   void take_forwarded_scheme();
@@ -158,6 +167,7 @@ class Exchange {
   void prepare_reply();
   void send_prepared_head();
   void send_error_head();
+  void send_own_head();
   void append_dynamic_lines();
   void withhold_tags(ReplyHead& reply, const storage::HeaderFields& stored);
   [[nodiscard]] bool withholds_surrogate_control(const storage::HeaderFields& fields) const;
@@ -241,8 +251,12 @@ class Exchange {
   bool has_body_ = false;
   storage::HeaderFields reply_fields_;
   std::string more_;  // further head lines; buffer used again
-  std::string error_text_;
+  // An answer of the edge's own making.
+  int own_status_ = 0;
+  std::string own_text_;
+  std::string_view own_type_;
   std::string_view refused_why_;
+  std::string purge_refused_;
 };
 
 }  // namespace freshet::proxy

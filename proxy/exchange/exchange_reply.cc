@@ -46,6 +46,10 @@ Exchange::Outcome Exchange::send_head() {
     send_error_head();
     return go(Step::kFinish);
   }
+  if (own_status_ != 0) {
+    send_own_head();
+    return go(Step::kFinish);
+  }
   if (!prepared_) prepare_reply();
   const bool from_store = !pump_.is_fill();
   if (has_body_ && from_store) {
@@ -193,32 +197,43 @@ void Exchange::append_cache_status_line() {
 }
 
 void Exchange::send_error_head() {
-  sent_status_ = error_status_;
-  const std::string_view phrase = storage::reason_phrase(error_status_);
-  error_text_ = std::to_string(error_status_);
-  error_text_.append(" ").append(phrase).append("\n");
-  error_text_.append(refused_why_.empty() ? revalidate::reason_sentence(why_) : refused_why_).append("\n");
+  own_status_ = error_status_;
+  if (own_text_.empty()) {
+    own_type_ = "text/plain; charset=utf-8";
+    own_text_ = std::to_string(error_status_);
+    own_text_.append(" ").append(storage::reason_phrase(error_status_)).append("\n");
+    own_text_.append(refused_why_.empty() ? revalidate::reason_sentence(why_) : refused_why_).append("\n");
+  }
+  send_own_head();
+}
+
+// The edge's own answer, with its content.
+void Exchange::send_own_head() {
+  sent_status_ = own_status_;
   reply_fields_.clear();
   reply_fields_.add(storage::FieldName::kDate, storage::format_http_date(context_.wall_time()));
-  reply_fields_.add(storage::FieldName::kContentType, "text/plain; charset=utf-8");
+  reply_fields_.add(storage::FieldName::kContentType, own_type_);
   reply_fields_.add(storage::FieldName::kCacheControl, "no-store");
-  if (error_status_ == 503) reply_fields_.add(storage::FieldName::kRetryAfter, "1");
+  if (own_status_ == 405) reply_fields_.add(storage::FieldName::kAllow, "GET, HEAD");
+  if (own_status_ == 503) reply_fields_.add(storage::FieldName::kRetryAfter, "1");
   more_.clear();
-  more_.append("Proxy-Status: ");
-  revalidate::append_proxy_status(more_, why_, status_.forwarded_status);
-  more_.append("\r\n");
+  if (error_status_ != 0) {
+    more_.append("Proxy-Status: ");
+    revalidate::append_proxy_status(more_, why_, status_.forwarded_status);
+    more_.append("\r\n");
+  }
   append_cache_status_line();
   ReplyHead reply;
-  reply.status = error_status_;
-  reply.reason = phrase;
+  reply.status = own_status_;
+  reply.reason = storage::reason_phrase(own_status_);
   reply.fields = &reply_fields_;
   reply.more = more_;
-  reply.content_length = error_text_.size();
+  reply.content_length = own_text_.size();
   reply.has_body = request_.method != storage::Method::kHead;
   sink_.send_head(reply);
   if (!reply.has_body) return;
-  body_bytes_ += error_text_.size();
-  sink_.send_body(storage::Chunk::copy_of(error_text_));
+  body_bytes_ += own_text_.size();
+  sink_.send_body(storage::Chunk::copy_of(own_text_));
 }
 
 Exchange::Outcome Exchange::send_body() {

@@ -39,6 +39,7 @@ Exchange::Outcome Exchange::receive_head() {
   take_debug_field();
   if (client_.trusted) take_forwarded_scheme();
   make_key();
+  if (is_purge(request_)) return purge();
   // To the origin our tags say nothing, and without them the request would have no condition at all.
   if (facts_.has_if_match && revalidate::names_only_content_tags(request_)) {
     return reply_error(412, Reason::kOwnEntityTag);

@@ -1,10 +1,8 @@
 #include "proxy/simulate/simulation.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
 #include <memory>
 
 #include "proxy/simulate/offline.h"
@@ -24,10 +22,11 @@ int failed(const std::string& line) {
   return kFailedExitStatus;
 }
 
+// Whatever was printed before is judged as well: the stream remembers a failure.
 int print_text(const std::string& text) {
-  const bool printed =
-      std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
-  return printed ? 0 : failed("standard output: " + std::string(std::strerror(errno)));
+  std::fputs(text.c_str(), stdout);
+  const bool printed = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+  return printed ? 0 : failed("standard output: cannot be written");
 }
 
 int print_generated(const GeneratorOptions& options) {

@@ -21,7 +21,7 @@ constexpr std::size_t kShownText = 40;
 std::string shown(std::string_view text) {
   std::string out = "\"" + std::string(text.substr(0, kShownText)) + (text.size() > kShownText ? "..." : "");
   std::replace_if(
-      out.begin(), out.end(), [](char c) { return c < 0x20 || c == 0x7f; }, '.');
+      out.begin(), out.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '.');
   return out + "\"";
 }
 

@@ -15,6 +15,7 @@ using storage::Status;
 
 constexpr std::size_t kBufferSize = 1024 * 1024;
 constexpr std::size_t kMostComplaints = 5;
+constexpr std::size_t kMostRequests = 4'000'000'000;
 constexpr std::string_view kGzip = "\x1f\x8b";
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
@@ -62,6 +63,7 @@ class Loader {
     if (is_first && format_ == TraceFormat::Csv && is_csv_heading(line)) return {};
     const Status parsed = parse_trace_line(format_, line, request_);
     if (!parsed.ok()) return complain(parsed.error());
+    if (loaded_.trace.requests() >= kMostRequests) return Error{name_ + ": has over four billion requests"};
     if (request_.left_out || !add()) ++loaded_.left_out;
     return {};
   }

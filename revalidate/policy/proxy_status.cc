@@ -20,7 +20,10 @@ std::string_view proxy_error_type(Reason reason) {
       return "connection_limit_reached";
     case Reason::kBadRequest:
       return "http_request_error";
+    case Reason::kPurgeForbidden:
+      return "http_request_denied";
     case Reason::kStoreFailure:
+    case Reason::kPurgeNotDurable:
       return "proxy_internal_error";
     // Answered here without an attempt to ask.
     case Reason::kOnlyIfCached:

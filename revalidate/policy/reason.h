@@ -67,6 +67,9 @@ namespace freshet::revalidate {
   X(kOverloaded, "overloaded", "A bound of this edge is reached.", "RFC 9110, 15.6.4")                         \
   X(kClientGone, "client-gone", "The client left before its answer.", "")                                      \
   X(kBadRequest, "bad-request", "The request has no single reading.", "RFC 9112, 3")                           \
+  X(kPurge, "purge", "Invalidated, as it was asked for.", "")                                                  \
+  X(kPurgeForbidden, "purge-forbidden", "This client may not purge.", "")                                      \
+  X(kPurgeNotDurable, "purge-not-durable", "Invalidated, and not yet on disk: a crash would undo it.", "")     \
   /* Stored. */                                                                                                \
   X(kStored, "stored", "Stored with a freshness lifetime.", "RFC 9111, 3")                                     \
   X(kStoredForValidation, "stored-for-validation", "Stored, to be validated before use.", "RFC 9111, 3")       \

@@ -30,7 +30,7 @@ namespace freshet::storage {
 class Generations {
  public:
   // What one scope is counted as: entry, node and share of the buckets.
-  static constexpr std::size_t kScopeCost = 160;
+  static constexpr std::size_t kScopeCost = 128;
 
   // `first`: above every Sequence that any stored head carries. `counters` may be null.
   explicit Generations(Sequence first = 1, std::size_t memory = std::size_t{32} << 20U,

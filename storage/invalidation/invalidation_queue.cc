@@ -165,6 +165,7 @@ Status InvalidationQueue::write(const std::vector<Purge>& purges, bool synced) {
   Generations::Merged merged = generations_.take_merged();
   gone_.insert(gone_.end(), merged.gone.begin(), merged.gone.end());
   for (const ScopeRecord& record : merged.into) remember(record);
+  forget_gone();
   InvalidationLog::Batch batch;
   batch.gone = gone_;
   for (const auto& [name, record] : unwritten_) batch.puts.push_back(record);
@@ -191,6 +192,19 @@ Status InvalidationQueue::write(const std::vector<Purge>& purges, bool synced) {
   limiter_.log(LogLevel::kError,
                "invalidations: write failed, the disk tier is off until one succeeds: " + written.error());
   return written;
+}
+
+// What was invalidated again after it was merged is not gone, and the log may have its number already.
+void InvalidationQueue::forget_gone() {
+  const auto is_back = [&](const ScopeName& name) {
+    return generations_.newest_of(name, Strength::kHard) != 0 ||
+           generations_.newest_of(name, Strength::kSoft) != 0;
+  };
+  gone_.erase(std::remove_if(gone_.begin(), gone_.end(), is_back), gone_.end());
+  for (const ScopeName& name : gone_) {
+    for (const Strength strength : {Strength::kHard, Strength::kSoft})
+      unwritten_.erase({name.kind, strength, name.digest});
+  }
 }
 
 void InvalidationQueue::remember(const ScopeRecord& record) {

@@ -85,6 +85,7 @@ class InvalidationQueue {
   void drop_now(const ScopeTable::Numbers& floors);
   // Writes the purges' records and all that is unwritten; what failed is unwritten from then on.
   Status write(const std::vector<Purge>& purges, bool synced);
+  void forget_gone();
   void remember(const ScopeRecord& record);
 
   Generations& generations_;
@@ -96,7 +97,7 @@ class InvalidationQueue {
 
   // The thread's own: in effect and not in the log.
   std::map<RecordName, ScopeRecord> unwritten_;
-  std::vector<ScopeName> gone_;
+  std::vector<ScopeName> gone_;  // and still there
   bool unsynced_ = false;
 
   std::atomic<bool> failing_{false};

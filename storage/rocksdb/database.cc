@@ -4,15 +4,18 @@
 #include <array>
 #include <cstdlib>
 #include <filesystem>
+#include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
 #include <rocksdb/file_system.h>
+#include <rocksdb/sst_file_reader.h>
 #include <rocksdb/write_batch.h>
 #include <set>
 #include <utility>
 
 #include "storage/base/log.h"
 #include "storage/rocksdb/database_options.h"
+#include "storage/rocksdb/guarded_files.h"
 #include "storage/rocksdb/nowait_files.h"
 
 namespace freshet::storage {
@@ -89,8 +92,8 @@ Status check_families(rocksdb::Env& env, const std::string& directory) {
   rocksdb::DBOptions options;
   options.env = &env;
   std::vector<std::string> names;
-  const rocksdb::Status listed = rocksdb::DB::ListColumnFamilies(options, directory, &names);
-  if (!listed.ok()) return Error{open_error(directory, listed)};
+  // What cannot be read is opening's to tell.
+  if (!rocksdb::DB::ListColumnFamilies(options, directory, &names).ok()) return {};
   const std::set<std::string> ours{rocksdb::kDefaultColumnFamilyName, kHeads, kBodies, kMainBodies, kState};
   const bool known = std::all_of(names.begin(), names.end(),
                                  [&ours](const std::string& name) { return ours.count(name) > 0; });
@@ -125,16 +128,77 @@ rocksdb::IOStatus sync_logs(rocksdb::FileSystem& files, const std::string& direc
   return status.ok() ? sync_directory(files, directory) : status;
 }
 
+bool has_files_of_a_store(const std::string& directory) {
+  std::error_code ignored;
+  for (const auto& each : std::filesystem::directory_iterator(directory, ignored)) {
+    const std::filesystem::path name = each.path().filename();
+    if (name.extension() == ".sst" || name.string().rfind("MANIFEST-", 0) == 0) return true;
+  }
+  return false;
+}
+
+// Where CURRENT is gone RocksDB would begin a new store among the files of the old one. Looked at under
+// RocksDB's lock, so that no other process is just making it.
+bool lost_its_beginning(const DatabaseOptions& options) {
+  rocksdb::FileSystem& files = *env_of(options).GetFileSystem();
+  rocksdb::FileLock* lock = nullptr;
+  if (!files.LockFile(options.directory + "/LOCK", {}, &lock, nullptr).ok()) return false;
+  const bool lost = files.FileExists(options.directory + "/CURRENT", {}, nullptr).IsNotFound() &&
+                    has_files_of_a_store(options.directory);
+  (void)files.UnlockFile(lock, {}, nullptr);
+  return lost;
+}
+
+// No more can be told of the store: which tables are its, or which numbers were given.
+bool is_damage(const rocksdb::Status& status) {
+  return status.IsCorruption() || status.IsNotFound() || status.IsPathNotFound();
+}
+
+std::string damaged_name(const std::string& directory) {
+  return directory + ".damaged-" + std::to_string(wall_now().time_since_epoch().count());
+}
+
+// A lenient RocksDB would leave records of the log out, and go on with later ones.
+bool is_of_log(const rocksdb::Status& status) {
+  const std::string text = status.ToString();
+  return text.find(".log") != std::string::npos || text.find("WAL") != std::string::npos;
+}
+
+// The last one alone is kept: they count in no limit.
+Status move_aside(const std::string& directory, const std::string& why) {
+  const std::filesystem::path place(directory);
+  std::error_code failure;
+  for (const auto& each : std::filesystem::directory_iterator(place.parent_path(), failure)) {
+    if (each.path().filename().string().rfind(place.filename().string() + ".damaged-", 0) != 0) continue;
+    std::error_code ignored;
+    std::filesystem::remove_all(each.path(), ignored);
+  }
+  const std::string aside = damaged_name(directory);
+  std::filesystem::rename(directory, aside, failure);
+  if (failure)
+    return Error{"the store in " + directory + " is damaged (" + why +
+                 ") and cannot be moved away: " + failure.message()};
+  std::filesystem::create_directories(directory, failure);
+  if (failure) return Error{"cannot create cache directory " + directory + ": " + failure.message()};
+  log_event(LogLevel::kError, "disk tier: the store in " + directory + " is damaged (" + why +
+                                  "); it was moved to " + aside +
+                                  ", which may be deleted, and an empty one is begun");
+  return {};
+}
+
 }  // namespace
 
 struct Database::Rocks {
-  Rocks(DatabaseOptions given, Counters& counters)
+  Rocks(DatabaseOptions given, Counters& its_counters)
       : options(std::move(given)),
+        counters(its_counters),
         budget(divide_budget(options.byte_limit, options.memory)),
         cache(make_block_cache(options.memory)),
-        events(counters),
-        filter([this](std::string_view record) { return is_dead(record); }, counters),
-        files(make_nowait_env(env_of(options))) {}
+        files(std::make_shared<GuardedFiles>(env_of(options).GetFileSystem())),
+        guarded_env(rocksdb::NewCompositeEnv(files)),
+        env(make_nowait_env(*guarded_env, /*page_cache=*/options.env == nullptr)),
+        events(its_counters),
+        filter([this](std::string_view record) { return is_dead(record); }, its_counters) {}
   ~Rocks() {
     if (!db) return;
     for (rocksdb::ColumnFamilyHandle* family : {default_family, heads, bodies[0], bodies[1], state}) {
@@ -146,8 +210,13 @@ struct Database::Rocks {
   Rocks& operator=(const Rocks&) = delete;
 
   const DatabaseOptions options;
+  Counters& counters;
   const DiskBudget budget;
   const std::shared_ptr<rocksdb::Cache> cache;
+  const std::shared_ptr<GuardedFiles> files;
+  const std::unique_ptr<rocksdb::Env> guarded_env;
+  const std::unique_ptr<rocksdb::Env> env;
+  SeenEvents seen;
   // Of each family: below the floor, or above the ceiling but older than this process, all is gone.
   std::array<std::atomic<std::uint64_t>, kBodyFamilies> floors{};
   std::array<std::atomic<std::uint64_t>, kBodyFamilies> ceilings{};
@@ -159,7 +228,6 @@ struct Database::Rocks {
   std::atomic<std::uint64_t> written_since{0};
   FileEvents events;
   DeadHeadFilter filter;
-  const std::unique_ptr<rocksdb::Env> files;
   std::unique_ptr<rocksdb::DB> db;
   rocksdb::ColumnFamilyHandle* default_family = nullptr;
   rocksdb::ColumnFamilyHandle* heads = nullptr;
@@ -168,20 +236,25 @@ struct Database::Rocks {
 
   [[nodiscard]] bool is_gone(const BodyPlace& place) const;
   [[nodiscard]] bool is_dead(std::string_view record) const;
-  [[nodiscard]] rocksdb::Env& env() const { return env_of(options); }
-  rocksdb::Status open();
+  // Corruption: see is_damage(). `lenient`: with tables that cannot be read; what they hold is lost.
+  rocksdb::Status open(bool lenient = false);
+  [[nodiscard]] rocksdb::Status read_state() const;
   Status check_format();
   Status write_format();
+  [[nodiscard]] rocksdb::Status put_format(const rocksdb::WriteOptions& write) const;
+  [[nodiscard]] bool is_readable(const rocksdb::LiveFileMetaData& table) const;
+  void forget_damaged_heads() const;
   [[nodiscard]] std::uint64_t file_bytes(rocksdb::ColumnFamilyHandle* family) const;
   [[nodiscard]] rocksdb::ColumnFamilyHandle* of(BodyFamily family) const {
     return bodies[static_cast<std::size_t>(family)];
   }
 };
 
-rocksdb::Status Database::Rocks::open() {
+rocksdb::Status Database::Rocks::open(bool lenient) {
   rocksdb::DBOptions db_options = make_db_options(options, budget, cache);
-  db_options.env = files.get();
-  db_options.listeners.push_back(std::make_shared<DropListener>(events));
+  db_options.env = env.get();
+  db_options.paranoid_checks = !lenient;
+  db_options.listeners.push_back(std::make_shared<DropListener>(events, seen, counters));
   const std::vector<rocksdb::ColumnFamilyDescriptor> families{
       {rocksdb::kDefaultColumnFamilyName, make_state_options()},
       {kHeads, make_head_options(budget, cache, &filter)},
@@ -197,7 +270,17 @@ rocksdb::Status Database::Rocks::open() {
   heads = handles[1];
   bodies = {handles[2], handles[3]};
   state = handles[4];
-  return status;
+  if (lenient) forget_damaged_heads();
+  return read_state();
+}
+
+rocksdb::Status Database::Rocks::read_state() const {
+  rocksdb::ReadOptions all;
+  all.fill_cache = false;
+  const std::unique_ptr<rocksdb::Iterator> at(db->NewIterator(all, state));
+  at->SeekToFirst();
+  while (at->Valid()) at->Next();
+  return at->status();
 }
 
 Status Database::Rocks::check_format() {
@@ -222,8 +305,9 @@ Status Database::Rocks::check_format() {
 Status Database::Rocks::write_format() {
   rocksdb::WriteOptions synced;
   synced.sync = true;
-  const rocksdb::Status written = db->Put(synced, state, kFormatKey, encode_u32(kFormatVersion));
-  return written.ok() ? Status() : Status(open_error(options.directory, written));
+  const rocksdb::Status written = put_format(synced);
+  if (!written.ok()) return open_error(options.directory, written);
+  return files->log_status();
 }
 
 std::uint64_t Database::Rocks::file_bytes(rocksdb::ColumnFamilyHandle* family) const {
@@ -244,10 +328,28 @@ Result<std::unique_ptr<Database>> Database::open(const DatabaseOptions& options,
   std::error_code failure;
   std::filesystem::create_directories(options.directory, failure);
   if (failure) return Error{"cannot create cache directory " + options.directory + ": " + failure.message()};
+  if (lost_its_beginning(options)) {
+    if (Status moved = move_aside(options.directory, "CURRENT is missing"); !moved.ok())
+      return Error{moved.error()};
+  }
   if (Status families = check_families(env_of(options), options.directory); !families.ok())
     return Error{families.error()};
   auto rocks = std::make_unique<Rocks>(options, counters);
-  const rocksdb::Status opened = rocks->open();
+  rocksdb::Status opened = rocks->open();
+  if (is_damage(opened) && !is_of_log(opened)) {
+    const std::string why = opened.ToString();
+    rocks = nullptr;  // one at a time has the directory
+    rocks = std::make_unique<Rocks>(options, counters);
+    opened = rocks->open(/*lenient=*/true);
+    if (opened.ok()) log_event(LogLevel::kError, "disk tier: what a damaged table held is forgotten: " + why);
+  }
+  if (is_damage(opened)) {
+    rocks = nullptr;
+    if (Status moved = move_aside(options.directory, opened.ToString()); !moved.ok())
+      return Error{moved.error()};
+    rocks = std::make_unique<Rocks>(options, counters);
+    opened = rocks->open();
+  }
   if (!opened.ok()) return open_error(options.directory, opened);
   if (Status format = rocks->check_format(); !format.ok()) return Error{format.error()};
   std::unique_ptr<Database> database(new Database(std::move(rocks)));
@@ -349,12 +451,12 @@ Status Database::write(const Batch& batch) {
   // Not before: a sync in between would take the mark away and miss the write.
   unsynced_ = true;
   rocks_->written_since += out.GetDataSize();
-  return to_status(written);
+  return written.ok() ? rocks_->files->log_status() : to_status(written);
 }
 
 Status Database::sync() {
   if (!unsynced_.exchange(false)) return {};
-  const rocksdb::IOStatus synced = sync_logs(*rocks_->env().GetFileSystem(), rocks_->options.directory);
+  const rocksdb::IOStatus synced = sync_logs(*rocks_->files, rocks_->options.directory);
   if (!synced.ok()) unsynced_ = true;
   return to_status(synced);
 }
@@ -376,6 +478,7 @@ Result<std::uint64_t> Database::reserve_ids(const std::string& name, std::uint64
   synced.sync = true;
   const rocksdb::Status written = rocks_->db->Put(synced, rocks_->state, key, encode_u64(next + count));
   if (!written.ok()) return Error{written.ToString()};
+  if (Status logged = rocks_->files->log_status(); !logged.ok()) return Error{logged.error()};
   return next;
 }
 
@@ -520,7 +623,7 @@ bool Database::drop_file(const BodyFile& file) {
 std::uint64_t Database::measure() {
   std::vector<rocksdb::Env::FileAttributes> files;
   const std::uint64_t written = rocks_->written_since;
-  if (!rocks_->env().GetChildrenFileAttributes(rocks_->options.directory, &files).ok()) return estimate();
+  if (!rocks_->env->GetChildrenFileAttributes(rocks_->options.directory, &files).ok()) return estimate();
   std::uint64_t bytes = 0;
   for (const auto& file : files) bytes += (file.size_bytes + kPage - 1) / kPage * kPage;
   rocks_->measured = bytes;
@@ -543,6 +646,7 @@ void Database::when_files_change(std::function<void()> changed) {
 // A family of many small files (a trickle, many restarts, memtables cut short for another's sake) has them
 // merged, the newest first, until they are few again.
 void Database::maintain() {
+  if (rocks_->seen.damaged.exchange(false)) rocks_->forget_damaged_heads();
   for (const BodyFamily family : {BodyFamily::kNewcomers, BodyFamily::kMain}) {
     bool& merging = rocks_->merging[static_cast<std::size_t>(family)];
     std::string count;
@@ -560,12 +664,77 @@ void Database::maintain() {
   }
 }
 
+namespace {
+
+using Tables = std::vector<rocksdb::LiveFileMetaData>;
+
+Tables tables_of_heads(rocksdb::DB& db) {
+  Tables tables;
+  db.GetLiveFilesMetaData(&tables);
+  tables.erase(std::remove_if(tables.begin(), tables.end(),
+                              [](const auto& each) { return each.column_family_name != kHeads; }),
+               tables.end());
+  return tables;
+}
+
+}  // namespace
+
+bool Database::Rocks::is_readable(const rocksdb::LiveFileMetaData& table) const {
+  rocksdb::Options reading;
+  reading.env = guarded_env.get();
+  rocksdb::SstFileReader reader(reading);
+  return reader.Open(options.directory + table.name).ok() && reader.VerifyChecksum().ok();
+}
+
+// Compaction would meet the same table again and again, and stop. The oldest go first, so that nothing that a
+// newer table has deleted or replaced comes back; what bodies these heads had is dropped with its file.
+void Database::Rocks::forget_damaged_heads() const {
+  Tables tables = tables_of_heads(*db);
+  std::sort(tables.begin(), tables.end(), [](const auto& a, const auto& b) {
+    return a.level != b.level ? a.level > b.level : a.largest_seqno < b.largest_seqno;
+  });
+  // The newest that is damaged, and all before it.
+  const auto damaged =
+      std::find_if(tables.rbegin(), tables.rend(), [this](const auto& each) { return !is_readable(each); });
+  if (damaged == tables.rend()) return;  // it was on the way, or the table is gone
+  log_event(LogLevel::kError, "disk tier: a damaged table, " + options.directory + damaged->name +
+                                  ": the responses that are listed there or in older tables are forgotten");
+  counters.add(Counter::kDiskCorrupt);
+  (void)rocksdb::DeleteFilesInRange(db.get(), heads, nullptr, nullptr);
+  for (auto each = tables.begin(); each != damaged.base(); ++each) {
+    if (each->level == 0) (void)db->DeleteFile(each->name);
+  }
+}
+
+bool Database::take_failure() {
+  return rocks_->seen.failed.exchange(false);
+}
+
+Status Database::check_directory() const {
+  const std::string& directory = rocks_->options.directory;
+  if (!rocks_->env->FileExists(directory + "/CURRENT").IsNotFound()) return {};
+  return Error{"the files in " + directory + " were removed while they were in use; restart to begin anew"};
+}
+
+rocksdb::Status Database::Rocks::put_format(const rocksdb::WriteOptions& write) const {
+  return db->Put(write, state, kFormatKey, encode_u32(kFormatVersion));
+}
+
 Status Database::resume() {
   const rocksdb::Status resumed = rocks_->db->Resume();
   if (!resumed.ok()) return to_status(resumed);
-  rocksdb::WriteOptions synced;
-  synced.sync = true;
-  return to_status(rocks_->db->Put(synced, rocks_->state, kFormatKey, encode_u32(kFormatVersion)));
+  rocks_->files->forget_log_failure();
+  // What stands in a log that failed, or whose sync did, is made sure of in tables, and a new log is begun.
+  // A write comes first, since memtables that are empty would not be.
+  rocksdb::WriteOptions write;
+  rocksdb::Status status = rocks_->put_format(write);
+  if (status.ok())
+    status = rocks_->db->Flush({}, {rocks_->heads, rocks_->bodies[0], rocks_->bodies[1], rocks_->state});
+  if (!status.ok()) return to_status(status);
+  rocks_->files->forget_log_failure();
+  write.sync = true;
+  status = rocks_->put_format(write);
+  return status.ok() ? rocks_->files->log_status() : to_status(status);
 }
 
 std::uint64_t Database::body_file_bytes(BodyFamily family) const {

@@ -145,8 +145,12 @@ class Database {
   void when_files_change(std::function<void()> changed);
   // Keeps the number of files in bounds. Cheap when nothing has changed; call it every so often.
   void maintain();
+  // Whether a flush or the like has failed since this was last asked: RocksDB refuses writes until resume().
+  [[nodiscard]] bool take_failure();
+  // The error says that somebody has removed the files.
+  [[nodiscard]] Status check_directory() const;
   // Tries to leave the read-only state into which a failed background write puts RocksDB, and proves it
-  // with a synced write.
+  // with a synced write. What stands in a log that failed goes to tables.
   Status resume();
 
   [[nodiscard]] std::uint64_t body_file_bytes(BodyFamily family) const;

@@ -66,9 +66,30 @@ void DropListener::OnCompactionCompleted(rocksdb::DB* /*db*/, const rocksdb::Com
   events_.files_changed(info.stats.total_output_bytes);
 }
 
-void DropListener::OnBackgroundError(rocksdb::BackgroundErrorReason /*reason*/, rocksdb::Status* error) {
+void DropListener::OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason /*reason*/, rocksdb::Status /*error*/,
+                                        bool* auto_recovery) {
+  *auto_recovery = false;
+}
+
+void DropListener::OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* error) {
   static LogLimiter limiter;
   limiter.log(LogLevel::kError, "disk tier: background error: " + error->ToString());
+  if (error->IsCorruption() && reason == rocksdb::BackgroundErrorReason::kCompaction) {
+    // One damaged table is no reason to refuse writes for good.
+    seen_.damaged.store(true);
+    *error = rocksdb::Status::OK();
+    return;
+  }
+  // A new table that cannot be read back can be made again: by DB::Resume(), where this is not final.
+  const bool of_flush = reason == rocksdb::BackgroundErrorReason::kFlush ||
+                        reason == rocksdb::BackgroundErrorReason::kFlushNoWAL;
+  if (error->IsCorruption() && of_flush)
+    *error = rocksdb::Status(rocksdb::Status::IOError(error->ToString()), rocksdb::Status::kHardError);
+  seen_.failed.store(true);
+}
+
+void DropListener::OnStallConditionsChanged(const rocksdb::WriteStallInfo& info) {
+  if (info.condition.cur != rocksdb::WriteStallCondition::kNormal) counters_.add(Counter::kDiskStalls);
 }
 
 bool DeadHeadFilter::Filter(int /*level*/, const rocksdb::Slice& /*key*/, const rocksdb::Slice& record,
@@ -89,7 +110,6 @@ std::shared_ptr<rocksdb::Cache> make_block_cache(std::uint64_t memory) {
 rocksdb::DBOptions make_db_options(const DatabaseOptions& options, const DiskBudget& budget,
                                    const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::DBOptions db;
-  if (options.env != nullptr) db.env = options.env;
   db.create_if_missing = true;
   db.create_missing_column_families = true;
   db.max_open_files = options.max_open_files;
@@ -100,6 +120,8 @@ rocksdb::DBOptions make_db_options(const DatabaseOptions& options, const DiskBud
   db.max_background_jobs = 3;
   // What is written ahead is not there yet: the budget counts what is.
   db.allow_fallocate = false;
+  // The housekeeping resumes, and proves it with a synced write.
+  db.max_bgerror_resume_count = 0;
   db.write_buffer_manager =
       std::make_shared<rocksdb::WriteBufferManager>(options.memory / 2, cache, /*allow_stall=*/false);
   // Smooths what a file's last fsync has to write; adds none.

@@ -2,6 +2,7 @@
 // database*.cc: this header includes RocksDB.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <rocksdb/cache.h>
@@ -28,16 +29,29 @@ class FileEvents {
   std::function<void()> changed_ GUARDED_BY(mutex_);
 };
 
-// What RocksDB's threads tell.
+// What RocksDB's threads have seen and the housekeeping will see to.
+struct SeenEvents {
+  std::atomic<bool> failed{false};   // a flush or the like has; writes are refused until Database::resume()
+  std::atomic<bool> damaged{false};  // a compaction could not read a table
+};
+
+// Called by RocksDB's threads; only notes and counts.
 class DropListener final : public rocksdb::EventListener {
  public:
-  explicit DropListener(FileEvents& events) : events_(events) {}
+  DropListener(FileEvents& events, SeenEvents& seen, Counters& counters)
+      : events_(events), seen_(seen), counters_(counters) {}
   void OnFlushCompleted(rocksdb::DB* db, const rocksdb::FlushJobInfo& info) override;
   void OnCompactionCompleted(rocksdb::DB* db, const rocksdb::CompactionJobInfo& info) override;
   void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* error) override;
+  // Not by RocksDB itself: see max_bgerror_resume_count.
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason reason, rocksdb::Status error,
+                            bool* auto_recovery) override;
+  void OnStallConditionsChanged(const rocksdb::WriteStallInfo& info) override;
 
  private:
   FileEvents& events_;
+  SeenEvents& seen_;
+  Counters& counters_;
 };
 
 // Leaves dead heads out when `responses` is compacted.

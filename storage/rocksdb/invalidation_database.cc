@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <random>
 #include <rocksdb/cache.h>
@@ -76,6 +77,8 @@ rocksdb::Options make_options(rocksdb::Env* env) {
   if (env != nullptr) options.env = env;
   options.create_if_missing = true;
   options.max_open_files = 32;
+  options.avoid_flush_during_recovery = true;  // on a full disk, less to write
+  options.max_bgerror_resume_count = 0;
   options.max_background_jobs = 2;
   options.write_buffer_size = kKiB * kKiB;
   options.arena_block_size = 64 * kKiB;
@@ -104,6 +107,25 @@ bool is_locked(const rocksdb::Status& status) {
   return status.IsIOError() && status.ToString().find("LOCK") != std::string::npos;
 }
 
+// Not a disk that is full or does not answer: that passes.
+bool is_damage(const rocksdb::Status& status) {
+  return status.IsCorruption() || status.IsPathNotFound();
+}
+
+rocksdb::Status as_damage(const rocksdb::Status& status) {
+  return status.IsNotFound() ? rocksdb::Status::Corruption("a record is missing") : status;
+}
+
+Status set_aside(const std::string& directory) {
+  const std::string aside = directory + ".damaged";
+  std::error_code failure;
+  std::filesystem::remove_all(aside, failure);
+  std::filesystem::rename(directory, aside, failure);
+  if (!failure) std::filesystem::create_directories(directory, failure);
+  if (failure) return Error{"cannot rename " + directory + " to " + aside + ": " + failure.message()};
+  return {};
+}
+
 }  // namespace
 
 struct InvalidationDatabase::Rocks {
@@ -122,17 +144,13 @@ struct InvalidationDatabase::Rocks {
     if (db) db->Close();
     db.reset();
   }
-  std::optional<std::string> get(const char* key, rocksdb::Status& status) const {
-    std::string value;
-    status = db->Get({}, key, &value);
-    return status.ok() ? std::optional(value) : std::nullopt;
-  }
 
   const Options options;
   std::unique_ptr<rocksdb::DB> db;
 };
 
-InvalidationDatabase::InvalidationDatabase(std::unique_ptr<Rocks> rocks) : rocks_(std::move(rocks)) {}
+InvalidationDatabase::InvalidationDatabase(const Options& options)
+    : rocks_(std::make_unique<Rocks>(options)) {}
 InvalidationDatabase::~InvalidationDatabase() = default;
 
 Result<std::unique_ptr<InvalidationDatabase>> InvalidationDatabase::open(const Options& options) {
@@ -140,48 +158,46 @@ Result<std::unique_ptr<InvalidationDatabase>> InvalidationDatabase::open(const O
   std::error_code failure;
   std::filesystem::create_directories(options.directory, failure);
   if (failure) return Error{"cannot create " + options.directory + ": " + failure.message()};
-  for (const bool last : {false, true}) {
-    auto rocks = std::make_unique<Rocks>(options);
-    const rocksdb::Status opened = rocks->open();
-    if (is_locked(opened)) return Error{what + " is in use by another process (" + opened.ToString() + ")"};
-    Status status = to_status(opened);
-    if (status.ok()) {
-      std::unique_ptr<InvalidationDatabase> log(new InvalidationDatabase(std::move(rocks)));
-      std::string found;
-      if (log->rocks_->db->Get({}, kFormatKey, &found).ok() && found != encode_u32(kLogVersion)) {
-        return Error{what + " has format version " + std::to_string(decode_u32(found).value_or(0)) +
-                     ", this program reads version " + std::to_string(kLogVersion)};
-      }
-      status = log->begin();
-      if (status.ok()) return log;
-    }
-    rocks.reset();
-    if (last) return Error{"cannot open " + what + ": " + status.error()};
-    const std::string aside = options.directory + ".damaged";
-    log_event(LogLevel::kError,
-              what + " cannot be read (" + status.error() + "): it is set aside as " + aside +
-                  " and all that is stored is forgotten, for some of it may have been purged");
-    std::filesystem::remove_all(aside, failure);
-    std::filesystem::rename(options.directory, aside, failure);
-    if (failure)
-      return Error{"cannot rename " + options.directory + " to " + aside + ": " + failure.message()};
-    std::filesystem::create_directories(options.directory, failure);
+  std::unique_ptr<InvalidationDatabase> log(new InvalidationDatabase(options));
+  rocksdb::Status opened = log->begin();
+  if (is_damage(opened)) {
+    log_event(LogLevel::kError, what + " cannot be read (" + opened.ToString() +
+                                    "): it is set aside, and all that is stored is forgotten");
+    log = nullptr;
+    if (Status aside = set_aside(options.directory); !aside.ok()) return Error{aside.error()};
+    log.reset(new InvalidationDatabase(options));
+    opened = log->begin();
   }
-  return Error{"cannot open " + what};
+  if (opened.ok()) return log;
+  if (is_locked(opened)) return Error{what + " is in use by another process (" + opened.ToString() + ")"};
+  return Error{"cannot open " + what + ": " + opened.ToString()};
 }
 
-Status InvalidationDatabase::begin() {
-  rocksdb::Status read;
-  const auto id = rocks_->get(kIdKey, read);
-  if (id) {
-    const auto reserved = rocks_->get(kReservedKey, read);
-    if (!reserved || !decode_u64(*reserved) || !decode_u64(*id)) return Error{"no record of numbers"};
-    id_ = *decode_u64(*id);
-    reserved_ = *decode_u64(*reserved);
-    const auto all = records();
-    return all.ok() ? Status() : Status(Error{all.error()});
+rocksdb::Status InvalidationDatabase::begin() {
+  rocksdb::Status status = rocks_->open();
+  if (!status.ok()) return status;
+  std::string id;
+  status = rocks_->db->Get({}, kIdKey, &id);
+  if (status.IsNotFound()) return make_new();
+  if (!status.ok()) return status;
+  std::string format;
+  status = rocks_->db->Get({}, kFormatKey, &format);
+  if (!status.ok()) return as_damage(status);
+  if (format != encode_u32(kLogVersion)) {
+    return rocksdb::Status::NotSupported("it has format version " +
+                                         std::to_string(decode_u32(format).value_or(0)) +
+                                         ", this program reads version " + std::to_string(kLogVersion));
   }
-  if (!read.IsNotFound()) return to_status(read);
+  std::string reserved;
+  status = rocks_->db->Get({}, kReservedKey, &reserved);
+  if (!status.ok()) return as_damage(status);
+  if (!decode_u64(id) || !decode_u64(reserved)) return rocksdb::Status::Corruption("numbers are damaged");
+  id_ = *decode_u64(id);
+  reserved_ = *decode_u64(reserved);
+  return visit([](const rocksdb::Slice& /*key*/, ScopeRecord /*record*/) {});
+}
+
+rocksdb::Status InvalidationDatabase::make_new() {
   std::random_device random;
   id_ = (std::uint64_t{random()} << 32U | random()) | 1U;
   reserved_ = 1;
@@ -189,18 +205,25 @@ Status InvalidationDatabase::begin() {
   batch.Put(kFormatKey, encode_u32(kLogVersion));
   batch.Put(kIdKey, encode_u64(id_));
   batch.Put(kReservedKey, encode_u64(reserved_));
-  return to_status(rocks_->db->Write(write_options(true), &batch));
+  return rocks_->db->Write(write_options(true), &batch);
+}
+
+rocksdb::Status InvalidationDatabase::visit(
+    const std::function<void(const rocksdb::Slice& key, ScopeRecord record)>& each) const {
+  const std::unique_ptr<rocksdb::Iterator> at(rocks_->db->NewIterator({}));
+  for (at->Seek(std::string(1, kScopePrefix)); at->Valid(); at->Next()) {
+    auto record = decode(view(at->key()), view(at->value()));
+    if (!record) return rocksdb::Status::Corruption("a record of an invalidation is damaged");
+    each(at->key(), std::move(*record));
+  }
+  return at->status();
 }
 
 Result<std::vector<ScopeRecord>> InvalidationDatabase::records() const {
   std::vector<ScopeRecord> records;
-  const std::unique_ptr<rocksdb::Iterator> at(rocks_->db->NewIterator({}));
-  for (at->Seek(std::string(1, kScopePrefix)); at->Valid(); at->Next()) {
-    auto record = decode(view(at->key()), view(at->value()));
-    if (!record) return Error{"a record of an invalidation is damaged"};
-    records.push_back(std::move(*record));
-  }
-  if (!at->status().ok()) return Error{at->status().ToString()};
+  const rocksdb::Status status =
+      visit([&](const rocksdb::Slice& /*key*/, ScopeRecord record) { records.push_back(std::move(record)); });
+  if (!status.ok()) return Error{status.ToString()};
   return records;
 }
 
@@ -221,7 +244,7 @@ Status InvalidationDatabase::write(const Batch& batch, bool synced) {
   out.Put(kReservedKey, encode_u64(reserved));
   const rocksdb::Status written = rocks_->db->Write(write_options(synced), &out);
   if (written.ok()) reserved_ = reserved;
-  return to_status(written);
+  return done(written);
 }
 
 Status InvalidationDatabase::drop_older_than(Sequence hard_floor, Sequence soft_floor) {
@@ -241,26 +264,28 @@ Status InvalidationDatabase::drop_older_than(Sequence hard_floor, Sequence soft_
     out.Put(key, encode(floor));
   }
   // The floors come with the first of the deletes.
-  const std::unique_ptr<rocksdb::Iterator> at(rocks_->db->NewIterator({}));
-  for (at->Seek(std::string(1, kScopePrefix)); at->Valid(); at->Next()) {
-    const auto record = decode(view(at->key()), view(at->value()));
-    if (!record || record->name.kind == ScopeKind::kAll) continue;
-    if (record->sequence <= floor_of(record->strength)) out.Delete(at->key());
-    if (out.Count() < kDropBatch) continue;
-    if (const auto written = rocks_->db->Write(write_options(true), &out); !written.ok())
-      return to_status(written);
+  rocksdb::Status written;
+  const rocksdb::Status visited = visit([&](const rocksdb::Slice& key, const ScopeRecord& record) {
+    if (record.name.kind == ScopeKind::kAll || record.sequence > floor_of(record.strength)) return;
+    out.Delete(key);
+    if (out.Count() < static_cast<int>(kDropBatch)) return;
+    if (written.ok()) written = rocks_->db->Write(write_options(true), &out);
     out.Clear();
-  }
-  if (!at->status().ok()) return to_status(at->status());
-  return out.Count() == 0 ? Status() : to_status(rocks_->db->Write(write_options(true), &out));
+  });
+  if (written.ok()) written = visited;
+  if (written.ok() && out.Count() > 0) written = rocks_->db->Write(write_options(true), &out);
+  return done(written);
 }
 
-// After some failures RocksDB does not go on. Opened again it has what a crash would have left: all that was
-// written with success.
 Status InvalidationDatabase::recover() {
-  if (rocks_->db && rocks_->db->Resume().ok()) return {};
-  rocks_->close();
-  return to_status(rocks_->open());
+  return rocks_->db ? Status() : to_status(rocks_->open());
+}
+
+// As Debian builds RocksDB, a sync after a write to its log that failed may end the process, Resume() or not:
+// it is closed at once, and opened again it has all that was written with success.
+Status InvalidationDatabase::done(const rocksdb::Status& written) {
+  if (!written.ok()) rocks_->close();
+  return to_status(written);
 }
 
 Status restore_invalidations(RocksdbStore& store, InvalidationDatabase& log, Generations& generations) {

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,7 +22,9 @@
 
 namespace rocksdb {
 class Env;
-}
+class Slice;
+class Status;
+}  // namespace rocksdb
 
 namespace freshet::storage {
 
@@ -52,9 +55,12 @@ class InvalidationDatabase final : public InvalidationLog {
 
  private:
   struct Rocks;
-  explicit InvalidationDatabase(std::unique_ptr<Rocks> rocks);
-  // Reads or makes what a log has besides its records.
-  Status begin();
+  explicit InvalidationDatabase(const Options& options);
+  // Opens the files, and reads or makes what a log has. Corruption: it is damaged.
+  rocksdb::Status begin();
+  rocksdb::Status make_new();
+  Status done(const rocksdb::Status& written);
+  rocksdb::Status visit(const std::function<void(const rocksdb::Slice& key, ScopeRecord record)>& each) const;
 
   std::unique_ptr<Rocks> rocks_;
   std::uint64_t id_ = 0;

@@ -57,7 +57,8 @@ class NoWaitFile final : public rocksdb::FSRandomAccessFileOwnerWrapper {
 
 class NoWaitFileSystem final : public rocksdb::FileSystemWrapper {
  public:
-  using FileSystemWrapper::FileSystemWrapper;
+  NoWaitFileSystem(const std::shared_ptr<rocksdb::FileSystem>& files, bool page_cache)
+      : FileSystemWrapper(files), page_cache_(page_cache) {}
   [[nodiscard]] const char* Name() const override { return "freshet.nowait"; }
 
   rocksdb::IOStatus NewRandomAccessFile(const std::string& name, const rocksdb::FileOptions& options,
@@ -68,16 +69,20 @@ class NoWaitFileSystem final : public rocksdb::FileSystemWrapper {
     rocksdb::IOStatus status = FileSystemWrapper::NewRandomAccessFile(name, options, &opened, debug);
     // Without a second descriptor the file can be read all the same, by threads that may wait.
     if (status.ok()) {
-      *file = std::make_unique<NoWaitFile>(std::move(opened), ::open(name.c_str(), O_RDONLY | O_CLOEXEC));
+      const int descriptor = page_cache_ ? ::open(name.c_str(), O_RDONLY | O_CLOEXEC) : -1;
+      *file = std::make_unique<NoWaitFile>(std::move(opened), descriptor);
     }
     return status;
   }
+
+ private:
+  const bool page_cache_;
 };
 
 class NoWaitEnv final : public rocksdb::EnvWrapper {
  public:
-  explicit NoWaitEnv(rocksdb::Env& base) : EnvWrapper(&base) {
-    file_system_ = std::make_shared<NoWaitFileSystem>(base.GetFileSystem());
+  NoWaitEnv(rocksdb::Env& base, bool page_cache) : EnvWrapper(&base) {
+    file_system_ = std::make_shared<NoWaitFileSystem>(base.GetFileSystem(), page_cache);
   }
 };
 
@@ -88,8 +93,8 @@ NoWaitScope::~NoWaitScope() {
   no_wait = before_;
 }
 
-std::unique_ptr<rocksdb::Env> make_nowait_env(rocksdb::Env& base) {
-  return std::make_unique<NoWaitEnv>(base);
+std::unique_ptr<rocksdb::Env> make_nowait_env(rocksdb::Env& base, bool page_cache) {
+  return std::make_unique<NoWaitEnv>(base, page_cache);
 }
 
 }  // namespace freshet::storage

@@ -41,6 +41,7 @@ struct RocksdbOptions {
   std::uint64_t memory = 64ULL << 20;         // block cache, memtables, open tables
   std::uint64_t backlog_limit = 64ULL << 20;  // bytes that may wait to be written
   Milliseconds loss_bound{2000};              // what a power cut may cost
+  Milliseconds close_bound{10'000};           // of writing what waits, at the end; the rest is dropped
   std::size_t io_threads = 4;                 // that read; two more write
   int max_open_files = 1000;
   std::size_t max_variants = 64;  // of one key; the oldest go first
@@ -68,7 +69,7 @@ class RocksdbStore final : public ResponseStore {
   // `counters` must outlive the store and every body it gave out.
   [[nodiscard]] static Result<std::unique_ptr<RocksdbStore>> open(RocksdbOptions options, Describe describe,
                                                                   Counters& counters);
-  // Writes what waits, syncs, closes. Blocks.
+  // Writes what waits, for `close_bound` at most; syncs, closes. Blocks.
   ~RocksdbStore() override;
 
   [[nodiscard]] LookupResult try_lookup(const CacheKey& key) override;

@@ -22,9 +22,20 @@ class Barrier {
     const MutexLock lock(mutex_);
     if (--left_ == 0) reached_.notify_all();
   }
-  void wait() {
+  // False: the bound came first.
+  bool wait(std::optional<Milliseconds> bound) {
+    const MonoTime until = mono_now() + bound.value_or(Milliseconds{0});
     const MutexLock lock(mutex_);
-    while (left_ > 0) reached_.wait(mutex_);
+    while (left_ > 0) {
+      if (!bound) {
+        reached_.wait(mutex_);
+      } else if (const auto left = until - mono_now(); left <= left.zero()) {
+        return false;
+      } else {
+        reached_.wait_for(mutex_, left);
+      }
+    }
+    return true;
   }
 
  private:
@@ -105,11 +116,18 @@ Status StoreCore::reserve_body_ids() {
 
 bool StoreCore::write(const Database::Batch& batch) {
   if (batch.empty()) return true;
+  if (abandoned_) return false;
   const Status written = database_->write(batch);
   if (written.ok()) return true;
-  failing_ = true;
-  report_error("write failed: " + written.error());
+  fail("write failed: " + written.error());
   return false;
+}
+
+void StoreCore::fail(std::string_view what) {
+  counters_.add(Counter::kDiskErrors);
+  if (failing_.exchange(true)) return;
+  log_event(LogLevel::kError,
+            "disk tier: off until the disk works again, memory serves on: " + std::string(what));
 }
 
 void StoreCore::bound_variants(const StoredHead& head, const std::string& place, Database::Batch& batch) {
@@ -229,31 +247,41 @@ void StoreCore::note_head(const StoredHead& head) {
 void StoreCore::wait_for_changes() {
   const auto barrier = std::make_shared<Barrier>(lanes_.size());
   for (const auto& lane : lanes_) lane->post([barrier] { barrier->arrive(); });
-  barrier->wait();
+  (void)barrier->wait(std::nullopt);
 }
 
 void StoreCore::settle() {
-  wait_for_changes();
-  if (Status synced = database_->sync(); !synced.ok()) report_error("sync failed: " + synced.error());
+  (void)settle_within(std::nullopt);
+}
+
+bool StoreCore::settle_within(std::optional<Milliseconds> bound) {
+  const auto barrier = std::make_shared<Barrier>(lanes_.size());
+  for (const auto& lane : lanes_) lane->post([barrier] { barrier->arrive(); });
+  if (!barrier->wait(bound)) return false;
+  if (Status synced = database_->sync(); !synced.ok()) fail("sync failed: " + synced.error());
+  return true;
 }
 
 void StoreCore::housekeep() {
   database_->maintain();
   const auto bytes = static_cast<std::int64_t>(database_->measure());
   counters_.add(Counter::kDiskBytes, bytes - told_bytes_.exchange(bytes));
-  if (Status synced = database_->sync(); !synced.ok()) {
-    failing_ = true;
-    report_error("sync failed: " + synced.error());
-  }
+  if (database_->take_failure()) fail("a background write failed");
+  if (Status there = database_->check_directory(); !there.ok()) fail(there.error());
+  if (Status synced = database_->sync(); !synced.ok()) fail("sync failed: " + synced.error());
   if (failing_) recover();
   if (!failing_) run_retries();
 }
 
 void StoreCore::recover() {
-  if (Status resumed = database_->resume(); !resumed.ok()) {
-    report_error("still failing: " + resumed.error());
+  Status resumed = database_->check_directory();
+  if (resumed.ok()) resumed = database_->resume();
+  if (!resumed.ok()) {
+    counters_.add(Counter::kDiskErrors);
+    still_failing_.log(LogLevel::kError, "disk tier: still off: " + resumed.error());
     return;
   }
+  (void)database_->take_failure();  // that which has just been mended
   failing_ = false;
   log_event(LogLevel::kInfo, "disk tier: writes work again");
 }
@@ -268,12 +296,15 @@ void StoreCore::run_retries() {
 }
 
 void StoreCore::close() {
-  settle();
+  if (!settle_within(options_.close_bound)) {
+    abandoned_ = true;
+    log_event(LogLevel::kWarning, "disk tier: slow; what still waits to be written is dropped");
+  }
   closed_ = true;
   // Tasks may have come between; the pools run what they have.
   writers_->stop();
   readers_->stop();
-  if (Status synced = database_->sync(); !synced.ok()) report_error("sync failed: " + synced.error());
+  if (Status synced = database_->sync(); !synced.ok()) fail("sync failed: " + synced.error());
   const MutexLock lock(retry_mutex_);
   retries_.clear();  // they hold this
 }

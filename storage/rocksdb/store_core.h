@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -79,6 +80,8 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   void delete_dead_head(const Digest128& key, std::string place);
   void delete_damaged_key(const Digest128& key);
 
+  // Counts, logs the change of state, and turns writing off until the housekeeping succeeds.
+  void fail(std::string_view what);
   // Counts and logs.
   void report_damage(std::string_view what);
   void report_error(std::string_view what);
@@ -105,6 +108,8 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   void close();
 
  private:
+  // False: the bound passed first, and nothing was synced.
+  [[nodiscard]] bool settle_within(std::optional<Milliseconds> bound);
   void delete_key_now(const Digest128& key, Removals::Ticket ticket);
   void delete_body_now(const Digest128& key, std::uint64_t body_id);
   void retry_later(const Digest128& key, Task task);
@@ -130,7 +135,9 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   std::atomic<std::int64_t> told_bytes_{0};  // what the gauge says
   std::atomic<bool> failing_{false};
   std::atomic<bool> closed_{false};
+  std::atomic<bool> abandoned_{false};  // what waits to be written is dropped
   LogLimiter limiter_;
+  LogLimiter still_failing_{Milliseconds{60'000}};
 
   Mutex ids_mutex_;
   std::uint64_t next_id_ GUARDED_BY(ids_mutex_) = 0;

@@ -29,7 +29,13 @@ function option(args, name) {
 }
 
 const args = process.argv.slice(2);
+<<<<<<< HEAD
 const given = Object.fromEntries(['rounds', 'seconds', 'clients', 'size', 'ranges', 'through', 'requests'].map((name) => [name, option(args, name)]).filter(([, value]) => value !== undefined));
+=======
+const update = args.includes('--update');
+if (update) args.splice(args.indexOf('--update'), 1);
+const given = Object.fromEntries(['rounds', 'seconds', 'clients', 'size', 'ranges', 'requests'].map((name) => [name, option(args, name)]).filter(([, value]) => value !== undefined));
+>>>>>>> 3ad74f4 (proxy/simulate: scenarios, a fuzz target, and the table of hit ratios in the README)
 // Files are traces for hit_ratio.
 const traces = args.filter((name) => name.includes('/') || name.endsWith('.csv'));
 for (const file of traces) args.splice(args.indexOf(file), 1);
@@ -44,7 +50,7 @@ if (sanitized()) console.log('the binary is instrumented: the figures mean nothi
 const output = path.join(root, 'build/bench');
 fs.mkdirSync(output, { recursive: true });
 for (const name of chosen) {
-  const result = await all[name]({ ...defaults[name], ...given, traces });
+  const result = await all[name]({ ...defaults[name], ...given, traces, update });
   const about = { when: new Date().toISOString(), cpu: os.cpus()[0].model, cores: os.cpus().length };
   fs.writeFileSync(path.join(output, `${name}.json`), `${JSON.stringify({ ...about, ...result }, null, 2)}\n`);
   if (result.ok === false) process.exitCode = 1;

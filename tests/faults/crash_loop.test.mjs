@@ -1,138 +1,187 @@
-// kill -9 during load, again and again (G2, G11): what was stored longer than the loss bound before the kill is served from disk, every body is the one the
-// origin sent, and no half response ever counts as whole.
+// kill -9 during load, again and again, with an oracle outside (oracle.mjs): G2, G4, G11. What was purged is never served again, hard or soft, by whatever
+// scope; no body is wrong or short; what was stored longer than the loss bound before the kill and not purged is served from disk; the edge always comes up;
+// and no purge number comes twice.
 //
-// Bodies describe themselves: the body for /o/ID/VERSION is made from ID, version and size by a generator whose seed is their hash, so that any byte out of
-// place shows. Sizes go over several chunks. FRESHET_CRASH_ROUNDS sets the number of rounds (20; 200 with `tests/run --full`).
+// CRASH_ROUNDS sets the number of rounds (20; 200 with `tests/run --full`).
 
 import assert from 'node:assert/strict';
-import crypto from 'node:crypto';
 import { test } from 'node:test';
 
-import { cacheStatus } from '../support/message.mjs';
-import { ownLab } from '../support/lab.mjs';
 import { EndOfInput } from '../support/byte_reader.mjs';
+import { ownLab } from '../support/lab.mjs';
+import { cacheStatus } from '../support/message.mjs';
+import { Oracle, bodyOf } from './oracle.mjs';
+import { ignoresStrength, waysOf } from './purges.mjs';
 
-const rounds = Number(process.env.FRESHET_CRASH_ROUNDS || (process.env.FRESHET_FULL ? 200 : 20));
+const rounds = Number(process.env.CRASH_ROUNDS || (process.env.FRESHET_FULL ? 200 : 20));
 const lossBoundMs = 2000;  // the setting's default
 const burstMs = 800;  // all clients; then two go on until the kill, so that a slow disk is not what is tested
-const host = 'crash.example';
-const sizes = [0, 1, 100, 4096, 65_536, 262_144, 262_145, 700_000];
+const sizes = [400, 1000, 4096, 65_536, 262_144, 262_145, 700_000];
+const hosts = ['a', 'b', 'c', 'd'].map((name) => `${name}.crash.example`);
+const mostKeys = 1500;
 
-function bodyOf(target) {
-  const [, , id] = target.split('/');
-  const size = sizes[Number(id) % sizes.length];
-  const seed = crypto.createHash('sha256').update(target).digest();
-  return Buffer.alloc(size, Buffer.concat([seed, Buffer.from(target)]));
+const pick = (list) => list[Math.floor(Math.random() * list.length)];
+const ofTheKill = (error) => error instanceof EndOfInput || ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOENT'].includes(error.code);
+
+// The resources: some hosts with some folders each; a tag of each folder's number and one of a hundred small ones.
+function resource(oracle, id) {
+  const host = hosts[id % hosts.length];
+  const path = `/s/${id % 11}/${id}`;
+  oracle.resources.set(host + path, { host, path, tags: [`folder-${id % 11}`, `few-${id % 101}`], size: sizes[id % sizes.length] });
+  return host + path;
 }
 
-// Asks in a loop on one connection until the edge dies; tells `sealed` about each whole response.
-async function load(lab, nextTarget, sealed, state, until) {
+function serve(origin, oracle) {
+  origin.otherwise((request, reply) => {
+    if (request.method === 'POST') return reply.send(200, { 'Cache-Control': 'no-store' }, 'done');
+    const key = request.field('host') + request.path;
+    const { tags, size } = oracle.resources.get(key);
+    const { status, version } = oracle.answer(key, (current) => request.field('if-none-match') === `"${current}"`);
+    const fields = { 'Cache-Control': 'max-age=3600', ETag: `"${version}"`, 'Surrogate-Key': tags.join(' ') };
+    return reply.send(status, fields, status === 200 ? bodyOf(key, version, size) : '');
+  });
+}
+
+// Asks in a loop on one connection until the edge dies.
+async function load(lab, oracle, nextKey, state, until) {
   const over = () => state.dying || Date.now() > until;
   while (!over()) {
     let client;
     try {
       client = await lab.connect();
       while (!over()) {
-        const target = nextTarget();
-        const response = await client.request(target, { host }).response();
+        const key = nextKey();
+        const { host, path } = oracle.resources.get(key);
+        const expected = oracle.expect(key);
+        const response = await client.request(path, { host }).response();
         if (!response.complete) break;
-        verify(target, response);
-        sealed(target);
+        assert.equal(response.status, 200, `${key}: ${response.head}`);
+        oracle.check(expected, response);
         ++state.answers;
       }
     } catch (error) {
-      const ofTheKill = error instanceof EndOfInput || ['ECONNREFUSED', 'ECONNRESET', 'EPIPE'].includes(error.code);
-      if (!ofTheKill || !state.dying) throw error;
+      if (!ofTheKill(error) || !state.dying) throw error;
     } finally {
       client?.close();
     }
   }
 }
 
-function verify(target, response) {
-  assert.equal(response.status, 200, `${target}: ${response.head}`);
-  assert.ok(response.body.equals(bodyOf(target)), `${target}: the body is not the origin's (${response.body.length} bytes)`);
+// One purge after the other: each acknowledgement has a greater number than all before it, also those before a kill.
+async function purge(lab, oracle, ways, state, numbers) {
+  while (!state.dying) {
+    const keys = oracle.keys;
+    if (keys.length === 0) {
+      await new Promise((resolve) => { setImmediate(resolve); });
+      continue;
+    }
+    const dice = Math.random();
+    const kind = dice < 0.7 ? 'url' : dice < 0.85 ? 'tag' : dice < 0.93 ? 'prefix' : dice < 0.98 ? 'host' : 'all';
+    const scopes = oracle.scopesOf(pick(keys)).filter((scope) => scope.split(' ')[0] === kind);
+    if (ways[kind] === undefined || (kind === 'all' && state.purgedAll)) continue;
+    // A whole host or everything once a round at most: something must be left to be due.
+    if (kind === 'host' || kind === 'all') state.purgedAll = true;
+    const way = pick(ways[kind]);
+    const soft = Math.random() < 0.4 && !ignoresStrength(way);
+    const scope = kind === 'tag' ? scopes.find((each) => each.includes('few-')) : kind === 'prefix' ? scopes.at(-1) : scopes[0];
+    const begun = oracle.begin(scope);
+    try {
+      const { sequence, unsynced } = await way(lab.edge, scope, soft);
+      oracle.acknowledged(begun, { soft, unsynced });
+      if (sequence !== undefined) {
+        assert.ok(sequence > numbers.last, `purge number ${sequence} comes after ${numbers.last}`);
+        numbers.last = sequence;
+      }
+      state.purges[kind] = (state.purges[kind] ?? 0) + 1;
+    } catch (error) {
+      if (!ofTheKill(error) || !state.dying) throw error;
+    }
+    // Purges in between requests, not instead of them.
+    const answers = state.answers;
+    while (!state.dying && state.answers < answers + 3) await new Promise((resolve) => { setImmediate(resolve); });
+  }
 }
 
 const outcomeOf = (response) => (response === undefined ? 'no response' : `${response.status}, ${response.complete ? 'whole' : 'broken'}, ${response.field('cache-status')}`);
 
 async function edgeSays(lab) {
-  const counters = (await lab.edge.metrics()).text.split('\n').filter((line) => /^freshet_(disk|stored|memory)/.test(line));
+  const counters = (await lab.edge.metrics()).text.split('\n').filter((line) => /^freshet_(disk|stored|memory|purge)/.test(line));
   return [...lab.edge.log.filter((line) => /warn|error/.test(line)).slice(-10), ...counters].join('\n');
 }
 
 // On a connection of its own; undefined where there is no response at all.
-async function askAlone(lab, target) {
+async function askAlone(lab, { host, path }) {
   try {
-    return await lab.get(target, { host });
+    return await lab.get(path, { host });
   } catch (error) {
     if (error instanceof EndOfInput) return undefined;
     throw error;
   }
 }
 
-test(`G2, G11: ${rounds} rounds of kill -9 under load`, async (t) => {
+test(`G2, G4, G11: ${rounds} rounds of kill -9 under load`, async (t) => {
   const lab = await ownLab(t, { accessLog: 'off', settings: { 'cache.loss_bound': `${lossBoundMs}ms` } });
-  let version = 0;
-  lab.origin.otherwise((request, reply) => {
-    reply.send(200, { 'Cache-Control': 'max-age=3600', ETag: `"${request.path}"` }, bodyOf(request.path));
-  });
-
-  const sealedAt = new Map();  // target -> when its whole response had arrived at a client
-  let served = 0;
-  let lost = 0;
-  let broken = 0;
+  const oracle = new Oracle();
+  serve(lab.origin, oracle);
+  const ways = await waysOf(lab.edge);
+  const numbers = { last: 0 };
+  const totals = { due: 0, younger: 0, broken: 0, purges: {} };
+  let ids = 0;
   for (let round = 1; round <= rounds; ++round) {
-    const state = { dying: false, answers: 0 };
-    let next = 0;
-    ++version;
-    const fresh = () => `/o/${next++}/${version}`;
-    const known = () => {
-      const all = [...sealedAt.keys()];
-      return all.length > 0 && next % 2 === 1 ? (next++, all[Math.floor(Math.random() * all.length)]) : fresh();
-    };
-    const sealed = (target) => { if (!sealedAt.has(target)) sealedAt.set(target, Date.now()); };
+    const state = { dying: false, answers: 0, purges: totals.purges, purgedAll: false };
+    const fresh = () => resource(oracle, ids++);
+    const known = () => (oracle.keys.length > 0 && Math.random() < 0.7 ? pick(oracle.keys) : fresh());
     const burstEnd = Date.now() + burstMs;
-    const loads = Array.from({ length: 6 }, (_, i) => load(lab, i % 2 === 0 ? fresh : known, sealed, state, i < 2 ? Infinity : burstEnd));
+    const working = Array.from({ length: 6 }, (_, i) => load(lab, oracle, i % 2 === 0 ? fresh : known, state, i < 2 ? Infinity : burstEnd));
+    working.push(purge(lab, oracle, ways, state, numbers));
     // The kill comes at a moment of its own in each round, with more than the loss bound of load before it.
-    await Promise.race([new Promise((resolve) => setTimeout(resolve, lossBoundMs + 200 + 100 * (round % 7))), Promise.all(loads)]);
+    await Promise.race([new Promise((resolve) => { setTimeout(resolve, lossBoundMs + 200 + Math.random() * 700); }), Promise.all(working)]);
     state.dying = true;
     const killedAt = Date.now();
     await lab.edge.kill();
-    await Promise.all(loads);
+    await Promise.all(working);
+    oracle.killed(killedAt, lossBoundMs);
     assert.ok(state.answers > 0, 'there was load');
     await lab.edge.spawn();
 
-    const due = [...sealedAt].filter(([, at]) => at + lossBoundMs < killedAt).map(([target]) => target);
-    assert.ok(due.length > 0, 'something is due');
+    const due = oracle.due(killedAt, lossBoundMs);
     await lab.origin.down();
     const missing = [];
-    for (const target of due) {
-      const response = await askAlone(lab, target);
-      if (response?.complete && response.status === 200) verify(target, response);
-      if (response?.complete && cacheStatus(response)?.hit === true) ++served;
-      else missing.push(`${target}, ${bodyOf(target).length} bytes, sealed ${killedAt - sealedAt.get(target)} ms before: ${outcomeOf(response)}`);
+    for (const { key, version, age } of due) {
+      const where = oracle.resources.get(key);
+      const expected = oracle.expect(key);
+      const response = await askAlone(lab, where);
+      const whole = response?.complete && response.status === 200;
+      const got = whole ? oracle.check(expected, response) : undefined;
+      if (!whole || cacheStatus(response)?.hit !== true || got < version) {
+        missing.push(`${key}, version ${version}, ${where.size} bytes, stored ${age} ms before: ${got ?? ''} ${outcomeOf(response)}`);
+      }
     }
     await lab.origin.listen();
-    if (missing.length > 0) assert.fail(`round ${round}: ${missing.length} of ${due.length} due responses are not served from disk; the edge says:\n${await edgeSays(lab)}\n${missing.slice(0, 20).join('\n')}`);
-    // What is younger than the bound may be there or not, but never wrong; where its body turns out to be lost after the head was sent, the transfer breaks
-    // visibly and the next request gets it whole.
-    for (const [target, at] of sealedAt) {
-      if (at + lossBoundMs < killedAt) continue;
-      let response = await lab.get(target, { host });
+    totals.due += due.length;
+    if (missing.length > 0) {
+      assert.fail(`round ${round}: ${missing.length} of ${due.length} due responses are not served from disk; the edge says:\n${await edgeSays(lab)}\n${missing.slice(0, 20).join('\n')}`);
+    }
+    // All else may be there or not, but never wrong, and never what was purged; where its body turns out to be lost after the head was sent, the transfer
+    // breaks visibly and the next request gets it whole.
+    const settled = new Set(due.map(({ key }) => key));
+    for (const key of oracle.keys.filter((each) => !settled.has(each))) {
+      const where = oracle.resources.get(key);
+      const expected = oracle.expect(key);
+      let response = await lab.get(where.path, { host: where.host });
       if (!response.complete) {
-        ++broken;
-        response = await lab.get(target, { host });
+        ++totals.broken;
+        response = await lab.get(where.path, { host: where.host });
       }
-      assert.ok(response.complete, `round ${round}: ${target} arrives broken again and again`);
-      verify(target, response);
-      if (cacheStatus(response)?.hit !== true) ++lost;
-      sealedAt.set(target, Date.now());
+      assert.ok(response.complete, `round ${round}: ${key} arrives broken again and again`);
+      assert.equal(response.status, 200, `${key}: ${response.head}`);
+      oracle.check(expected, response);
+      ++totals.younger;
     }
     // The directory must not grow beyond what one test may take.
-    if (sealedAt.size > 2000) for (const target of [...sealedAt.keys()].slice(0, 1000)) sealedAt.delete(target);
+    if (oracle.keys.length > mostKeys) oracle.forget(oracle.keys.slice(0, mostKeys / 2));
     lab.origin.requests.length = 0;
   }
-  const bad = (await lab.edge.metrics()).sum('freshet_disk_corrupt_total');
-  t.diagnostic(`${rounds} rounds: ${served} responses due and served from disk, ${lost} younger than ${lossBoundMs} ms lost, ${broken} of them after the head, ${bad} records refused in the last round`);
+  assert.ok(totals.due > 0, 'something was due');
+  t.diagnostic(`${rounds} rounds: ${totals.due} responses due and served from disk, ${totals.younger} others checked, ${totals.broken} broken after the head; purges ${JSON.stringify(totals.purges)}, last number ${numbers.last}`);
 });

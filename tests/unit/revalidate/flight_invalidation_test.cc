@@ -19,6 +19,14 @@ class FlightInvalidationTest : public FlightTest {
   void purge(std::string_view tag) {
     for (const storage::Scope& scope : scopes_of_tag(tag)) store_.invalidate_tag(scope.text);
   }
+  // A soft purge of the URL, or of a tag.
+  void soften(bool by_tag) {
+    storage::Invalidation soft{scopes_of_tag("t"), storage::Strength::kSoft};
+    if (!by_tag) soft.scopes = {{storage::ScopeKind::kUrl, key_.text}};
+    tests::ManualExecutor executor;
+    store_.purge(std::move(soft), executor, [](const storage::Acknowledgement&) {});
+    executor.run();
+  }
   void turn() { loop_.turn(storage::Milliseconds{0}); }
   // The flight that this client starts or joins, with what is stored.
   void get(Client& client) { start(client, request_of(storage::Method::kGet)); }
@@ -132,6 +140,89 @@ TEST_F(FlightInvalidationTest, ARefreshInTheBackgroundBringsNothingBack) {
   answer_whole(200, tagged_, "older");
   turn();
   EXPECT_EQ(variants(), nullptr);
+}
+
+// Not dead: stored, but stale, and who comes after the purge starts a flight of his own.
+TEST_F(FlightInvalidationTest, ASoftPurgeWhileItIsAskedForMakesItStaleForWhoComesLater) {
+  for (const bool by_tag : {false, true}) {
+    Client starter;
+    Client before;
+    Client after;
+    const int started = origin_.started;
+    FlightRequest fetch = request();
+    start(starter, fetch);
+    start(before, fetch);
+    soften(by_tag);
+    start(after, fetch);
+    EXPECT_EQ(origin_.started, started + 1);
+    answer_whole(200, tagged_, "old");
+    turn();
+    EXPECT_EQ(told(starter)->outcome, FlightOutcome::kStored);
+    EXPECT_EQ(told(before)->outcome, FlightOutcome::kStored);
+    EXPECT_EQ(told(after)->outcome, FlightOutcome::kAskAgain);
+    ASSERT_NE(only(), nullptr);
+    EXPECT_EQ(generations_.standing(*only()), Standing::kStale);
+  }
+}
+
+TEST_F(FlightInvalidationTest, AFillThatGrowsIsNotJoinedAfterASoftPurgeAndDoesNotReplaceWhatIsNewer) {
+  Client starter;
+  Client after;
+  get(starter);
+  answer(200, tagged_);
+  soften(true);
+  OriginHandler* const old = origin_.handler;
+  get(after);
+  EXPECT_EQ(origin_.started, 2);
+  answer_whole(200, tagged_, "newer");
+  turn();
+  ASSERT_EQ(old->on_body("old"), OriginHandler::Body::kTaken);
+  old->on_complete({});
+  turn();
+  ASSERT_NE(only(), nullptr);
+  EXPECT_EQ(only()->head().body_size, 5U);
+  EXPECT_EQ(generations_.standing(*only()), Standing::kCurrent);
+  // The older one's reader has all of it.
+  EXPECT_EQ(told(starter)->outcome, FlightOutcome::kStored);
+}
+
+TEST_F(FlightInvalidationTest, A304MakesCurrentAgainWhatASoftPurgeBeforeItHasHit) {
+  fill(tagged_, "content");
+  soften(false);
+  ASSERT_NE(only(), nullptr);
+  EXPECT_EQ(generations_.standing(*only()), Standing::kStale);
+  Client client;
+  get(client);
+  EXPECT_TRUE(origin_.requests.back().fields.has(storage::FieldName::kIfNoneMatch));
+  answer(304, {{"ETag", "\"1\""}});
+  EXPECT_EQ(told(client)->outcome, FlightOutcome::kFreshened);
+  EXPECT_EQ(generations_.standing(*only()), Standing::kCurrent);
+}
+
+// The origin may have said 304 before what the purge is about.
+TEST_F(FlightInvalidationTest, A304ThatWasAskedForBeforeASoftPurgeLeavesItStale) {
+  for (const bool by_tag : {false, true}) {
+    fill(tagged_, "content");
+    Client before;
+    Client after;
+    get(before);
+    soften(by_tag);
+    get(after);
+    answer(304, {{"ETag", "\"1\""}});
+    EXPECT_EQ(told(before)->outcome, FlightOutcome::kFreshened);
+    EXPECT_EQ(told(after)->outcome, FlightOutcome::kAskAgain);
+    EXPECT_EQ(generations_.standing(*only()), Standing::kStale);
+  }
+}
+
+TEST_F(FlightInvalidationTest, A200ToHeadLeavesStaleWhatASoftPurgeHasHit) {
+  fill(tagged_, "content");
+  soften(true);
+  Client client;
+  start(client, request_of(storage::Method::kHead));
+  answer(200, {{"Cache-Control", "max-age=90"}, {"ETag", "\"1\""}});
+  EXPECT_EQ(told(client)->outcome, FlightOutcome::kFreshened);
+  EXPECT_EQ(generations_.standing(*only()), Standing::kStale);
 }
 
 // G8 protects a good stored response; one that is forgotten is none.

@@ -133,9 +133,8 @@ TEST_F(AdminServerTest, AHeadMayComeInPieces) {
 
 TEST_F(AdminServerTest, ALargeReplyArrivesWhole) {
   const auto server = make_server();
-  server->route("/large", [](const AdminRequest&) {
-    return AdminReply{200, "text/plain", std::string(3'000'000, 'x')};
-  });
+  server->route("/large",
+                [](const AdminRequest&) { return plain_admin_reply(200, std::string(3'000'000, 'x')); });
   ASSERT_TRUE(listen(*server).ok());
   const std::string reply = get("/large");
   EXPECT_EQ(reply.size() - reply.find("\r\n\r\n") - 4, 3'000'000U);
@@ -154,6 +153,117 @@ TEST_F(AdminServerTest, EndsConnectionsThatSayNothing) {
   loop_.turn(0);
   EXPECT_EQ(server->connections(), 0U);
   ::close(client);
+}
+
+std::string post(const std::string& path, const std::string& content, const std::string& more = "") {
+  return "POST " + path +
+         " HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(content.size()) +
+         "\r\n" + more + "\r\n" + content;
+}
+
+void echo(const AdminRequest& request, const AdminAnswer& answer) {
+  answer(plain_admin_reply(200, request.body));
+}
+
+TEST_F(AdminServerTest, AnActionGetsItsContent) {
+  const auto server = make_server();
+  server->route_post("/echo", echo);
+  ASSERT_TRUE(listen(*server).ok());
+  EXPECT_TRUE(exchange(post("/echo", "{\"a\":1}")).ends_with("\r\n\r\n{\"a\":1}"));
+  EXPECT_TRUE(exchange(post("/echo", "") + "what follows").ends_with("\r\n\r\n"));
+  const std::string whole(1024 * 1024, 'x');
+  const int client = connect();
+  const std::string request = post("/echo", whole);
+  for (std::size_t sent = 0; sent < request.size();) {
+    const ssize_t wrote = ::send(client, request.data() + sent, request.size() - sent, MSG_NOSIGNAL);
+    if (wrote > 0) sent += static_cast<std::size_t>(wrote);
+    loop_.turn(0);
+  }
+  EXPECT_TRUE(read_all(client).ends_with("\r\n\r\n" + whole));
+  ::close(client);
+}
+
+TEST_F(AdminServerTest, AnActionIsPostAndNothingElseIs) {
+  const auto server = make_server();
+  server->route_post("/echo", echo);
+  ASSERT_TRUE(listen(*server).ok());
+  const std::string refused = get("/echo");
+  EXPECT_EQ(status_of(refused), 405);
+  EXPECT_NE(refused.find("\r\nAllow: POST\r\n"), std::string::npos);
+  EXPECT_EQ(status_of(exchange(post("/metrics", "{}"))), 405);
+  EXPECT_EQ(status_of(exchange(post("/nothing", "{}"))), 404);
+  EXPECT_EQ(status_of(exchange("POST /echo HTTP/1.1\r\nContent-Type: application/json\r\n\r\n")), 411);
+  EXPECT_EQ(status_of(exchange("POST /echo HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}")), 415);
+  EXPECT_EQ(status_of(exchange("POST /echo HTTP/1.1\r\nContent-Type: application/json\r\n"
+                               "Content-Length: 1048577\r\n\r\n")),
+            413);
+  const std::string asked = exchange(post("/echo", "{}", "Expect: 100-continue\r\n"));
+  EXPECT_EQ(status_of(asked), 200) << "its content had come already";
+}
+
+TEST_F(AdminServerTest, AnActionMayAnswerLaterAndToNobody) {
+  auto server = make_server();
+  std::vector<AdminAnswer> waiting;
+  server->route_post("/later", [&](const AdminRequest& /*request*/, AdminAnswer answer) {
+    waiting.push_back(std::move(answer));
+  });
+  ASSERT_TRUE(listen(*server).ok());
+  const std::string request = post("/later", "{}");
+  const auto ask = [&] {
+    const int client = connect();
+    EXPECT_EQ(::send(client, request.data(), request.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(request.size()));
+    const std::size_t before = waiting.size();
+    for (int turns = 0; turns < 100 && waiting.size() == before; ++turns) loop_.turn(1);
+    return client;
+  };
+  const int patient = ask();
+  ASSERT_EQ(waiting.size(), 1U);
+  loop_.advance(storage::Milliseconds{30'000});
+  loop_.turn(0);
+  waiting[0](plain_admin_reply(200, "late\n"));
+  waiting[0](plain_admin_reply(500, "again\n"));
+  const std::string reply = read_all(patient);
+  EXPECT_TRUE(reply.ends_with("late\n")) << reply;
+  ::close(patient);
+
+  const int forgotten = ask();
+  ASSERT_EQ(waiting.size(), 2U);
+  loop_.advance(storage::Milliseconds{60'000});
+  EXPECT_EQ(read_all(forgotten), "");
+  waiting[1](plain_admin_reply(200, ""));
+  ::close(forgotten);
+
+  const int orphan = ask();
+  server.reset();
+  waiting[2](plain_admin_reply(200, ""));
+  ::close(orphan);
+}
+
+TEST_F(AdminServerTest, ATokenGuardsAllButTheProbes) {
+  const auto server = make_server();
+  server->route_post("/echo", echo);
+  const auto address = server->listen(SocketAddress::parse("127.0.0.1:0").take(), "0123456789abcdef");
+  ASSERT_TRUE(address.ok());
+  const auto ask = [&](const std::string& request) {
+    const int client = ::socket(AF_INET, SOCK_STREAM, 0);
+    EXPECT_EQ(::connect(client, address.value().raw(), address.value().raw_size()), 0);
+    EXPECT_EQ(::fcntl(client, F_SETFL, O_NONBLOCK), 0);
+    EXPECT_GT(::send(client, request.data(), request.size(), MSG_NOSIGNAL), 0);
+    const std::string reply = read_all(client);
+    ::close(client);
+    return reply;
+  };
+  const std::string token = "Authorization: Bearer 0123456789abcdef\r\n";
+  EXPECT_EQ(status_of(ask("GET /healthz HTTP/1.1\r\nHost: pod\r\n\r\n")), 200);
+  EXPECT_EQ(status_of(ask("GET /readyz HTTP/1.1\r\nHost: pod\r\n\r\n")), 200);
+  const std::string refused = ask("GET /metrics HTTP/1.1\r\n\r\n");
+  EXPECT_EQ(status_of(refused), 401);
+  EXPECT_NE(refused.find("\r\nWWW-Authenticate: Bearer\r\n"), std::string::npos);
+  EXPECT_EQ(status_of(ask("GET /nothing HTTP/1.1\r\n\r\n")), 401) << "nor what there is";
+  EXPECT_EQ(status_of(ask("GET /metrics HTTP/1.1\r\n" + token + "\r\n")), 200);
+  EXPECT_EQ(status_of(ask(post("/echo", "{}"))), 401);
+  EXPECT_EQ(status_of(ask(post("/echo", "{}", token))), 200);
 }
 
 TEST_F(AdminServerTest, ForgetsConnectionsThatAreDone) {
@@ -185,7 +295,7 @@ TEST_F(AdminServerTest, ServesADescriptorThatItIsGiven) {
   const auto server = make_server();
   int pair[2];
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
-  server->serve(Descriptor{pair[0]});
+  server->serve(Descriptor{pair[0]}, {});
   ASSERT_EQ(::fcntl(pair[1], F_SETFL, O_NONBLOCK), 0);
   const std::string request = "GET /healthz HTTP/1.0\r\n\r\n";
   ASSERT_EQ(::send(pair[1], request.data(), request.size(), MSG_NOSIGNAL),

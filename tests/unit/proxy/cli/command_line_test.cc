@@ -117,7 +117,7 @@ TEST(CommandLine, UsageErrors) {
             "freshet: no command; `freshet run --origin URL` serves, `freshet --help` tells more");
   EXPECT_EQ(error_of({"rum"}), "freshet: \"rum\" is no command; did you mean run?");
   EXPECT_EQ(error_of({"serve"}),
-            "freshet: \"serve\" is no command; the commands are run, check and simulate");
+            "freshet: \"serve\" is no command; the commands are run, check, simulate, purge and stats");
   EXPECT_EQ(error_of({"run"}),
             "freshet: no origin: give --origin URL, or url in the [origin] table of the configuration file");
   EXPECT_EQ(error_of({"run", "--orign", "http://x"}),
@@ -181,6 +181,72 @@ TEST(CommandLine, VersionAndHelp) {
                            "--set NAME=VALUE", "cache.heuristic_max=TIME", "Default: 127.0.0.1:8080"}) {
     EXPECT_NE(help.find(word), std::string::npos) << word;
   }
+}
+
+template <typename T>
+T command_of(const Words& words) {
+  const Command command = parse(words);
+  const auto* const found = std::get_if<T>(&command);
+  const auto* const failure = std::get_if<FailedCommand>(&command);
+  EXPECT_NE(found, nullptr) << (failure != nullptr ? failure->lines.front() : "another command");
+  return found != nullptr ? *found : T{};
+}
+
+TEST(CommandLine, PurgeMixesScopes) {
+  const auto command =
+      command_of<PurgeCommand>({"purge", "http://a/", "--tag", "t", "https://b/", "--tag=u", "--prefix",
+                                "http://a/d/", "--host", "c", "--soft", "--wait"});
+  EXPECT_EQ(command.order.urls, (std::vector<std::string>{"http://a/", "https://b/"}));
+  EXPECT_EQ(command.order.tags, (std::vector<std::string>{"t", "u"}));
+  EXPECT_EQ(command.order.prefixes, std::vector<std::string>{"http://a/d/"});
+  EXPECT_EQ(command.order.hosts, std::vector<std::string>{"c"});
+  EXPECT_TRUE(command.order.soft);
+  EXPECT_TRUE(command.wait);
+  EXPECT_FALSE(command.order.all);
+  EXPECT_FALSE(command.json);
+  EXPECT_EQ(command.edge.socket, "/home/u/.cache/freshet/admin.sock");
+}
+
+TEST(CommandLine, PurgeSaysAllThatIsWrongWithItsScopes) {
+  const Command command = parse({"purge", "example.com/a", "http://b/", "--prefix", "http://a/b"});
+  const auto* const failure = std::get_if<FailedCommand>(&command);
+  ASSERT_NE(failure, nullptr);
+  EXPECT_EQ(failure->lines, (std::vector<std::string>{
+                                "freshet: \"example.com/a\" has no scheme; write http://... or https://...",
+                                "freshet: \"http://a/b\" does not end with /"}));
+  EXPECT_EQ(error_of({"purge"}), "freshet: nothing to purge: give URLs, --prefix, --host, --tag or --all");
+  EXPECT_EQ(error_of({"stats", "--admin", "a:1", "--admin", "a:2"}),
+            "freshet: --admin: is given more than once");
+  EXPECT_EQ(error_of({"purge", "--al"}), "freshet: \"--al\" is no option; did you mean --all?");
+  EXPECT_EQ(error_of({"prge"}), "freshet: \"prge\" is no command; did you mean purge?");
+  EXPECT_EQ(error_of({"stats", "http://a/"}), "freshet: \"http://a/\" is not expected here");
+}
+
+TEST(CommandLine, TheEdgeIsFoundByDirectoryFileOrAddress) {
+  EXPECT_EQ(command_of<StatsCommand>({"stats", "--cache-dir", "/c"}).edge.socket, "/c/admin.sock");
+  const ConfigFile file("[cache]\ndir = \"/d\"\n[admin]\ntoken = \"0123456789abcdef\"\n");
+  const auto by_file = command_of<StatsCommand>({"stats", "--config", file.path(), "--json"});
+  EXPECT_EQ(by_file.edge.socket, "/d/admin.sock");
+  EXPECT_EQ(by_file.edge.token, "0123456789abcdef");
+  EXPECT_TRUE(by_file.json);
+  EXPECT_TRUE(by_file.edge.tcp.empty());
+  const auto by_address = command_of<StatsCommand>({"stats", "--admin", "[::1]:9180", "--token", "x"});
+  EXPECT_EQ(by_address.edge.tcp, (HostPort{"::1", 9180}));
+  EXPECT_EQ(by_address.edge.token, "x");
+  EXPECT_EQ(by_address.edge.text(), "[::1]:9180");
+  EXPECT_EQ(error_of({"stats", "--admin", "here"}).substr(0, 18), "freshet: --admin: ");
+  EXPECT_EQ(error_of({"stats", "--admin", "a:1", "--cache-dir", "/c"}),
+            "freshet: --admin and --cache-dir name two ways to the edge; give one");
+  EXPECT_NE(error_of({"stats", "--config", "/nonexistent.toml"}).find("/nonexistent.toml"),
+            std::string::npos);
+}
+
+TEST(CommandLine, TheTokenMayComeFromTheEnvironment) {
+  Surroundings found = surroundings();
+  found.admin_token = "of the environment";
+  const Words words = {"freshet", "stats", "--admin", "127.0.0.1:1"};
+  const Command command = parse_command_line(static_cast<int>(words.size()), words.data(), found);
+  EXPECT_EQ(std::get<StatsCommand>(command).edge.token, "of the environment");
 }
 
 }  // namespace

@@ -120,6 +120,7 @@ TEST(SimulateArguments, OtherMistakes) {
             "freshet: --objects: \"x\" is not a whole number (try 100)");
   EXPECT_EQ(error_of({"--generate", "zipf", "--alpha", "5"}),
             "freshet: --alpha: \"5\" is not a number from 0 to 4");
+  EXPECT_EQ(error_of({"t", "--overhead", "2G"}), "freshet: --overhead: \"2G\" is over 1 GiB");
   EXPECT_EQ(error_of({"t", "--polcy", "lru"}), "freshet: \"--polcy\" is no option; did you mean --policy?");
   EXPECT_EQ(error_of({"t", "--policy", "lru", "--policy", "sieve"}),
             "freshet: --policy: is given more than once");

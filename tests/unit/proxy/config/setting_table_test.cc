@@ -70,6 +70,9 @@ TEST(SettingTable, EveryRowHasItsOwnNameAndMember) {
       case SettingType::kNames:
         text = "X-A,x-b";
         break;
+      case SettingType::kToken:
+        text = "0123456789abcdef";
+        break;
       case SettingType::kPatterns:
         text = "utm_*,a";
         break;
@@ -130,6 +133,35 @@ TEST(SettingTable, NamesPatternsSwitchesAndSlices) {
   EXPECT_EQ(error_of("cache.slice_size", "65M"), "cache.slice_size: 65M is above the most allowed, 64M");
   EXPECT_EQ(error_of("cache.client_directives", "no"),
             "cache.client_directives: \"no\" is not one of honour or ignore");
+}
+
+TEST(SettingTable, TokensAreLongAndFitAField) {
+  EXPECT_EQ(error_of("purge.token", "AZaz09-._~+/=="),
+            "purge.token: is shorter than 16 characters (try `openssl rand -base64 24`)");
+  EXPECT_EQ(error_of("purge.token", "0123456789AZaz-._~+/=="), "ok");
+  EXPECT_EQ(error_of("purge.token", ""), "ok");
+  for (const char* bad :
+       {"0123456789 abcdefg", "0123456789=abcdefg", "0123456789\"abcdefg", "0123456789\nabcdefg"}) {
+    EXPECT_EQ(error_of("admin.token", bad),
+              "admin.token: a token has letters, digits and -._~+/ only, with = at its end (try `openssl "
+              "rand -base64 24`)");
+  }
+}
+
+TEST(SettingTable, AnAdminPlaneThatOthersReachNeedsAToken) {
+  Settings settings;
+  for (const char* near : {"127.0.0.1", "127.8.8.8", "::1", "localhost"}) {
+    settings.admin.listen = {near, 9180};
+    EXPECT_TRUE(check_settings(settings).empty()) << near;
+  }
+  for (const char* far : {"0.0.0.0", "::", "*", "10.0.0.1", "192.0.2.1", "edge.example"}) {
+    settings.admin.listen = {far, 9180};
+    settings.admin.token.clear();
+    ASSERT_EQ(check_settings(settings).size(), 1U) << far;
+    EXPECT_TRUE(check_settings(settings).front().starts_with("admin.token: is needed, since admin.listen, "));
+    settings.admin.token = "0123456789abcdef";
+    EXPECT_TRUE(check_settings(settings).empty()) << far;
+  }
 }
 
 TEST(SettingTable, AWrongValueChangesNothing) {

@@ -1,0 +1,41 @@
+#include "proxy/admin/invalidate_endpoint.h"
+
+#include <utility>
+#include <vector>
+
+#include "proxy/admin/admin_server.h"
+#include "proxy/admin/purge_order.h"
+
+namespace freshet::proxy {
+
+namespace {
+
+AdminReply json_reply(int status, std::string text) {
+  AdminReply reply = plain_admin_reply(status, std::move(text));
+  reply.content_type = "application/json";
+  return reply;
+}
+
+void invalidate(const InvalidateEndpoint& what, const AdminRequest& request, AdminAnswer answer) {
+  PurgeOrder order;
+  const std::vector<PurgeError> errors = parse_purge_order(request.body, order);
+  if (!errors.empty()) {
+    what.counters.add(storage::Counter::kPurgesRefused);
+    return answer(json_reply(400, purge_errors_json(errors)));
+  }
+  what.store.purge(invalidation_of(order, what.key_rules, *what.search_rules), what.loop,
+                   [order, answer = std::move(answer)](const storage::Acknowledgement& done) {
+                     answer(json_reply(done.durable ? 200 : 503, purge_reply_json(order, done)));
+                   });
+}
+
+}  // namespace
+
+void add_invalidate_endpoint(AdminServer& server, InvalidateEndpoint what) {
+  const auto shared = std::make_shared<const InvalidateEndpoint>(std::move(what));
+  server.route_post("/v1/invalidate", [shared](const AdminRequest& request, AdminAnswer answer) {
+    invalidate(*shared, request, std::move(answer));
+  });
+}
+
+}  // namespace freshet::proxy
