@@ -212,9 +212,15 @@ Status Server::open_store() {
   storage::RocksdbOptions options;
   options.directory = settings_.cache.dir + "/responses";
   options.byte_limit = settings_.cache.disk;
+  options.memory = settings_.cache.disk_memory;
   options.loss_bound = settings_.cache.loss_bound;
   options.max_variants = settings_.cache.max_variants;
   options.is_current = [this](const storage::StoredHead& head) { return generations_->is_current(head); };
+  options.current_sequence = [this] { return generations_->current(); };
+  options.on_swept = [this](storage::Sequence filled, storage::Sequence validated,
+                            storage::Sequence current) {
+    store_->drop_older_than(std::min(filled, current), std::min(validated, current));
+  };
   auto disk = storage::RocksdbStore::open(std::move(options), describe, counters_.make());
   if (!disk) return Error{"cache.dir: " + disk.error()};
   disk_ = disk.take();
@@ -227,6 +233,7 @@ Status Server::open_store() {
   memory_ = std::make_unique<storage::MemoryStore>(memory, describe, counters_.make());
   store_ = std::make_unique<storage::TieredStore>(*memory_, disk_.get(), *generations_, counters_.make(),
                                                   invalidation_log_.get());
+  disk_->sweep_soon();
   // A memory tier of a few megabytes must not make a burst of ordinary responses a refusal.
   fill_budget_ =
       std::make_unique<storage::FillBudget>(std::max(settings_.cache.memory / 4, kLeastFillBudget));

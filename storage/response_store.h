@@ -85,6 +85,9 @@ class ResponseStore {
   // damaged).
   virtual void remove(const StoredResponse& response) = 0;
 
+  // Much was invalidated: time to make room of what is dead.
+  virtual void sweep_soon() {}
+
   // Blocks until all that was committed, freshened or removed before is visible and as durable as it will
   // be. For shutdown and tests; never on an event loop.
   virtual void settle() = 0;

@@ -224,10 +224,12 @@ void TieredStore::purge(Invalidation invalidation, Executor& executor,
 // once.
 void TieredStore::applied(const Invalidation& invalidation) {
   if (invalidation.strength == Strength::kSoft) return;
+  bool many = false;
   for (const Scope& scope : invalidation.scopes) {
-    if (scope.kind != ScopeKind::kUrl) continue;
-    remove({scope.text, digest128(scope.text)});
+    many = many || scope.kind != ScopeKind::kUrl;
+    if (scope.kind == ScopeKind::kUrl) remove({scope.text, digest128(scope.text)});
   }
+  if (many && disk_ != nullptr) disk_->sweep_soon();
 }
 
 void TieredStore::drop_older_than(Sequence hard_floor, Sequence soft_floor) {

@@ -85,6 +85,8 @@ std::vector<SettingRow> make_table() {  // NOLINT(readability-function-size)
        "Budget of the memory tier."},
       {"cache.disk", "--disk", Type::kBytes, BYTES(cache.disk), "SIZE", 64 * kMiB, 1ULL << 50, "",
        "Budget of the disk tier."},
+      {"cache.disk_memory", "", Type::kBytes, BYTES(cache.disk_memory), "SIZE", 16 * kMiB, 1ULL << 50, "",
+       "Memory of the disk tier: its cache of blocks, indexes and filters, and what waits to become a file."},
       {"cache.max_object", "", Type::kBytes, BYTES(cache.max_object), "SIZE", kKiB, 1ULL << 50, "",
        "Responses with a larger body are passed on and not stored."},
       {"cache.set_cookie", "", Type::kChoice, MEMBER(SetCookiePolicy, cache.set_cookie), "WORD", 0, 0, "",

@@ -72,6 +72,7 @@ struct CacheSettings {
   std::string dir;  // empty until fill_defaults(): see defaults.h
   std::uint64_t memory = 256 * kMiB;
   std::uint64_t disk = 10 * kGiB;
+  std::uint64_t disk_memory = 64 * kMiB;
   std::uint64_t max_object = kGiB;
   SetCookiePolicy set_cookie = SetCookiePolicy::kSafe;
   double heuristic_fraction = 0.1;

@@ -1,6 +1,8 @@
 #include "storage/rocksdb/database.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdlib>
 #include <filesystem>
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
@@ -21,7 +23,8 @@ namespace freshet::storage {
 namespace {
 
 constexpr const char* kHeads = "responses";
-constexpr const char* kBodies = "bodies";
+constexpr const char* kBodies = "bodies";  // newcomers, since version 3
+constexpr const char* kMainBodies = "bodies_main";
 constexpr const char* kState = "state";
 constexpr const char* kFormatKey = "format";
 constexpr const char* kIdPrefix = "ids/";
@@ -30,6 +33,7 @@ constexpr const char* kLogKey = "invalidation-log";
 constexpr const char* kTagPrefix = "tag/";
 constexpr const char* kTagEnd = "tag0";  // the first key behind those
 constexpr const char* kTagFloorKey = "tag-floor";
+constexpr std::uint64_t kPage = 4096;
 constexpr std::uint64_t kSmallestLimit = 16ULL * 1024 * 1024;
 
 rocksdb::Slice slice(std::string_view bytes) {
@@ -90,7 +94,7 @@ Status check_families(rocksdb::Env& env, const std::string& directory) {
   std::vector<std::string> names;
   // What cannot be read is opening's to tell.
   if (!rocksdb::DB::ListColumnFamilies(options, directory, &names).ok()) return {};
-  const std::set<std::string> ours{rocksdb::kDefaultColumnFamilyName, kHeads, kBodies, kState};
+  const std::set<std::string> ours{rocksdb::kDefaultColumnFamilyName, kHeads, kBodies, kMainBodies, kState};
   const bool known = std::all_of(names.begin(), names.end(),
                                  [&ours](const std::string& name) { return ours.count(name) > 0; });
   return known ? Status() : Status(version_error(directory, "unknown"));
@@ -193,10 +197,11 @@ struct Database::Rocks {
         files(std::make_shared<GuardedFiles>(env_of(options).GetFileSystem())),
         guarded_env(rocksdb::NewCompositeEnv(files)),
         env(make_nowait_env(*guarded_env, /*page_cache=*/options.env == nullptr)),
-        filter(floor, its_counters) {}
+        events(its_counters),
+        filter([this](std::string_view record) { return is_dead(record); }, its_counters) {}
   ~Rocks() {
     if (!db) return;
-    for (rocksdb::ColumnFamilyHandle* family : {default_family, heads, bodies, state}) {
+    for (rocksdb::ColumnFamilyHandle* family : {default_family, heads, bodies[0], bodies[1], state}) {
       if (family != nullptr) db->DestroyColumnFamilyHandle(family);
     }
     db->Close();
@@ -211,16 +216,26 @@ struct Database::Rocks {
   const std::shared_ptr<GuardedFiles> files;
   const std::unique_ptr<rocksdb::Env> guarded_env;
   const std::unique_ptr<rocksdb::Env> env;
-  std::atomic<std::uint64_t> floor{0};
   SeenEvents seen;
-  std::atomic<std::uint64_t> body_limit{0};
+  // Of each family: below the floor, or above the ceiling but older than this process, all is gone.
+  std::array<std::atomic<std::uint64_t>, kBodyFamilies> floors{};
+  std::array<std::atomic<std::uint64_t>, kBodyFamilies> ceilings{};
+  // The highest id in a file that was dropped.
+  std::array<std::atomic<std::uint64_t>, kBodyFamilies> dropped{};
+  std::array<bool, kBodyFamilies> merging{};  // maintain() alone
+  std::atomic<std::uint64_t> first_id{0};
+  std::atomic<std::uint64_t> measured{0};
+  std::atomic<std::uint64_t> written_since{0};
+  FileEvents events;
   DeadHeadFilter filter;
   std::unique_ptr<rocksdb::DB> db;
   rocksdb::ColumnFamilyHandle* default_family = nullptr;
   rocksdb::ColumnFamilyHandle* heads = nullptr;
-  rocksdb::ColumnFamilyHandle* bodies = nullptr;
+  std::array<rocksdb::ColumnFamilyHandle*, kBodyFamilies> bodies{};
   rocksdb::ColumnFamilyHandle* state = nullptr;
 
+  [[nodiscard]] bool is_gone(const BodyPlace& place) const;
+  [[nodiscard]] bool is_dead(std::string_view record) const;
   // Corruption: see is_damage(). `lenient`: with tables that cannot be read; what they hold is lost.
   rocksdb::Status open(bool lenient = false);
   [[nodiscard]] rocksdb::Status read_state() const;
@@ -230,18 +245,21 @@ struct Database::Rocks {
   [[nodiscard]] bool is_readable(const rocksdb::LiveFileMetaData& table) const;
   void forget_damaged_heads() const;
   [[nodiscard]] std::uint64_t file_bytes(rocksdb::ColumnFamilyHandle* family) const;
+  [[nodiscard]] rocksdb::ColumnFamilyHandle* of(BodyFamily family) const {
+    return bodies[static_cast<std::size_t>(family)];
+  }
 };
 
 rocksdb::Status Database::Rocks::open(bool lenient) {
-  body_limit = budget.bodies(options.byte_limit, 0);
   rocksdb::DBOptions db_options = make_db_options(options, budget, cache);
   db_options.env = env.get();
   db_options.paranoid_checks = !lenient;
-  db_options.listeners.push_back(std::make_shared<DropListener>(seen, counters));
+  db_options.listeners.push_back(std::make_shared<DropListener>(events, seen, counters));
   const std::vector<rocksdb::ColumnFamilyDescriptor> families{
       {rocksdb::kDefaultColumnFamilyName, make_state_options()},
       {kHeads, make_head_options(budget, cache, &filter)},
-      {kBodies, make_body_options(budget, cache, body_limit)},
+      {kBodies, make_body_options(budget, cache)},
+      {kMainBodies, make_body_options(budget, cache)},
       {kState, make_state_options()}};
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* opened = nullptr;
@@ -250,8 +268,8 @@ rocksdb::Status Database::Rocks::open(bool lenient) {
   db.reset(opened);
   default_family = handles[0];
   heads = handles[1];
-  bodies = handles[2];
-  state = handles[3];
+  bodies = {handles[2], handles[3]};
+  state = handles[4];
   if (lenient) forget_damaged_heads();
   return read_state();
 }
@@ -278,7 +296,7 @@ Status Database::Rocks::check_format() {
   }
   if (!read.IsNotFound()) return open_error(options.directory, read);
   // A new store, or one whose making was cut short before its first write.
-  const std::unique_ptr<rocksdb::Iterator> any(db->NewIterator({}, bodies));
+  const std::unique_ptr<rocksdb::Iterator> any(db->NewIterator({}, of(BodyFamily::kNewcomers)));
   any->SeekToFirst();
   if (any->Valid()) return version_error(options.directory, "unknown");
   return write_format();
@@ -335,8 +353,7 @@ Result<std::unique_ptr<Database>> Database::open(const DatabaseOptions& options,
   if (!opened.ok()) return open_error(options.directory, opened);
   if (Status format = rocks->check_format(); !format.ok()) return Error{format.error()};
   std::unique_ptr<Database> database(new Database(std::move(rocks)));
-  database->update_floor();
-  database->adopt_limits();
+  database->adopt_files();
   return database;
 }
 
@@ -356,15 +373,49 @@ ReadStatus Database::scan_heads(
   return read_status(at->status());
 }
 
+bool Database::walk_heads(
+    std::string& from, const std::string& end, std::size_t most,
+    const std::function<void(std::string_view key, std::string_view record)>& visit) const {
+  const rocksdb::Slice upper(end);
+  rocksdb::ReadOptions read;
+  read.total_order_seek = true;
+  read.fill_cache = false;
+  if (!end.empty()) read.iterate_upper_bound = &upper;
+  read.background_purge_on_iterator_cleanup = true;
+  const std::unique_ptr<rocksdb::Iterator> at(rocks_->db->NewIterator(read, rocks_->heads));
+  std::size_t seen = 0;
+  for (at->Seek(from); at->Valid(); at->Next()) {
+    if (seen++ == most) {
+      from = at->key().ToString();
+      return true;
+    }
+    visit(view(at->key()), view(at->value()));
+  }
+  return false;
+}
+
+void Database::compact_heads(const std::string& from, const std::string& end) {
+  rocksdb::CompactRangeOptions options;
+  options.exclusive_manual_compaction = false;
+  options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
+  const rocksdb::Slice first(from);
+  const rocksdb::Slice last(end);
+  const rocksdb::Status done =
+      rocks_->db->CompactRange(options, rocks_->heads, &first, end.empty() ? nullptr : &last);
+  if (!done.ok()) log_event(LogLevel::kWarning, "disk tier: heads not compacted: " + done.ToString());
+}
+
 ReadStatus Database::read_head(const std::string& head_key, std::string& record) const {
   return read_status(rocks_->db->Get({}, rocks_->heads, head_key, &record));
 }
 
-ReadStatus Database::read_chunk(const ChunkLabel& label, bool cache_only, Chunk& bytes) const {
+ReadStatus Database::read_chunk(const ChunkLabel& label, Caching caching, Chunk& bytes) const {
   auto pinned = std::make_shared<PinnedRecord>(rocks_->cache);
   const std::string key = chunk_key(label.body_id, label.number);
-  const NoWaitScope no_wait(cache_only);
-  const ReadStatus status = read_status(rocks_->db->Get({}, rocks_->bodies, key, &pinned->slice));
+  const NoWaitScope no_wait(caching == Caching::kOnly);
+  rocksdb::ReadOptions read;
+  read.fill_cache = caching != Caching::kPass;
+  const ReadStatus status = read_status(rocks_->db->Get(read, rocks_->of(label.family), key, &pinned->slice));
   if (status != ReadStatus::kFound) return status;
   if (!is_chunk(view(pinned->slice), label)) return ReadStatus::kDamaged;
   const char* data = pinned->slice.data() + kChunkHeaderSize;
@@ -372,10 +423,10 @@ ReadStatus Database::read_chunk(const ChunkLabel& label, bool cache_only, Chunk&
   return ReadStatus::kFound;
 }
 
-bool Database::chunk_may_exist(std::uint64_t body_id, std::uint32_t number) const {
+bool Database::body_may_exist(const BodyPlace& place) const {
   std::string ignored;
   const NoWaitScope no_wait(true);
-  return rocks_->db->KeyMayExist({}, rocks_->bodies, chunk_key(body_id, number), &ignored);
+  return rocks_->db->KeyMayExist({}, rocks_->of(place.family), chunk_key(place.id, 0), &ignored);
 }
 
 Status Database::write(const Batch& batch) {
@@ -386,7 +437,7 @@ Status Database::write(const Batch& batch) {
     const rocksdb::Slice key_slice(key);
     std::vector<rocksdb::Slice> parts{slice(header)};
     for (const Chunk& part : put.parts) parts.push_back(slice(part.view()));
-    const rocksdb::Status added = out.Put(rocks_->bodies, rocksdb::SliceParts(&key_slice, 1),
+    const rocksdb::Status added = out.Put(rocks_->of(put.label.family), rocksdb::SliceParts(&key_slice, 1),
                                           rocksdb::SliceParts(parts.data(), static_cast<int>(parts.size())));
     if (!added.ok()) return to_status(added);
   }
@@ -399,6 +450,7 @@ Status Database::write(const Batch& batch) {
   const rocksdb::Status written = rocks_->db->Write({}, &out);
   // Not before: a sync in between would take the mark away and miss the write.
   unsynced_ = true;
+  rocks_->written_since += out.GetDataSize();
   return written.ok() ? rocks_->files->log_status() : to_status(written);
 }
 
@@ -468,40 +520,148 @@ Result<bool> Database::bind_log(std::uint64_t id) {
   return read.IsNotFound();
 }
 
-std::uint64_t Database::floor() const {
-  return rocks_->floor.load(std::memory_order_relaxed);
+bool Database::Rocks::is_gone(const BodyPlace& place) const {
+  const auto family = static_cast<std::size_t>(place.family);
+  if (place.id < floors[family].load(std::memory_order_relaxed)) return true;
+  return place.id < first_id.load(std::memory_order_relaxed) &&
+         place.id > ceilings[family].load(std::memory_order_relaxed);
 }
 
-void Database::update_floor() {
-  rocksdb::ColumnFamilyMetaData family;
-  rocks_->db->GetColumnFamilyMetaData(rocks_->bodies, &family);
-  std::optional<std::uint64_t> lowest;
-  for (const rocksdb::LevelMetaData& level : family.levels) {
+bool Database::Rocks::is_dead(std::string_view record) const {
+  const std::optional<BodyPlace> place = peek_place(record);
+  return (place && is_gone(*place)) || (options.head_is_dead && options.head_is_dead(record));
+}
+
+bool Database::is_gone(const BodyPlace& place) const {
+  return rocks_->is_gone(place);
+}
+
+bool Database::is_doubtful(const BodyPlace& place) const {
+  return place.id <= rocks_->dropped[static_cast<std::size_t>(place.family)];
+}
+
+void Database::begin_bodies_at(std::uint64_t first_id) {
+  rocks_->first_id = first_id;
+}
+
+std::vector<BodyFile> Database::body_files(BodyFamily family) const {
+  rocksdb::ColumnFamilyMetaData data;
+  rocks_->db->GetColumnFamilyMetaData(rocks_->of(family), &data);
+  std::vector<BodyFile> found;
+  for (const rocksdb::LevelMetaData& level : data.levels) {
     for (const rocksdb::SstFileMetaData& file : level.files) {
-      const auto id = body_id_of_chunk_key(file.smallestkey);
-      if (id && (!lowest || *id < *lowest)) lowest = id;
+      const auto lowest = body_id_of_chunk_key(file.smallestkey);
+      const auto highest = body_id_of_chunk_key(file.largestkey);
+      if (lowest && highest) found.push_back({family, file.relative_filename, file.size, *lowest, *highest});
     }
   }
+  // RocksDB has the newest first.
+  std::reverse(found.begin(), found.end());
+  return found;
+}
+
+// What recovery found in the log is in files by now.
+void Database::adopt_files() {
+  for (const BodyFamily family : {BodyFamily::kNewcomers, BodyFamily::kMain}) {
+    std::uint64_t ceiling = 0;
+    for (const BodyFile& file : body_files(family)) ceiling = std::max(ceiling, file.highest);
+    rocks_->ceilings[static_cast<std::size_t>(family)] = ceiling;
+    update_floor(family);
+  }
+  measure();
+}
+
+void Database::update_floor(BodyFamily family) {
+  std::optional<std::uint64_t> lowest;
+  for (const BodyFile& file : body_files(family))
+    lowest = std::min(file.lowest, lowest.value_or(file.lowest));
   // Only upwards: a body that was gone stays gone.
-  if (lowest && *lowest > floor()) rocks_->floor.store(*lowest);
+  std::atomic<std::uint64_t>& floor = rocks_->floors[static_cast<std::size_t>(family)];
+  if (lowest && *lowest > floor) floor = *lowest;
 }
 
-void Database::adopt_limits() {
-  const std::uint64_t wanted = rocks_->budget.bodies(rocks_->options.byte_limit, head_file_bytes());
-  const std::uint64_t now = rocks_->body_limit.load();
-  const std::uint64_t change = wanted > now ? wanted - now : now - wanted;
-  if (change <= rocks_->options.byte_limit / 100) return;
-  // Writes the OPTIONS file anew: hence only for a change that matters.
-  const rocksdb::Status set = rocks_->db->SetOptions(
-      rocks_->bodies,
-      {{"compaction_options_fifo", "{max_table_files_size=" + std::to_string(wanted) + ";}"}});
-  if (set.ok()) rocks_->body_limit = wanted;
+ReadStatus Database::walk_file(const BodyFile& file, std::uint64_t from,
+                               const std::function<bool(const ChunkLabel& label)>& visit) const {
+  const std::string begin = chunk_key(std::max(from, file.lowest), 0);
+  const std::string end = chunk_key(file.highest + 1, 0);
+  const rocksdb::Slice upper(end);
+  rocksdb::ReadOptions read;
+  read.fill_cache = false;
+  read.iterate_upper_bound = &upper;
+  read.background_purge_on_iterator_cleanup = true;
+  const std::unique_ptr<rocksdb::Iterator> at(rocks_->db->NewIterator(read, rocks_->of(file.family)));
+  at->Seek(begin);
+  while (at->Valid()) {
+    std::optional<ChunkLabel> label = decode_chunk_header(view(at->value()));
+    const std::uint64_t id = body_id_of_chunk_key(view(at->key())).value_or(file.highest);
+    if (label && label->body_id == id && label->number == 0) {
+      label->family = file.family;
+      if (!visit(*label)) break;
+    }
+    // Further chunks of the same body are not looked at.
+    if (label && label->number == 0 && label->size < kBodyChunkSize) {
+      at->Next();
+    } else {
+      at->Seek(chunk_key(id + 1, 0));
+    }
+  }
+  return read_status(at->status());
 }
 
+bool Database::drop_file(const BodyFile& file) {
+  // A file that is being compacted stays, without an error.
+  const rocksdb::Status dropped = rocks_->db->DeleteFile(file.name);
+  if (!dropped.ok()) return false;
+  std::atomic<std::uint64_t>& highest = rocks_->dropped[static_cast<std::size_t>(file.family)];
+  highest = std::max(highest.load(), file.highest);
+  update_floor(file.family);
+  const std::vector<BodyFile> left = body_files(file.family);
+  return std::none_of(left.begin(), left.end(),
+                      [&file](const BodyFile& other) { return other.name == file.name; });
+}
+
+std::uint64_t Database::measure() {
+  std::vector<rocksdb::Env::FileAttributes> files;
+  const std::uint64_t written = rocks_->written_since;
+  if (!rocks_->env->GetChildrenFileAttributes(rocks_->options.directory, &files).ok()) return estimate();
+  std::uint64_t bytes = 0;
+  for (const auto& file : files) bytes += (file.size_bytes + kPage - 1) / kPage * kPage;
+  rocks_->measured = bytes;
+  rocks_->written_since -= written;
+  return bytes;
+}
+
+std::uint64_t Database::estimate() const {
+  return rocks_->measured + rocks_->written_since;
+}
+
+const DiskBudget& Database::budget() const {
+  return rocks_->budget;
+}
+
+void Database::when_files_change(std::function<void()> changed) {
+  rocks_->events.listen(std::move(changed));
+}
+
+// A family of many small files (a trickle, many restarts, memtables cut short for another's sake) has them
+// merged, the newest first, until they are few again.
 void Database::maintain() {
-  if (rocks_->seen.dropped.exchange(false)) update_floor();
-  adopt_limits();
   if (rocks_->seen.damaged.exchange(false)) rocks_->forget_damaged_heads();
+  for (const BodyFamily family : {BodyFamily::kNewcomers, BodyFamily::kMain}) {
+    bool& merging = rocks_->merging[static_cast<std::size_t>(family)];
+    std::string count;
+    rocks_->db->GetProperty(rocks_->of(family), "rocksdb.num-files-at-level0", &count);
+    // A look-up walks them: 4 µs at 500.
+    const int most = rocks_->options.most_body_files;
+    const bool wanted = std::atoi(count.c_str()) > (merging ? most * 5 / 8 : most);
+    if (wanted == merging) continue;
+    // Writes the OPTIONS file anew: hence only for a change.
+    const rocksdb::Status set = rocks_->db->SetOptions(
+        rocks_->of(family),
+        {{"compaction_options_fifo", "{max_table_files_size=" + std::to_string(rocks_->options.byte_limit) +
+                                         ";allow_compaction=" + (wanted ? "true" : "false") + ";}"}});
+    if (set.ok()) merging = wanted;
+  }
 }
 
 namespace {
@@ -568,7 +728,8 @@ Status Database::resume() {
   // A write comes first, since memtables that are empty would not be.
   rocksdb::WriteOptions write;
   rocksdb::Status status = rocks_->put_format(write);
-  if (status.ok()) status = rocks_->db->Flush({}, {rocks_->heads, rocks_->bodies, rocks_->state});
+  if (status.ok())
+    status = rocks_->db->Flush({}, {rocks_->heads, rocks_->bodies[0], rocks_->bodies[1], rocks_->state});
   if (!status.ok()) return to_status(status);
   rocks_->files->forget_log_failure();
   write.sync = true;
@@ -576,15 +737,16 @@ Status Database::resume() {
   return status.ok() ? rocks_->files->log_status() : to_status(status);
 }
 
-std::uint64_t Database::body_file_bytes() const {
-  return rocks_->file_bytes(rocks_->bodies);
+std::uint64_t Database::body_file_bytes(BodyFamily family) const {
+  return rocks_->file_bytes(rocks_->of(family));
 }
 std::uint64_t Database::head_file_bytes() const {
   return rocks_->file_bytes(rocks_->heads);
 }
 
 Status Database::flush() {
-  return to_status(rocks_->db->Flush({}, {rocks_->heads, rocks_->bodies, rocks_->state}));
+  return to_status(
+      rocks_->db->Flush({}, {rocks_->heads, rocks_->bodies[0], rocks_->bodies[1], rocks_->state}));
 }
 
 }  // namespace freshet::storage

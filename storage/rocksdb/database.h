@@ -1,4 +1,4 @@
-// Database: the RocksDB under the disk tier, with the three families of FORMAT.md, its options and its
+// Database: the RocksDB under the disk tier, with the families of FORMAT.md, its options and its
 // bounds; the one class that calls RocksDB. It knows records and keys as bytes and the live range of bodies;
 // what a response is, it does not know.
 //
@@ -34,19 +34,35 @@ struct DatabaseOptions {
   std::uint64_t byte_limit = 0;  // of the directory, all in all
   std::uint64_t memory = 0;      // block cache and memtables
   int max_open_files = 1000;
+  int most_body_files = 400;  // of a family; over that, the newest are merged
+  // Asked for head records when `responses` is compacted: true, and the record is left out. Empty: none.
+  std::function<bool(std::string_view record)> head_is_dead;
   rocksdb::Env* env = nullptr;  // files and clock of tests; null: the machine's
 };
 
 // How one byte limit is divided. FORMAT.md, "Budget".
 struct DiskBudget {
-  std::uint64_t body_buffer = 0;  // memtable and file size of `bodies`
+  std::uint64_t byte_limit = 0;
+  std::uint64_t body_buffer = 0;  // memtable and file size of each family of bodies
   std::uint64_t head_buffer = 0;  // of `responses`
+  std::uint64_t head_file = 0;    // file size of `responses` when compacted
   std::uint64_t wal = 0;
-  std::uint64_t fixed = 0;  // manifests, RocksDB's own log, what is being dropped
-  // What `bodies` may take beside heads of that size.
-  [[nodiscard]] std::uint64_t bodies(std::uint64_t byte_limit, std::uint64_t head_bytes) const;
+  // What may be written twice for a moment: flushes in flight, a compaction of heads, a step of copying.
+  [[nodiscard]] std::uint64_t reserve(std::uint64_t head_bytes) const;
+  // Above this, the oldest file goes; above `hard`, nothing is written.
+  [[nodiscard]] std::uint64_t soft(std::uint64_t head_bytes) const;
+  [[nodiscard]] std::uint64_t hard() const;
 };
 [[nodiscard]] DiskBudget divide_budget(std::uint64_t byte_limit, std::uint64_t memory);
+
+// One file of a family of bodies; the ids of the first and the last body in it.
+struct BodyFile {
+  BodyFamily family = BodyFamily::kNewcomers;
+  std::string name;
+  std::uint64_t bytes = 0;
+  std::uint64_t lowest = 0;
+  std::uint64_t highest = 0;
+};
 
 enum class ReadStatus { kFound, kMissing, kWouldBlock, kDamaged, kFailed };
 
@@ -77,11 +93,19 @@ class Database {
   ReadStatus scan_heads(
       const Digest128& key, bool cache_only,
       const std::function<void(std::string_view key, std::string_view record)>& visit) const;
+  // Visits up to `most` heads from `from` on and before `end` (empty: to the last), and moves `from` on.
+  // False: none is left. Holds on to nothing when it returns.
+  bool walk_heads(std::string& from, const std::string& end, std::size_t most,
+                  const std::function<void(std::string_view key, std::string_view record)>& visit) const;
+  // Compacts them, which leaves out the dead.
+  void compact_heads(const std::string& from, const std::string& end);
   ReadStatus read_head(const std::string& head_key, std::string& record) const;
+  // `kPass` reads past the block cache: for what nobody is expected to read again.
+  enum class Caching { kOnly, kFill, kPass };
   // `bytes`: the chunk's, without its header.
-  ReadStatus read_chunk(const ChunkLabel& label, bool cache_only, Chunk& bytes) const;
-  // False: the chunk is certainly not there. Without I/O.
-  [[nodiscard]] bool chunk_may_exist(std::uint64_t body_id, std::uint32_t number) const;
+  ReadStatus read_chunk(const ChunkLabel& label, Caching caching, Chunk& bytes) const;
+  // False: the body's first chunk is certainly not there. Without I/O.
+  [[nodiscard]] bool body_may_exist(const BodyPlace& place) const;
 
   // What earlier programs kept here of invalidated tags: digest (zero: every other tag) and number.
   Result<std::vector<std::pair<Digest128, Sequence>>> old_tags() const;
@@ -97,10 +121,29 @@ class Database {
   // crashes. Costs a synced write.
   Result<std::uint64_t> reserve_ids(const std::string& name, std::uint64_t count);
 
-  // Bodies with ids below this are gone: their files were dropped.
-  [[nodiscard]] std::uint64_t floor() const;
-  // Follows what RocksDB dropped, and moves the limit of `bodies` with the size of the heads. Cheap when
-  // nothing has changed; call it every so often.
+  // True: the body is certainly gone with its file, or was lost before this process began.
+  [[nodiscard]] bool is_gone(const BodyPlace& place) const;
+  // True: its file was dropped, or one of about that age.
+  [[nodiscard]] bool is_doubtful(const BodyPlace& place) const;
+  // The first id that this process gives to a body; once, before any is written.
+  void begin_bodies_at(std::uint64_t first_id);
+
+  // Oldest first.
+  [[nodiscard]] std::vector<BodyFile> body_files(BodyFamily family) const;
+  // Visits the first chunk of each body in the file with an id of `from` or more, until `visit` says false.
+  // Holds on to nothing when it returns.
+  ReadStatus walk_file(const BodyFile& file, std::uint64_t from,
+                       const std::function<bool(const ChunkLabel& label)>& visit) const;
+  // Drops the file, which must be the oldest of its family. False: it is still there.
+  bool drop_file(const BodyFile& file);
+
+  // Bytes of the directory: counted now, or then and all that was written since.
+  std::uint64_t measure();
+  [[nodiscard]] std::uint64_t estimate() const;
+  [[nodiscard]] const DiskBudget& budget() const;
+  // Called by RocksDB's threads whenever files came or went; must not block. Empty: no longer.
+  void when_files_change(std::function<void()> changed);
+  // Keeps the number of files in bounds. Cheap when nothing has changed; call it every so often.
   void maintain();
   // Whether a flush or the like has failed since this was last asked: RocksDB refuses writes until resume().
   [[nodiscard]] bool take_failure();
@@ -110,7 +153,7 @@ class Database {
   // with a synced write. What stands in a log that failed goes to tables.
   Status resume();
 
-  [[nodiscard]] std::uint64_t body_file_bytes() const;
+  [[nodiscard]] std::uint64_t body_file_bytes(BodyFamily family) const;
   [[nodiscard]] std::uint64_t head_file_bytes() const;
   // Memtables to files (tests; a scan of what a crash would leave).
   Status flush();
@@ -118,8 +161,8 @@ class Database {
  private:
   struct Rocks;
   explicit Database(std::unique_ptr<Rocks> rocks);
-  void adopt_limits();
-  void update_floor();
+  void adopt_files();
+  void update_floor(BodyFamily family);
 
   const std::unique_ptr<Rocks> rocks_;
   std::atomic<bool> unsynced_{false};

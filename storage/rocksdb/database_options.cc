@@ -31,19 +31,39 @@ rocksdb::BlockBasedTableOptions table_options(const std::shared_ptr<rocksdb::Cac
   table.block_size = block_size;
   table.checksum = rocksdb::kXXH3;
   table.format_version = 5;
-  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
-  table.optimize_filters_for_memory = true;
   // Filters and indexes count against the same budget, and are the last that it gives up.
   table.cache_index_and_filter_blocks = true;
   table.cache_index_and_filter_blocks_with_high_priority = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
+  // So do what a table needs to be open, and what is needed while a filter is made.
+  for (const auto role :
+       {rocksdb::CacheEntryRole::kBlockBasedTableReader, rocksdb::CacheEntryRole::kFilterConstruction}) {
+    table.cache_usage_options.options_overrides[role].charged =
+        rocksdb::CacheEntryRoleOptions::Decision::kEnabled;
+  }
   return table;
 }
 
 }  // namespace
 
+void FileEvents::listen(std::function<void()> changed) {
+  const MutexLock lock(mutex_);
+  changed_ = std::move(changed);
+}
+
+void FileEvents::files_changed(std::uint64_t bytes_written) {
+  counters_.add(Counter::kDiskFileBytes, static_cast<std::int64_t>(bytes_written));
+  const MutexLock lock(mutex_);
+  if (changed_) changed_();
+}
+
+void DropListener::OnFlushCompleted(rocksdb::DB* /*db*/, const rocksdb::FlushJobInfo& info) {
+  const rocksdb::TableProperties& table = info.table_properties;
+  events_.files_changed(table.data_size + table.index_size + table.filter_size);
+}
+
 void DropListener::OnCompactionCompleted(rocksdb::DB* /*db*/, const rocksdb::CompactionJobInfo& info) {
-  if (info.compaction_reason == rocksdb::CompactionReason::kFIFOMaxSize) seen_.dropped.store(true);
+  events_.files_changed(info.stats.total_output_bytes);
 }
 
 void DropListener::OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason /*reason*/, rocksdb::Status /*error*/,
@@ -74,17 +94,17 @@ void DropListener::OnStallConditionsChanged(const rocksdb::WriteStallInfo& info)
 
 bool DeadHeadFilter::Filter(int /*level*/, const rocksdb::Slice& /*key*/, const rocksdb::Slice& record,
                             std::string* /*changed*/, bool* /*value_changed*/) const {
-  const auto id = peek_body_id({record.data(), record.size()});
   // A record that cannot be read is left to the look-up that finds it and counts it.
-  if (!id || *id >= floor_.load(std::memory_order_relaxed)) return false;
-  counters_.add(Counter::kDiskEvictions);
+  if (!is_dead_({record.data(), record.size()})) return false;
+  counters_.add(Counter::kDiskSwept);
   return true;
 }
 
 std::shared_ptr<rocksdb::Cache> make_block_cache(std::uint64_t memory) {
   // Few shards, so that a 256 KiB block is small beside one of them.
   const int shard_bits = memory >= 256 * kMiB ? 4 : memory >= 64 * kMiB ? 2 : memory >= 16 * kMiB ? 1 : 0;
-  return rocksdb::NewLRUCache(memory, shard_bits, false, 0.3);
+  // Filters and indexes of ten million heads and their bodies need some 40 MiB: bodies do not flush them out.
+  return rocksdb::NewLRUCache(memory, shard_bits, false, 0.6);
 }
 
 rocksdb::DBOptions make_db_options(const DatabaseOptions& options, const DiskBudget& budget,
@@ -98,6 +118,8 @@ rocksdb::DBOptions make_db_options(const DatabaseOptions& options, const DiskBud
   db.max_total_wal_size = budget.wal;
   db.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   db.max_background_jobs = 3;
+  // What is written ahead is not there yet: the budget counts what is.
+  db.allow_fallocate = false;
   // The housekeeping resumes, and proves it with a synced write.
   db.max_bgerror_resume_count = 0;
   db.write_buffer_manager =
@@ -121,13 +143,16 @@ rocksdb::ColumnFamilyOptions make_head_options(const DiskBudget& budget,
                                                const rocksdb::CompactionFilter* filter) {
   rocksdb::ColumnFamilyOptions family;
   rocksdb::BlockBasedTableOptions table = table_options(cache, 8 * kKiB);
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  table.optimize_filters_for_memory = true;
   family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   family.prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(kHeadKeySize / 2));
   family.memtable_prefix_bloom_size_ratio = 0.1;
   family.compression = head_compression();
   family.write_buffer_size = budget.head_buffer;
   family.max_write_buffer_number = 4;
-  family.target_file_size_base = std::max<std::uint64_t>(budget.head_buffer, 4 * kMiB);
+  family.target_file_size_base = budget.head_file;
+  family.max_compaction_bytes = 4 * budget.head_file;
   family.max_bytes_for_level_base = 4 * family.target_file_size_base;
   family.level_compaction_dynamic_level_bytes = true;
   family.compaction_filter = filter;
@@ -135,14 +160,17 @@ rocksdb::ColumnFamilyOptions make_head_options(const DiskBudget& budget,
 }
 
 rocksdb::ColumnFamilyOptions make_body_options(const DiskBudget& budget,
-                                               const std::shared_ptr<rocksdb::Cache>& cache,
-                                               std::uint64_t limit) {
+                                               const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::ColumnFamilyOptions family;
+  // No filters: who asks for a chunk knows that it was there, and each file has ids of its own.
   family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table_options(cache, 16 * kKiB)));
   family.compression = rocksdb::kNoCompression;
   family.compaction_style = rocksdb::kCompactionStyleFIFO;
-  family.compaction_options_fifo.max_table_files_size = limit;
+  family.compaction_options_fifo.max_table_files_size = budget.byte_limit;
   family.compaction_options_fifo.allow_compaction = false;
+  // Where many small files are merged (Database::maintain()).
+  family.level0_file_num_compaction_trigger = 8;
+  family.max_compaction_bytes = 8 * budget.body_buffer;
   family.ttl = 0;
   family.periodic_compaction_seconds = 0;
   family.write_buffer_size = budget.body_buffer;
@@ -162,19 +190,27 @@ rocksdb::ColumnFamilyOptions make_state_options() {
 
 DiskBudget divide_budget(std::uint64_t byte_limit, std::uint64_t memory) {
   DiskBudget budget;
-  // At most some 400 files of bodies; not so large that three memtables outgrow half the memory.
-  budget.body_buffer = std::max(kMiB, std::min(byte_limit / 400, memory / 8));
+  budget.byte_limit = byte_limit;
+  // Some 400 files of bodies. Where the memory is small beside that, the write buffer manager flushes sooner.
+  budget.body_buffer = std::max(kMiB, byte_limit / 400);
   budget.head_buffer =
       std::clamp(byte_limit / 400, 512 * kKiB, std::max(512 * kKiB, std::min(16 * kMiB, memory / 8)));
-  budget.wal = 2 * (budget.body_buffer + budget.head_buffer);
-  budget.fixed = 2 * kMiB;
+  budget.head_file = std::clamp(byte_limit / 200, kMiB, 64 * kMiB);
+  budget.wal = 2 * (2 * std::min(budget.body_buffer, std::max(kMiB, memory / 4)) + budget.head_buffer);
   return budget;
 }
 
-std::uint64_t DiskBudget::bodies(std::uint64_t byte_limit, std::uint64_t head_bytes) const {
-  // One file more than the limit stands while the oldest is being dropped.
-  const std::uint64_t other = wal + fixed + body_buffer + head_bytes;
-  return std::max(byte_limit / 4, byte_limit > other ? byte_limit - other : 0);
+std::uint64_t DiskBudget::reserve(std::uint64_t head_bytes) const {
+  return 2 * body_buffer + head_buffer + std::min(head_bytes, 4 * head_file) + kMiB;
+}
+
+std::uint64_t DiskBudget::hard() const {
+  return byte_limit + std::max(byte_limit / 20, 2 * body_buffer);
+}
+
+std::uint64_t DiskBudget::soft(std::uint64_t head_bytes) const {
+  const std::uint64_t kept = reserve(head_bytes);
+  return std::max(byte_limit / 4, byte_limit > kept ? byte_limit - kept : 0);
 }
 
 }  // namespace freshet::storage

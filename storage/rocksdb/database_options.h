@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <rocksdb/cache.h>
 #include <rocksdb/compaction_filter.h>
@@ -10,13 +11,26 @@
 #include <rocksdb/options.h>
 
 #include "storage/base/counters.h"
+#include "storage/base/mutex.h"
 #include "storage/rocksdb/database.h"
 
 namespace freshet::storage {
 
+// Passes on that files came or went, and counts their bytes. Any thread.
+class FileEvents {
+ public:
+  explicit FileEvents(Counters& counters) : counters_(counters) {}
+  void listen(std::function<void()> changed);
+  void files_changed(std::uint64_t bytes_written);
+
+ private:
+  Counters& counters_;
+  Mutex mutex_;
+  std::function<void()> changed_ GUARDED_BY(mutex_);
+};
+
 // What RocksDB's threads have seen and the housekeeping will see to.
 struct SeenEvents {
-  std::atomic<bool> dropped{false};  // FIFO compaction has dropped files of `bodies`
   std::atomic<bool> failed{false};   // a flush or the like has; writes are refused until Database::resume()
   std::atomic<bool> damaged{false};  // a compaction could not read a table
 };
@@ -24,7 +38,9 @@ struct SeenEvents {
 // Called by RocksDB's threads; only notes and counts.
 class DropListener final : public rocksdb::EventListener {
  public:
-  DropListener(SeenEvents& seen, Counters& counters) : seen_(seen), counters_(counters) {}
+  DropListener(FileEvents& events, SeenEvents& seen, Counters& counters)
+      : events_(events), seen_(seen), counters_(counters) {}
+  void OnFlushCompleted(rocksdb::DB* db, const rocksdb::FlushJobInfo& info) override;
   void OnCompactionCompleted(rocksdb::DB* db, const rocksdb::CompactionJobInfo& info) override;
   void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* error) override;
   // Not by RocksDB itself: see max_bgerror_resume_count.
@@ -33,6 +49,7 @@ class DropListener final : public rocksdb::EventListener {
   void OnStallConditionsChanged(const rocksdb::WriteStallInfo& info) override;
 
  private:
+  FileEvents& events_;
   SeenEvents& seen_;
   Counters& counters_;
 };
@@ -40,14 +57,14 @@ class DropListener final : public rocksdb::EventListener {
 // Leaves dead heads out when `responses` is compacted.
 class DeadHeadFilter final : public rocksdb::CompactionFilter {
  public:
-  DeadHeadFilter(const std::atomic<std::uint64_t>& floor, Counters& counters)
-      : floor_(floor), counters_(counters) {}
+  DeadHeadFilter(std::function<bool(std::string_view)> is_dead, Counters& counters)
+      : is_dead_(std::move(is_dead)), counters_(counters) {}
   [[nodiscard]] const char* Name() const override { return "freshet.dead_heads"; }
   bool Filter(int level, const rocksdb::Slice& key, const rocksdb::Slice& record, std::string* changed,
               bool* value_changed) const override;
 
  private:
-  const std::atomic<std::uint64_t>& floor_;
+  const std::function<bool(std::string_view)> is_dead_;
   Counters& counters_;
 };
 
@@ -57,8 +74,7 @@ class DeadHeadFilter final : public rocksdb::CompactionFilter {
                                                              const std::shared_ptr<rocksdb::Cache>& cache,
                                                              const rocksdb::CompactionFilter* filter);
 [[nodiscard]] rocksdb::ColumnFamilyOptions make_body_options(const DiskBudget& budget,
-                                                             const std::shared_ptr<rocksdb::Cache>& cache,
-                                                             std::uint64_t limit);
+                                                             const std::shared_ptr<rocksdb::Cache>& cache);
 [[nodiscard]] rocksdb::ColumnFamilyOptions make_state_options();
 [[nodiscard]] std::shared_ptr<rocksdb::Cache> make_block_cache(std::uint64_t memory);
 

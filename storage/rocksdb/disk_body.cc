@@ -7,6 +7,9 @@ namespace freshet::storage {
 
 namespace {
 
+// A body moves once in the time that its whole family takes to turn over.
+constexpr int kAttempts = 3;
+
 StoredBody::TryRead to_try_read(ReadStatus status) {
   switch (status) {
     case ReadStatus::kFound:
@@ -38,11 +41,12 @@ Result<Chunk> to_result(ReadStatus status, Chunk chunk) {
 
 }  // namespace
 
-ChunkLabel chunk_label(const Digest128& key, std::uint64_t body_id, std::uint64_t body_size,
+ChunkLabel chunk_label(const Digest128& key, const BodyPlace& place, std::uint64_t body_size,
                        std::uint32_t number) {
   const std::uint64_t start = std::uint64_t{number} * kBodyChunkSize;
   const std::uint64_t left = body_size > start ? body_size - start : 0;
-  return {body_id, key, number, static_cast<std::uint32_t>(left < kBodyChunkSize ? left : kBodyChunkSize)};
+  return {place.id, key, number, static_cast<std::uint32_t>(left < kBodyChunkSize ? left : kBodyChunkSize),
+          place.family};
 }
 
 StoredBody::TryRead ChunkedBody::try_read(std::uint64_t offset, Chunk& chunk) const {
@@ -60,9 +64,13 @@ void ChunkedBody::read(std::uint64_t offset, Executor& executor,
 
 ReadStatus ChunkedBody::read_chunk(const ChunkLabel& label, std::uint64_t offset, bool cache_only,
                                    Chunk& chunk) const {
-  const ReadStatus status = core_->database().read_chunk(label, cache_only, chunk);
+  const ReadStatus status = core_->database().read_chunk(
+      label, cache_only ? Database::Caching::kOnly : Database::Caching::kFill, chunk);
   const auto within = static_cast<std::size_t>(offset % kBodyChunkSize);
-  if (status == ReadStatus::kFound && within > 0) chunk = chunk.slice(within, chunk.size());
+  if (status == ReadStatus::kFound) {
+    if (within > 0) chunk = chunk.slice(within, chunk.size());
+    chunk = core_->held_chunks().hold(std::move(chunk), label.size);
+  }
   if (status == ReadStatus::kDamaged) {
     core_->report_damage("chunk " + std::to_string(label.number) + " of body " +
                          std::to_string(label.body_id));
@@ -73,18 +81,37 @@ ReadStatus ChunkedBody::read_chunk(const ChunkLabel& label, std::uint64_t offset
 
 ReadStatus DiskBody::read_at(std::uint64_t offset, bool cache_only, Chunk& chunk) const {
   if (offset >= size_) return ReadStatus::kMissing;
-  const ChunkLabel label =
-      chunk_label(key_, body_id_, size_, static_cast<std::uint32_t>(offset / kBodyChunkSize));
-  const ReadStatus status = read_chunk(label, offset, cache_only, chunk);
+  const auto number = static_cast<std::uint32_t>(offset / kBodyChunkSize);
+  ReadStatus status = ReadStatus::kMissing;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    const BodyPlace at = place();
+    core_->used().mark(at.id);
+    status = read_chunk(chunk_label(key_, at, size_, number), offset, cache_only, chunk);
+    if (status != ReadStatus::kMissing) break;
+    // Gone or copied forward: only the head can tell.
+    if (cache_only) return ReadStatus::kWouldBlock;
+    if (!has_moved(at)) break;
+  }
   const bool lost = status == ReadStatus::kMissing || status == ReadStatus::kDamaged;
   if (lost && !broken_.exchange(true)) core_->remove_body(key_, body_id_);
   return status;
 }
 
+bool DiskBody::has_moved(const BodyPlace& was) const {
+  bool moved = false;
+  const auto look = [&](std::string_view /*at*/, std::string_view record) {
+    const std::optional<BodyPlace> found = peek_place(record);
+    if (peek_body_id(record) != body_id_ || !found || *found == was) return;
+    set_place(*found);
+    moved = true;
+  };
+  return core_->database().scan_heads(key_, false, look) == ReadStatus::kFound && moved;
+}
+
 ReadStatus GrowingBody::read_at(std::uint64_t offset, bool cache_only, Chunk& chunk) const {
   if (offset >= progress_->readable.load(std::memory_order_acquire)) return ReadStatus::kMissing;
   const ChunkLabel label{progress_->body_id.load(), key_, static_cast<std::uint32_t>(offset / kBodyChunkSize),
-                         kBodyChunkSize};
+                         kBodyChunkSize, progress_->family.load()};
   return read_chunk(label, offset, cache_only, chunk);
 }
 

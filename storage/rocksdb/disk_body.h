@@ -17,7 +17,7 @@
 namespace freshet::storage {
 
 // What chunk `number` of a body of `body_size` bytes must be.
-[[nodiscard]] ChunkLabel chunk_label(const Digest128& key, std::uint64_t body_id, std::uint64_t body_size,
+[[nodiscard]] ChunkLabel chunk_label(const Digest128& key, const BodyPlace& place, std::uint64_t body_size,
                                      std::uint32_t number);
 
 class ChunkedBody : public StoredBody, public std::enable_shared_from_this<ChunkedBody> {
@@ -38,23 +38,38 @@ class ChunkedBody : public StoredBody, public std::enable_shared_from_this<Chunk
   const Digest128 key_;
 };
 
+// Follows its body where that is copied forward while it is being read.
 class DiskBody final : public ChunkedBody {
  public:
-  DiskBody(std::shared_ptr<StoreCore> core, const Digest128& key, std::uint64_t body_id, std::uint64_t size)
-      : ChunkedBody(std::move(core), key), body_id_(body_id), size_(size) {}
+  DiskBody(std::shared_ptr<StoreCore> core, const Digest128& key, std::uint64_t body_id,
+           const BodyPlace& place, std::uint64_t size)
+      : ChunkedBody(std::move(core), key), body_id_(body_id), size_(size) {
+    set_place(place);
+  }
 
  private:
   [[nodiscard]] ReadStatus read_at(std::uint64_t offset, bool cache_only, Chunk& chunk) const override;
+  // Looks the place up; false: it is where it was, or the head is gone.
+  [[nodiscard]] bool has_moved(const BodyPlace& was) const;
+  void set_place(const BodyPlace& place) const {
+    place_ = (place.id << 1) | static_cast<std::uint64_t>(place.family);
+  }
+  [[nodiscard]] BodyPlace place() const {
+    const std::uint64_t both = place_;
+    return {static_cast<BodyFamily>(both & 1), both >> 1};
+  }
 
   const std::uint64_t body_id_;
   const std::uint64_t size_;
+  mutable std::atomic<std::uint64_t> place_{0};
   mutable std::atomic<bool> broken_{false};
 };
 
 // How far a body has been written; shared by its writer, its tasks and its readers.
 struct WriteProgress {
   std::atomic<std::uint64_t> body_id{0};
-  std::atomic<std::uint64_t> readable{0};  // whole chunks only
+  std::atomic<BodyFamily> family{BodyFamily::kNewcomers};  // said before the id is
+  std::atomic<std::uint64_t> readable{0};                  // whole chunks only
   std::atomic<bool> failed{false};
   std::atomic<bool> aborted{false};
 };

@@ -18,6 +18,7 @@ constexpr std::uint8_t kFlagSliced = 4;
 constexpr std::uint8_t kFlagOutdated = 8;
 constexpr std::uint8_t kAllFlags = 15;
 constexpr std::size_t kBodyIdOffset = 2;  // in a head record
+constexpr std::size_t kPlaceOffset = 24;  // the family of its extent; then the place's id
 constexpr std::size_t kChecksumSize = 8;
 
 template <typename T>
@@ -163,30 +164,24 @@ bool is_known_form(std::uint8_t form) {
   return form == kFirstHeadRecordForm || form == kHeadRecordForm;
 }
 
-// The one extent that this version writes.
-Extent whole_extent(const StoredHead& head) {
-  return {0, head.body_id, 0, chunk_count_of(stored_body_size(head))};
-}
-
-void put_extents(std::string& out, const StoredHead& head) {
-  const Extent extent = whole_extent(head);
+void put_extents(std::string& out, const StoredHead& head, const BodyPlace& place) {
   put(out, kBodyChunkSize);
   put(out, std::uint16_t{1});
-  put(out, extent.family);
-  put(out, extent.body_id);
-  put(out, extent.first_chunk);
-  put(out, extent.chunk_count);
+  put(out, static_cast<std::uint8_t>(place.family));
+  put(out, place.id);
+  put(out, std::uint32_t{0});
+  put(out, chunk_count_of(stored_body_size(head)));
 }
 
-bool read_extents(Reader& in, const StoredHead& head) {
+bool read_extents(Reader& in, const StoredHead& head, BodyPlace& place) {
   const auto chunk_size = in.number<std::uint32_t>();
   const auto count = in.number<std::uint16_t>();
-  Extent extent;
-  extent.family = in.number<std::uint8_t>();
-  extent.body_id = in.number<std::uint64_t>();
-  extent.first_chunk = in.number<std::uint32_t>();
-  extent.chunk_count = in.number<std::uint32_t>();
-  return in.ok() && chunk_size == kBodyChunkSize && count == 1 && extent == whole_extent(head);
+  const auto family = in.number<std::uint8_t>();
+  place = {static_cast<BodyFamily>(family), in.number<std::uint64_t>()};
+  const auto first_chunk = in.number<std::uint32_t>();
+  const auto chunk_count = in.number<std::uint32_t>();
+  return in.ok() && chunk_size == kBodyChunkSize && count == 1 && family < kBodyFamilies &&
+         first_chunk == 0 && chunk_count == chunk_count_of(stored_body_size(head));
 }
 
 WallTime read_time(Reader& in) {
@@ -235,7 +230,7 @@ std::optional<std::uint64_t> body_id_of_chunk_key(std::string_view key) {
   return id;
 }
 
-std::string encode_head(const StoredHead& head) {
+std::string encode_head(const StoredHead& head, const BodyPlace& place) {
   std::string out;
   out.reserve(head.key.text.size() + head.response.fields.wire().size() + 6 * head.response.fields.size() +
               192);
@@ -243,7 +238,7 @@ std::string encode_head(const StoredHead& head) {
   put(out, flags_of(head));
   put(out, head.body_id);
   put(out, head.body_size);
-  put_extents(out, head);
+  put_extents(out, head, place);
   put(out, static_cast<std::int64_t>(head.request_time.time_since_epoch().count()));
   put(out, static_cast<std::int64_t>(head.response_time.time_since_epoch().count()));
   put(out, static_cast<std::int64_t>(head.age_received.count()));
@@ -259,7 +254,7 @@ std::string encode_head(const StoredHead& head) {
   return out;
 }
 
-std::optional<StoredHead> decode_head(std::string_view record) {
+std::optional<StoredHead> decode_head(std::string_view record, BodyPlace* place) {
   if (record.size() < kChecksumSize) return std::nullopt;
   const std::string_view content = record.substr(0, record.size() - kChecksumSize);
   if (decode_u64(record.substr(content.size())) != checksum(content)) return std::nullopt;
@@ -269,7 +264,9 @@ std::optional<StoredHead> decode_head(std::string_view record) {
   if (!is_known_form(form) || !take_flags(form, in.number<std::uint8_t>(), head)) return std::nullopt;
   head.body_id = in.number<std::uint64_t>();
   head.body_size = in.number<std::uint64_t>();
-  if (!read_extents(in, head)) return std::nullopt;
+  BodyPlace found;
+  if (!read_extents(in, head, found)) return std::nullopt;
+  if (place != nullptr) *place = found;
   head.request_time = read_time(in);
   head.response_time = read_time(in);
   head.age_received = Seconds{in.number<std::int64_t>()};
@@ -293,6 +290,15 @@ std::optional<std::uint64_t> peek_body_id(std::string_view record) {
   return decode_u64(record.substr(kBodyIdOffset, 8));
 }
 
+std::optional<BodyPlace> peek_place(std::string_view record) {
+  if (record.size() < kPlaceOffset + 9 || !is_known_form(static_cast<std::uint8_t>(record[0]))) {
+    return std::nullopt;
+  }
+  const auto family = static_cast<std::uint8_t>(record[kPlaceOffset]);
+  if (family >= kBodyFamilies) return std::nullopt;
+  return BodyPlace{static_cast<BodyFamily>(family), *decode_u64(record.substr(kPlaceOffset + 1, 8))};
+}
+
 std::string encode_chunk_header(const ChunkLabel& label) {
   std::string out;
   out.reserve(kChunkHeaderSize);
@@ -307,6 +313,16 @@ std::string encode_chunk_header(const ChunkLabel& label) {
 bool is_chunk(std::string_view record, const ChunkLabel& expected) {
   return record.size() == kChunkHeaderSize + expected.size &&
          record.starts_with(encode_chunk_header(expected));
+}
+
+std::optional<ChunkLabel> decode_chunk_header(std::string_view record) {
+  if (record.size() < kChunkHeaderSize) return std::nullopt;
+  Reader in(record.substr(0, 16));
+  const auto number = in.number<std::uint32_t>();
+  const auto size = in.number<std::uint32_t>();
+  const auto id = in.number<std::uint64_t>();
+  if ((number >> 24) != kChunkRecordForm || record.size() != kChunkHeaderSize + size) return std::nullopt;
+  return ChunkLabel{id, *decode_digest(record.substr(16, 16)), number & 0xffffff, size};
 }
 
 std::string encode_u32(std::uint32_t value) {

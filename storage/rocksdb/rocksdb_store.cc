@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "storage/base/check.h"
+#include "storage/rocksdb/disk_evictor.h"
+#include "storage/rocksdb/head_sweeper.h"
 #include "storage/rocksdb/housekeeper.h"
 #include "storage/rocksdb/rocksdb_writer.h"
 #include "storage/rocksdb/store_core.h"
@@ -17,11 +19,11 @@ constexpr std::uint64_t kFreshenCost = 2048;  // what a waiting rewrite of a hea
 constexpr Milliseconds kLongestRound{1000};
 
 // The record of the response that the caller knows as `known`, if it is still the one that is stored.
-std::optional<StoredHead> read_stored(StoreCore& core, const StoredHead& known) {
+std::optional<StoredHead> read_stored(StoreCore& core, const StoredHead& known, BodyPlace& place) {
   std::string record;
   const std::string at = head_key(known.key.digest, variant_digest(known.selecting));
   if (core.database().read_head(at, record) != ReadStatus::kFound) return std::nullopt;
-  std::optional<StoredHead> stored = decode_head(record);
+  std::optional<StoredHead> stored = decode_head(record, &place);
   if (!stored || !(stored->key == known.key) || stored->body_id != known.body_id) return std::nullopt;
   return stored;
 }
@@ -29,7 +31,8 @@ std::optional<StoredHead> read_stored(StoreCore& core, const StoredHead& known) 
 void rewrite_head(StoreCore& core, Removals::Ticket ticket, const StoredResponse& old,
                   const StoredResponse& fresh, bool keep_old) {
   const Digest128& key = old.head().key.digest;
-  const std::optional<StoredHead> stored = read_stored(core, old.head());
+  BodyPlace body;
+  const std::optional<StoredHead> stored = read_stored(core, old.head(), body);
   if (!stored || core.removals().supersedes(key, ticket)) return;
   StoredHead head = fresh.head();
   head.body_id = stored->body_id;
@@ -41,9 +44,11 @@ void rewrite_head(StoreCore& core, Removals::Ticket ticket, const StoredResponse
   if (!keep_old && fresh.variant() != old.variant())
     batch.head_deletes.push_back(head_key(key, old.variant()));
   const std::string place = head_key(key, fresh.variant());
-  batch.head_puts.emplace_back(place, encode_head(head));
+  batch.head_puts.emplace_back(place, encode_head(head, body));
   if (keep_old) core.bound_variants(head, place, batch);
-  if (core.write(batch)) core.counters().add(Counter::kDiskHeadRewrites);
+  if (!core.write(batch)) return;
+  core.note_head(head);
+  core.counters().add(Counter::kDiskHeadRewrites);
 }
 
 }  // namespace
@@ -56,6 +61,12 @@ Result<std::unique_ptr<RocksdbStore>> RocksdbStore::open(RocksdbOptions options,
   database_options.memory = options.memory;
   database_options.max_open_files = options.max_open_files;
   database_options.env = options.env;
+  if (options.is_current) {
+    database_options.head_is_dead = [is_current = options.is_current](std::string_view record) {
+      const std::optional<StoredHead> head = decode_head(record);
+      return head && !is_current(*head);
+    };
+  }
   Result<std::unique_ptr<Database>> database = Database::open(database_options, counters);
   if (!database.ok()) return Error{database.error()};
   options.io_threads = std::max<std::size_t>(options.io_threads, 1);
@@ -72,10 +83,14 @@ RocksdbStore::RocksdbStore(std::shared_ptr<StoreCore> core) : core_(std::move(co
   const Milliseconds half = std::max(core_->options().loss_bound / 2, Milliseconds{1});
   housekeeper_ = std::make_unique<Housekeeper>(std::min(half, kLongestRound),
                                                [core = core_.get()] { core->housekeep(); });
+  evictor_ = std::make_unique<DiskEvictor>(core_);
+  sweeper_ = std::make_unique<HeadSweeper>(core_, *evictor_);
 }
 
 RocksdbStore::~RocksdbStore() {
   housekeeper_ = nullptr;
+  sweeper_ = nullptr;
+  evictor_ = nullptr;
   core_->close();
 }
 
@@ -140,6 +155,17 @@ void RocksdbStore::remove(const StoredResponse& response) {
 
 void RocksdbStore::settle() {
   core_->settle();
+  evictor_->settle();
+}
+
+void RocksdbStore::sweep_soon() {
+  sweeper_->soon();
+}
+
+void RocksdbStore::sweep() {
+  core_->wait_for_changes();
+  sweeper_->sweep();
+  evictor_->settle();
 }
 
 Result<std::uint64_t> RocksdbStore::reserve_ids(const std::string& name, std::uint64_t count) {
@@ -159,8 +185,14 @@ Result<bool> RocksdbStore::bind_log(std::uint64_t id) {
   return core_->database().bind_log(id);
 }
 
+std::uint64_t RocksdbStore::held_bytes() const {
+  return core_->held_chunks().held();
+}
+
 std::uint64_t RocksdbStore::file_bytes() const {
-  return core_->database().head_file_bytes() + core_->database().body_file_bytes();
+  const Database& database = core_->database();
+  return database.head_file_bytes() + database.body_file_bytes(BodyFamily::kNewcomers) +
+         database.body_file_bytes(BodyFamily::kMain);
 }
 
 }  // namespace freshet::storage

@@ -38,7 +38,7 @@ namespace freshet::storage {
 struct RocksdbOptions {
   std::string directory;                      // created where it is missing
   std::uint64_t byte_limit = 1ULL << 30;      // of the directory, all in all; at least 16 MiB
-  std::uint64_t memory = 64ULL << 20;         // block cache and memtables
+  std::uint64_t memory = 64ULL << 20;         // block cache, memtables, open tables
   std::uint64_t backlog_limit = 64ULL << 20;  // bytes that may wait to be written
   Milliseconds loss_bound{2000};              // what a power cut may cost
   Milliseconds close_bound{10'000};           // of writing what waits, at the end; the rest is dropped
@@ -48,10 +48,19 @@ struct RocksdbOptions {
   // Asked for each head that was read from disk or is about to become visible, on any thread: false, and it
   // is as if it were not there. Empty: all are current.
   std::function<bool(const StoredHead&)> is_current;
+  // Told after each sweep of the heads, on the sweeper's thread: the smallest filled_at and validated_at of
+  // all that is stored (the greatest number there is: of none), and what current_sequence() was when it
+  // began. Fills that are open are not among them.
+  std::function<void(Sequence oldest_filled, Sequence oldest_validated, Sequence current)> on_swept;
+  std::function<Sequence()> current_sequence;
+  // Whether a memory tier has the key, on the evictor's thread: what it has is kept on disk. Empty: none has.
+  std::function<bool(const Digest128& key)> is_in_memory;
   rocksdb::Env* env = nullptr;  // files of tests; outlives the store. Null: the machine's
 };
 
 class StoreCore;
+class DiskEvictor;
+class HeadSweeper;
 class Housekeeper;
 
 class RocksdbStore final : public ResponseStore {
@@ -83,8 +92,15 @@ class RocksdbStore final : public ResponseStore {
   [[nodiscard]] Result<std::vector<ScopeRecord>> old_invalidations() const;
   [[nodiscard]] Result<bool> bind_log(std::uint64_t id);
 
+  // Has the heads swept in a moment, so that their space comes back. Nothing is swept before it is called.
+  void sweep_soon() override;
+  // Sweeps now and waits for it and for what it frees. Tests; never on an event loop.
+  void sweep();
+
   // Bytes of table files: heads and bodies.
   [[nodiscard]] std::uint64_t file_bytes() const;
+  // Bytes of chunks that readers hold on to now.
+  [[nodiscard]] std::uint64_t held_bytes() const;
 
  private:
   explicit RocksdbStore(std::shared_ptr<StoreCore> core);
@@ -93,6 +109,8 @@ class RocksdbStore final : public ResponseStore {
 
   const std::shared_ptr<StoreCore> core_;
   std::unique_ptr<Housekeeper> housekeeper_;
+  std::unique_ptr<DiskEvictor> evictor_;
+  std::unique_ptr<HeadSweeper> sweeper_;
 };
 
 }  // namespace freshet::storage

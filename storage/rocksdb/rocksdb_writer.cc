@@ -33,9 +33,10 @@ bool write_commit(StoreCore& core, WriteProgress& progress, Removals::Ticket tic
   Database::Batch batch;
   batch.chunks.push_back({label, std::move(parts)});
   const std::string place = head_key(head.key.digest, variant_digest(head.selecting));
-  batch.head_puts.emplace_back(place, encode_head(head));
+  batch.head_puts.emplace_back(place, encode_head(head, {label.family, label.body_id}));
   core.bound_variants(head, place, batch);
   if (!core.write(batch)) return false;
+  core.note_head(head);
   core.counters().add(Counter::kDiskWrites);
   core.counters().add(Counter::kDiskWriteBytes, label.size);
   return true;
@@ -48,6 +49,7 @@ RocksdbWriter::RocksdbWriter(std::shared_ptr<StoreCore> core, CacheKey key)
 
 RocksdbWriter::~RocksdbWriter() {
   if (!committed_) progress_->aborted = true;
+  if (!committed_ && next_chunk_ > 0) core_->open_bodies().remove(progress_->body_id);
 }
 
 // Not stored, for want of room or of time; counted once.
@@ -80,7 +82,8 @@ void RocksdbWriter::hand_over() {
     refuse();
     return;
   }
-  const ChunkLabel label{body_id(), key_.digest, next_chunk_++, pending_size_};
+  if (next_chunk_ == 0) core_->open_bodies().add(body_id());
+  const ChunkLabel label{body_id(), key_.digest, next_chunk_++, pending_size_, progress_->family};
   core_->post_change(key_.digest, [core = core_, progress = progress_, label, cost,
                                    parts = std::exchange(pending_, {})]() mutable {
     write_chunk(*core, *progress, label, std::move(parts));
@@ -95,7 +98,11 @@ std::uint64_t RocksdbWriter::readable() const {
 
 // Taken as late as may be, so that ids grow in the order of the bytes on disk.
 std::uint64_t RocksdbWriter::body_id() const {
-  if (progress_->body_id.load() == 0) progress_->body_id = core_->next_body_id();
+  if (progress_->body_id.load() == 0) {
+    // Who comes back so soon is no newcomer.
+    if (core_->ghosts().take(key_.digest)) progress_->family = BodyFamily::kMain;
+    progress_->body_id = core_->next_body_id();
+  }
   return progress_->body_id.load();
 }
 
@@ -124,11 +131,12 @@ void RocksdbWriter::commit(StoredHead head, std::optional<ChunkList> whole, Exec
     return;
   }
   committed_ = true;
-  const ChunkLabel label{body_id(), key_.digest, next_chunk_, pending_size_};
+  const ChunkLabel label{body_id(), key_.digest, next_chunk_, pending_size_, progress_->family};
   const Removals::Ticket ticket = core_->removals().next_ticket();
   core_->post_change(key_.digest, [core = core_, progress = progress_, ticket, label, cost, &executor,
                                    parts = std::exchange(pending_, {}), head = std::move(head),
                                    visible = std::move(visible)]() mutable {
+    if (label.number > 0) core->open_bodies().remove(label.body_id);
     const bool stored = write_commit(*core, *progress, ticket, label, std::move(parts), head);
     core->discharge(cost);
     executor.post([visible = std::move(visible), stored] { visible(stored); });

@@ -1,6 +1,7 @@
 #include "storage/rocksdb/store_core.h"
 
 #include <algorithm>
+#include <limits>
 #include <string>
 
 namespace freshet::storage {
@@ -10,6 +11,8 @@ namespace {
 constexpr std::size_t kWriterThreads = 2;
 constexpr std::size_t kLanes = 32;
 constexpr std::uint64_t kIdBlock = 1 << 20;
+// As many bodies as this would make of the limit are told apart.
+constexpr std::uint64_t kLeastPerBody = 1024;
 
 // Counts lanes down; settle() waits for zero.
 class Barrier {
@@ -49,6 +52,9 @@ StoreCore::StoreCore(RocksdbOptions options, Describe describe, Counters& counte
       describe_(std::move(describe)),
       counters_(counters),
       database_(std::move(database)),
+      used_(options_.byte_limit / kLeastPerBody),
+      ghosts_(options_.byte_limit / kLeastPerBody),
+      held_chunks_(options_.memory),
       readers_(std::make_shared<IoPool>(options_.io_threads)),
       writers_(std::make_shared<IoPool>(kWriterThreads)) {
   for (std::size_t i = 0; i < kLanes; ++i) lanes_.push_back(std::make_shared<Lane>(writers_));
@@ -60,6 +66,7 @@ void StoreCore::post_change(const Digest128& key, Task task) {
 }
 
 bool StoreCore::charge(std::uint64_t bytes) {
+  if (database_->estimate() + bytes > database_->budget().hard()) return false;
   std::uint64_t now = backlog_.load(std::memory_order_relaxed);
   do {
     if (now + bytes > options_.backlog_limit) return false;
@@ -83,6 +90,7 @@ std::uint64_t StoreCore::next_body_id() {
       ids_end_ = next_id_ + kIdBlock;
     }
     if (next_id_ < ids_end_) id = next_id_++;
+    if (id != 0) used_.clear(id);
     const bool half_used = ids_end_ - next_id_ < kIdBlock / 2;
     if (half_used && next_block_ == 0) reserve = !std::exchange(reserving_, true);
   }
@@ -102,6 +110,7 @@ Status StoreCore::reserve_body_ids() {
   reserving_ = false;
   if (!block.ok()) return Error{block.error()};
   next_block_ = block.value();
+  if (next_id_ == 0) database_->begin_bodies_at(next_block_);
   return {};
 }
 
@@ -192,12 +201,14 @@ void StoreCore::delete_dead_head(const Digest128& key, std::string place) {
   post_change(key, [core = shared_from_this(), at = std::move(place)] {
     std::string record;
     if (core->database().read_head(at, record) != ReadStatus::kFound) return;
-    const std::optional<StoredHead> head = decode_head(record);
-    if (head && head_key(head->key.digest, variant_digest(head->selecting)) == at && core->is_current(*head))
+    BodyPlace body;
+    const std::optional<StoredHead> head = decode_head(record, &body);
+    if (head && head_key(head->key.digest, variant_digest(head->selecting)) == at &&
+        core->is_current(*head) && !core->is_dead_place(body))
       return;
     Database::Batch batch;
     batch.head_deletes.push_back(at);
-    (void)core->write(batch);
+    if (core->write(batch)) core->counters().add(Counter::kDiskSwept);
   });
 }
 
@@ -214,6 +225,31 @@ void StoreCore::retry_later(const Digest128& key, Task task) {
   retries_.emplace_back(key, std::move(task));
 }
 
+bool StoreCore::is_dead_place(const BodyPlace& place) const {
+  return database_->is_gone(place) || (database_->is_doubtful(place) && !database_->body_may_exist(place));
+}
+
+void StoreCore::begin_noting_heads() {
+  noted_filled_ = std::numeric_limits<Sequence>::max();
+  noted_validated_ = std::numeric_limits<Sequence>::max();
+}
+
+void StoreCore::note_head(const StoredHead& head) {
+  const auto lower = [](std::atomic<Sequence>& least, Sequence value) {
+    Sequence now = least;
+    while (value < now && !least.compare_exchange_weak(now, value)) {
+    }
+  };
+  lower(noted_filled_, head.filled_at);
+  lower(noted_validated_, head.validated_at);
+}
+
+void StoreCore::wait_for_changes() {
+  const auto barrier = std::make_shared<Barrier>(lanes_.size());
+  for (const auto& lane : lanes_) lane->post([barrier] { barrier->arrive(); });
+  (void)barrier->wait(std::nullopt);
+}
+
 void StoreCore::settle() {
   (void)settle_within(std::nullopt);
 }
@@ -228,6 +264,8 @@ bool StoreCore::settle_within(std::optional<Milliseconds> bound) {
 
 void StoreCore::housekeep() {
   database_->maintain();
+  const auto bytes = static_cast<std::int64_t>(database_->measure());
+  counters_.add(Counter::kDiskBytes, bytes - told_bytes_.exchange(bytes));
   if (database_->take_failure()) fail("a background write failed");
   if (Status there = database_->check_directory(); !there.ok()) fail(there.error());
   if (Status synced = database_->sync(); !synced.ok()) fail("sync failed: " + synced.error());

@@ -16,9 +16,12 @@
 #include "storage/base/log.h"
 #include "storage/base/mutex.h"
 #include "storage/rocksdb/database.h"
+#include "storage/rocksdb/held_chunks.h"
 #include "storage/rocksdb/io_pool.h"
+#include "storage/rocksdb/open_bodies.h"
 #include "storage/rocksdb/removals.h"
 #include "storage/rocksdb/rocksdb_store.h"
+#include "storage/rocksdb/used_bodies.h"
 
 namespace freshet::storage {
 
@@ -32,6 +35,10 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   [[nodiscard]] Counters& counters() { return counters_; }
   [[nodiscard]] Database& database() { return *database_; }
   [[nodiscard]] Removals& removals() { return removals_; }
+  [[nodiscard]] UsedBodies& used() { return used_; }
+  [[nodiscard]] Ghosts& ghosts() { return ghosts_; }
+  [[nodiscard]] const HeldChunks& held_chunks() const { return held_chunks_; }
+  [[nodiscard]] OpenBodies& open_bodies() { return open_bodies_; }
   [[nodiscard]] bool is_current(const StoredHead& head) const {
     return !options_.is_current || options_.is_current(head);
   }
@@ -46,7 +53,8 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   // Changes of one key run in the order in which they are posted.
   void post_change(const Digest128& key, Task task);
 
-  // Takes `bytes` into the backlog, or says that it is full. What was taken is given back with discharge().
+  // Takes `bytes` into the backlog, or says that it is full, or the directory over its limit and its slack.
+  // What was taken is given back with discharge().
   [[nodiscard]] bool charge(std::uint64_t bytes);
   void discharge(std::uint64_t bytes);
 
@@ -67,8 +75,8 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   // Forgets all heads of a key, or one body of it: at once for look-ups, behind on disk.
   void remove_key(const Digest128& key);
   void remove_body(const Digest128& key, std::uint64_t body_id);
-  // Deletes a head record that cannot be read or is not current, if that is still so; or all of a key whose
-  // block is damaged.
+  // Deletes a head record that cannot be read, is not current or has no body, if that is still so; or all of
+  // a key whose block is damaged.
   void delete_dead_head(const Digest128& key, std::string place);
   void delete_damaged_key(const Digest128& key);
 
@@ -78,7 +86,22 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   void report_damage(std::string_view what);
   void report_error(std::string_view what);
 
-  // Waits until all changes posted before are made, and syncs.
+  // Whether the place is of a file that was dropped, or a body of which the beginning was.
+  [[nodiscard]] bool is_dead_place(const BodyPlace& place) const;
+  // Bytes of files that were dropped since the heads were last swept.
+  void note_dropped(std::uint64_t bytes) { dropped_bytes_ += bytes; }
+  void forget_dropped_bytes() { dropped_bytes_ = 0; }
+  [[nodiscard]] std::uint64_t dropped_bytes() const { return dropped_bytes_; }
+  // The smallest numbers of all heads that are written from now on.
+  void begin_noting_heads();
+  void note_head(const StoredHead& head);
+  [[nodiscard]] std::pair<Sequence, Sequence> noted_heads() const {
+    return {noted_filled_, noted_validated_};
+  }
+
+  // Waits until all changes posted before are made.
+  void wait_for_changes();
+  // The same, and syncs.
   void settle();
   // One round of the housekeeping: sync, follow drops, leave the failed state.
   void housekeep();
@@ -98,10 +121,18 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   Counters& counters_;
   const std::unique_ptr<Database> database_;
   Removals removals_;
+  UsedBodies used_;
+  Ghosts ghosts_;
+  OpenBodies open_bodies_;
+  const HeldChunks held_chunks_;
   const std::shared_ptr<IoPool> readers_;
   const std::shared_ptr<IoPool> writers_;
   std::vector<std::shared_ptr<Lane>> lanes_;
   std::atomic<std::uint64_t> backlog_{0};
+  std::atomic<std::uint64_t> dropped_bytes_{0};
+  std::atomic<Sequence> noted_filled_{0};
+  std::atomic<Sequence> noted_validated_{0};
+  std::atomic<std::int64_t> told_bytes_{0};  // what the gauge says
   std::atomic<bool> failing_{false};
   std::atomic<bool> closed_{false};
   std::atomic<bool> abandoned_{false};  // what waits to be written is dropped

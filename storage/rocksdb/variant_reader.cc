@@ -36,7 +36,7 @@ ReadStatus VariantReader::read(VariantSetPtr& variants) {
     const ReadStatus status = read_once(removed, found);
     if (status == ReadStatus::kWouldBlock) return status;
     // A removal that landed while this was reading wins.
-    const bool undisturbed = core_.removals().unchanged(key_.digest, removed);
+    const bool undisturbed = core_.removals().unchanged(key_.digest, removed) && !moved_;
     drop_doomed();
     if (!undisturbed) continue;
     if (found.empty()) return ReadStatus::kMissing;
@@ -48,19 +48,27 @@ ReadStatus VariantReader::read(VariantSetPtr& variants) {
 }
 
 ReadStatus VariantReader::read_once(const Removals::View& removed, VariantSet& found) {
+  moved_ = false;
   heads_.clear();
   doomed_bodies_.clear();
   dead_heads_.clear();
   const ReadStatus scanned = scan(removed);
   if (scanned != ReadStatus::kFound) return scanned;
-  std::stable_sort(heads_.begin(), heads_.end(), [](const StoredHead& a, const StoredHead& b) {
-    return a.response_time > b.response_time;
+  std::stable_sort(heads_.begin(), heads_.end(), [](const PlacedHead& a, const PlacedHead& b) {
+    return a.head.response_time > b.head.response_time;
   });
-  for (StoredHead& head : heads_) {
+  for (PlacedHead& from : heads_) {
+    StoredHead& head = from.head;
     ReadStatus status = ReadStatus::kFound;
     std::shared_ptr<const StoredBody> body = shared_body(found, head);
-    if (body == nullptr) body = body_of(head, status);
+    if (body == nullptr) body = body_of(from, status);
+    // Gone or copied forward: only the head can tell.
+    if (status == ReadStatus::kMissing && cache_only_) return ReadStatus::kWouldBlock;
     if (status == ReadStatus::kWouldBlock) return status;
+    if (status == ReadStatus::kMissing && has_moved(from)) {
+      moved_ = true;
+      return ReadStatus::kFound;
+    }
     if (status == ReadStatus::kMissing) core_.counters().add(Counter::kDiskEvictions);
     if (status == ReadStatus::kDamaged) core_.report_damage("a body of " + key_.text);
     if (status == ReadStatus::kFailed) core_.report_error("cannot read a body of " + key_.text);
@@ -86,40 +94,51 @@ ReadStatus VariantReader::scan(const Removals::View& removed) {
 }
 
 void VariantReader::take_head(const Removals::View& removed, std::string_view at, std::string_view record) {
-  std::optional<StoredHead> head = decode_head(record);
+  BodyPlace place;
+  std::optional<StoredHead> head = decode_head(record, &place);
   if (!head || at != head_key(head->key.digest, variant_digest(head->selecting))) {
     core_.report_damage("a head of " + key_.text);
     dead_heads_.emplace_back(at);
     return;
   }
   if (head->key.text != key_.text || contains(removed.bodies_gone, head->body_id)) return;
-  if (head->body_id < core_.database().floor()) {
+  if (core_.database().is_gone(place)) {
+    // Deleted if it still says so: the body may have been copied forward since the record was read.
     core_.counters().add(Counter::kDiskEvictions);
-    doomed_bodies_.push_back(head->body_id);
+    dead_heads_.emplace_back(at);
   } else if (!core_.is_current(*head)) {
     // This head alone: another that shares the body may be current.
     dead_heads_.emplace_back(at);
   } else {
-    heads_.push_back(std::move(*head));
+    heads_.push_back({std::move(*head), place});
   }
 }
 
-std::shared_ptr<const StoredBody> VariantReader::body_of(const StoredHead& head, ReadStatus& status) const {
+std::shared_ptr<const StoredBody> VariantReader::body_of(const PlacedHead& from, ReadStatus& status) const {
+  const StoredHead& head = from.head;
   const auto on_disk = [&] {
-    return std::make_shared<DiskBody>(core_.shared_from_this(), key_.digest, head.body_id,
+    return std::make_shared<DiskBody>(core_.shared_from_this(), key_.digest, head.body_id, from.place,
                                       stored_body_size(head));
   };
   if (heads_.size() > kBodiesReadAlong) {
-    status = core_.database().chunk_may_exist(head.body_id, 0) ? ReadStatus::kFound : ReadStatus::kMissing;
+    status = core_.database().body_may_exist(from.place) ? ReadStatus::kFound : ReadStatus::kMissing;
     return status == ReadStatus::kFound ? on_disk() : nullptr;
   }
   Chunk first;
-  const ChunkLabel label = chunk_label(key_.digest, head.body_id, stored_body_size(head), 0);
-  status = core_.database().read_chunk(label, cache_only_, first);
+  const ChunkLabel label = chunk_label(key_.digest, from.place, stored_body_size(head), 0);
+  const auto caching = cache_only_ ? Database::Caching::kOnly : Database::Caching::kFill;
+  status = core_.database().read_chunk(label, caching, first);
   if (status != ReadStatus::kFound) return nullptr;
+  core_.used().mark(from.place.id);
   if (stored_body_size(head) > kBodyChunkSize) return on_disk();
   // A copy, so that a tier above may keep it without pinning a block of the cache.
   return make_memory_body(first.empty() ? ChunkList{} : ChunkList{Chunk::copy_of(first.view())});
+}
+
+bool VariantReader::has_moved(const PlacedHead& from) const {
+  std::string record;
+  const std::string at = head_key(key_.digest, variant_digest(from.head.selecting));
+  return core_.database().read_head(at, record) == ReadStatus::kFound && peek_place(record) != from.place;
 }
 
 void VariantReader::drop_doomed() {

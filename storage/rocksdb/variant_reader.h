@@ -26,17 +26,25 @@ class VariantReader {
   ReadStatus read(VariantSetPtr& variants);
 
  private:
+  struct PlacedHead {
+    StoredHead head;
+    BodyPlace place;
+  };
+
   ReadStatus read_once(const Removals::View& removed, VariantSet& found);
   ReadStatus scan(const Removals::View& removed);
   void take_head(const Removals::View& removed, std::string_view at, std::string_view record);
   // The body, or null with the reason in `status`.
-  std::shared_ptr<const StoredBody> body_of(const StoredHead& head, ReadStatus& status) const;
+  std::shared_ptr<const StoredBody> body_of(const PlacedHead& from, ReadStatus& status) const;
+  // Whether the head says another place by now: its body was copied forward.
+  [[nodiscard]] bool has_moved(const PlacedHead& from) const;
   void drop_doomed();
 
   StoreCore& core_;
   const CacheKey& key_;
   const bool cache_only_;
-  std::vector<StoredHead> heads_;
+  std::vector<PlacedHead> heads_;
+  bool moved_ = false;
   std::vector<std::uint64_t> doomed_bodies_;
   std::vector<std::string> dead_heads_;  // damaged, or not current
 };

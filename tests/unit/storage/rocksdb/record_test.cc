@@ -56,6 +56,29 @@ TEST(HeadRecord, RoundTrip) {
   EXPECT_EQ(peek_body_id(encode_head(head)), 99U);
 }
 
+TEST(HeadRecord, SaysWhereTheBodyLies) {
+  const BodyPlace copied{BodyFamily::kMain, 1234};
+  const std::string record = encode_head(sample(), copied);
+  EXPECT_EQ(peek_place(record), copied);
+  EXPECT_EQ(peek_body_id(record), 99U);
+  BodyPlace place;
+  const auto got = decode_head(record, &place);
+  ASSERT_TRUE(got.has_value());
+  EXPECT_EQ(place, copied);
+  EXPECT_EQ(got->body_id, 99U);
+  EXPECT_EQ(peek_place(encode_head(sample())), (BodyPlace{BodyFamily::kNewcomers, 99}));
+  EXPECT_FALSE(decode_head(encode_head(sample(), {static_cast<BodyFamily>(2), 1})).has_value());
+  EXPECT_FALSE(peek_place("short").has_value());
+}
+
+TEST(ChunkHeader, SaysWhatItIs) {
+  const ChunkLabel label{7, digest128("key"), 3, 5};
+  const std::string record = encode_chunk_header(label) + "bytes";
+  EXPECT_EQ(decode_chunk_header(record), label);
+  EXPECT_FALSE(decode_chunk_header(record + "!").has_value());
+  EXPECT_FALSE(decode_chunk_header(record.substr(0, 20)).has_value());
+}
+
 TEST(HeadRecord, SlicedHasOneEmptyChunkWhateverItsLength) {
   StoredHead head = sample();
   head.sliced = true;

@@ -1,0 +1,68 @@
+// DiskEvictor: keeps the directory within its limit. Two FIFO families of bodies are S3-FIFO on disk: when
+// the directory is over its soft limit, the oldest file of the newcomers goes as long as they have more than
+// a tenth of the bytes, else the oldest of the main family. Before a file is dropped, what was used of it, or
+// is in memory, is copied to the main family's end; of a main file at most half its bytes, so that each file
+// that goes makes room. What there is no time for, because the directory is over its limit already, is
+// dropped with its file.
+//
+// A thread of its own, from its making to its end; woken when RocksDB has finished a file. It works ahead of
+// the limit by what may be in flight, two files at least, so that fills do not wait for it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <thread>
+
+#include "storage/base/mutex.h"
+#include "storage/rocksdb/store_core.h"
+
+namespace freshet::storage {
+
+class DiskEvictor {
+ public:
+  explicit DiskEvictor(std::shared_ptr<StoreCore> core);
+  // Waits for the step in progress.
+  ~DiskEvictor();
+  DiskEvictor(const DiskEvictor&) = delete;
+  DiskEvictor& operator=(const DiskEvictor&) = delete;
+
+  void wake();
+  // Waits until a round that began after the call is over.
+  void settle();
+  // Has the oldest files of a family copied forward as far as anything in them is alive, and dropped: all up
+  // to and with the one that is named.
+  void reclaim(BodyFamily family, const std::string& last_file);
+
+ private:
+  enum class Keep { kUsed, kAlive };
+  struct Reclaim {
+    BodyFamily family = BodyFamily::kNewcomers;
+    std::string last_file;
+  };
+
+  void run();
+  void round();
+  void run_reclaims();
+  [[nodiscard]] std::optional<BodyFile> next_to_go();
+  bool evict(const BodyFile& file, Keep keep);
+  // The directory is over its limit: there is no time for copies.
+  [[nodiscard]] bool is_late() const;
+  // One step through a file; false: nothing is left in it.
+  bool copy_step(const BodyFile& file, Keep keep, std::uint64_t& from, std::uint64_t& budget, bool& copied);
+  [[nodiscard]] bool is_wanted(const ChunkLabel& first, Keep keep);
+  [[nodiscard]] bool stopping() const;
+
+  const std::shared_ptr<StoreCore> core_;
+  mutable Mutex mutex_;
+  CondVar changed_;
+  bool stopping_ GUARDED_BY(mutex_) = false;
+  bool woken_ GUARDED_BY(mutex_) = false;
+  std::uint64_t rounds_begun_ GUARDED_BY(mutex_) = 0;
+  std::uint64_t rounds_done_ GUARDED_BY(mutex_) = 0;
+  std::vector<Reclaim> reclaims_ GUARDED_BY(mutex_);
+  std::thread thread_;
+};
+
+}  // namespace freshet::storage

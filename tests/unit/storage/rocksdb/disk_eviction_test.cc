@@ -1,0 +1,333 @@
+// What stays on disk when the limit is reached, and that nothing that happens to a response while its body is
+// being copied forward is lost or undone by the copy.
+#include <gtest/gtest.h>
+#include <pthread.h>
+#include <string_view>
+#include <thread>
+
+#include "storage/rocksdb/rocksdb_store.h"
+#include "storage/rocksdb/used_bodies.h"
+#include "tests/contract/response_store_contract.h"
+#include "tests/unit/storage/rocksdb/temporary_directory.h"
+
+namespace freshet::storage {
+namespace {
+
+constexpr std::size_t kSize = 600'000;  // three chunks
+constexpr std::size_t kOnceSize = 1'500'000;
+constexpr std::size_t kPassingSize = 2'000'000;  // too large for a copy with this limit
+
+class DiskEvictionTest : public testing::Test {
+ protected:
+  DiskEvictionTest() {
+    options_.directory = directory_.path() + "/store";
+    options_.byte_limit = 64ULL << 20;
+    options_.memory = 16ULL << 20;
+    options_.loss_bound = Milliseconds{20};
+    options_.is_current = [this](const StoredHead& head) { return is_current(head); };
+  }
+
+  void open() {
+    Result<std::unique_ptr<RocksdbStore>> opened = RocksdbStore::open(options_, {}, counters_);
+    ASSERT_TRUE(opened.ok()) << opened.error();
+    store_ = opened.take();
+  }
+  void reopen() {
+    store_ = nullptr;
+    open();
+  }
+  std::int64_t count(Counter counter) const { return counters_.get(counter); }
+  bool put_simple(const CacheKey& key, std::size_t size, unsigned seed) {
+    return put(*store_, test_head(key, size, seed, 1000), test_body(size, seed));
+  }
+  // One that nobody asks for.
+  void pass_by(bool settled = true) {
+    ++passed_;
+    static_cast<void>(put_simple(test_key("/passes/" + std::to_string(passed_)), kPassingSize, passed_));
+    if (settled) store_->settle();
+  }
+  void pass_by(int times) {
+    for (int i = 0; i < times; ++i) pass_by();
+  }
+  bool has(const CacheKey& key, unsigned seed, std::size_t size = kSize) {
+    const VariantSetPtr found = find(*store_, key);
+    if (!found) return false;
+    const auto body = read_body(*found->front());
+    EXPECT_TRUE(body == test_body(size, seed));
+    return true;
+  }
+
+  // Stops the evictor as soon as it has read the head of that response, before it copies the body; what goes
+  // by meanwhile are responses that nobody asks for.
+  void stop_in_copy_of(const CacheKey& key) {
+    {
+      const MutexLock lock(mutex_);
+      held_ = key.text;
+      arrived_ = false;
+    }
+    for (;;) {
+      pass_by(false);
+      const MutexLock lock(mutex_);
+      if (arrived_) return;
+    }
+  }
+  void go_on() {
+    {
+      const MutexLock lock(mutex_);
+      held_.clear();
+      changed_.notify_all();
+    }
+    store_->settle();
+  }
+
+  TemporaryDirectory directory_;
+  Counters counters_;
+  RocksdbOptions options_;
+  std::atomic<Sequence> purged_{0};
+  std::unique_ptr<RocksdbStore> store_;
+  unsigned passed_ = 0;
+
+ private:
+  // Compactions ask too.
+  static bool is_evictor() {
+    char name[16] = {};
+    ::pthread_getname_np(::pthread_self(), name, sizeof name);
+    return std::string_view(name) == "freshet-evict";
+  }
+  bool is_current(const StoredHead& head) {
+    const MutexLock lock(mutex_);
+    if (head.key.text == held_ && !arrived_ && is_evictor()) {
+      arrived_ = true;
+      while (!held_.empty()) changed_.wait(mutex_);
+    }
+    return head.filled_at >= purged_ || head.key.text.find("/passes/") != std::string::npos;
+  }
+
+  Mutex mutex_;
+  CondVar changed_;
+  std::string held_ GUARDED_BY(mutex_);
+  bool arrived_ GUARDED_BY(mutex_) = false;
+};
+
+TEST_F(DiskEvictionTest, WhatWasReadOutlivesWhatWasNot) {
+  open();
+  const CacheKey hot = test_key("/hot");
+  const CacheKey small = test_key("/hot/small");
+  const CacheKey cold = test_key("/cold");
+  ASSERT_TRUE(put_simple(cold, kSize, 1));
+  ASSERT_TRUE(put_simple(hot, kSize, 2));
+  ASSERT_TRUE(put_simple(small, 900, 3));
+  EXPECT_TRUE(has(hot, 2));
+  EXPECT_TRUE(has(small, 3, 900));
+  pass_by(40);
+  EXPECT_TRUE(has(hot, 2));
+  EXPECT_TRUE(has(small, 3, 900));
+  EXPECT_FALSE(has(cold, 1));
+  EXPECT_GE(count(Counter::kDiskCopiedForward), 2);
+  EXPECT_GE(count(Counter::kDiskCopiedBytes), std::int64_t{kSize} + 900);
+  // Its new place is on disk.
+  reopen();
+  EXPECT_TRUE(has(hot, 2));
+  EXPECT_TRUE(has(small, 3, 900));
+  EXPECT_EQ(count(Counter::kDiskCorrupt), 0);
+}
+
+TEST_F(DiskEvictionTest, WhatIsStillReadGoesRoundAndRound) {
+  open();
+  const CacheKey hot = test_key("/hot");
+  ASSERT_TRUE(put_simple(hot, kSize, 1));
+  // Others that were read once fill the main family, so that it turns over too.
+  for (unsigned i = 0; i < 90; ++i) {
+    const CacheKey once = test_key("/once/" + std::to_string(i));
+    static_cast<void>(put_simple(once, kOnceSize, i));
+    static_cast<void>(find(*store_, once));
+    EXPECT_TRUE(has(hot, 1)) << i;
+    store_->settle();
+  }
+  EXPECT_FALSE(has(test_key("/once/0"), 0, kOnceSize));
+}
+
+TEST_F(DiskEvictionTest, WhatIsInMemoryStaysOnDisk) {
+  const CacheKey key = test_key("/in-memory");
+  options_.is_in_memory = [&](const Digest128& digest) { return digest == key.digest; };
+  open();
+  ASSERT_TRUE(put_simple(key, kSize, 1));
+  pass_by(40);
+  EXPECT_TRUE(has(key, 1));
+}
+
+TEST_F(DiskEvictionTest, WhoComesBackSoonIsNoNewcomer) {
+  open();
+  const CacheKey key = test_key("/back");
+  ASSERT_TRUE(put_simple(key, kSize, 1));
+  pass_by(40);
+  ASSERT_FALSE(has(key, 1));
+  ASSERT_TRUE(put_simple(key, kSize, 2));
+  const std::int64_t copied = count(Counter::kDiskCopiedForward);
+  pass_by(25);
+  EXPECT_TRUE(has(key, 2));
+  EXPECT_EQ(count(Counter::kDiskCopiedForward), copied);
+}
+
+TEST_F(DiskEvictionTest, AFreshenedHeadIsNotUndoneByTheCopy) {
+  open();
+  const CacheKey key = test_key("/freshened");
+  ASSERT_TRUE(put_simple(key, kSize, 1));
+  const StoredResponsePtr old = find(*store_, key)->front();
+  stop_in_copy_of(key);
+  StoredHead head = old->head();
+  head.response_time = wall_from_seconds(4000);
+  store_->freshen(old, std::make_shared<const StoredResponse>(head, old->body(), Describe()));
+  while (count(Counter::kDiskHeadRewrites) == 0) std::this_thread::yield();
+  go_on();
+  pass_by(5);
+  ASSERT_TRUE(has(key, 1));
+  EXPECT_EQ(find(*store_, key)->front()->head().response_time, wall_from_seconds(4000));
+  EXPECT_GE(count(Counter::kDiskCopiedForward), 1);
+  // And the other way round: what is known from before the copy can be freshened after it.
+  head.response_time = wall_from_seconds(5000);
+  store_->freshen(old, std::make_shared<const StoredResponse>(head, old->body(), Describe()));
+  store_->settle();
+  ASSERT_TRUE(has(key, 1));
+  EXPECT_EQ(find(*store_, key)->front()->head().response_time, wall_from_seconds(5000));
+}
+
+TEST_F(DiskEvictionTest, AReplacementIsNotUndoneByTheCopy) {
+  open();
+  const CacheKey key = test_key("/replaced");
+  ASSERT_TRUE(put_simple(key, kSize, 1));
+  ASSERT_TRUE(has(key, 1));
+  stop_in_copy_of(key);
+  // Where the disk is behind, one may be refused.
+  while (!put_simple(key, 5000, 2)) std::this_thread::yield();
+  go_on();
+  EXPECT_TRUE(has(key, 2, 5000));
+  reopen();
+  EXPECT_TRUE(has(key, 2, 5000));
+}
+
+TEST_F(DiskEvictionTest, ARemovalIsNotUndoneByTheCopy) {
+  open();
+  const CacheKey key = test_key("/removed");
+  ASSERT_TRUE(put_simple(key, kSize, 1));
+  ASSERT_TRUE(has(key, 1));
+  stop_in_copy_of(key);
+  store_->remove(key);
+  go_on();
+  EXPECT_FALSE(has(key, 1));
+  reopen();
+  EXPECT_FALSE(has(key, 1));
+}
+
+TEST_F(DiskEvictionTest, APurgeIsNotUndoneByTheCopy) {
+  open();
+  const CacheKey key = test_key("/purged");
+  ASSERT_TRUE(put_simple(key, kSize, 1));
+  ASSERT_TRUE(has(key, 1));
+  stop_in_copy_of(key);
+  purged_ = 1000;
+  go_on();
+  EXPECT_EQ(count(Counter::kDiskCopiedForward), 0);
+  EXPECT_FALSE(has(key, 1));
+}
+
+TEST_F(DiskEvictionTest, AllVariantsFollowTheirBody) {
+  open();
+  const CacheKey key = test_key("/shared");
+  ASSERT_TRUE(put_simple(key, kSize, 1));
+  const StoredResponsePtr old = find(*store_, key)->front();
+  stop_in_copy_of(key);
+  StoredHead head = old->head();
+  head.selecting = {{"accept-language", "de"}};
+  store_->add_variant(old, std::make_shared<const StoredResponse>(head, old->body(), Describe()));
+  while (count(Counter::kDiskHeadRewrites) == 0) std::this_thread::yield();
+  go_on();
+  pass_by(5);
+  const VariantSetPtr found = find(*store_, key);
+  ASSERT_NE(found, nullptr);
+  ASSERT_EQ(found->size(), 2U);
+  EXPECT_EQ((*found)[0]->body(), (*found)[1]->body());
+  EXPECT_TRUE(read_body(*(*found)[1]) == test_body(kSize, 1));
+}
+
+TEST_F(DiskEvictionTest, AReaderInTheMiddleFollowsTheCopy) {
+  open();
+  const CacheKey key = test_key("/being-read");
+  ASSERT_TRUE(put_simple(key, kSize, 1));
+  const StoredResponsePtr held = find(*store_, key)->front();
+  const std::int64_t copied = count(Counter::kDiskCopiedForward);
+  Chunk chunk;
+  ASSERT_EQ(held->body()->try_read(0, chunk), StoredBody::TryRead::kData);
+  while (count(Counter::kDiskCopiedForward) == copied) pass_by();
+  pass_by(6);  // the file that it was in is gone
+  EXPECT_EQ(chunk.view(), test_body(kSize, 1).substr(0, chunk.size()));
+  EXPECT_TRUE(read_body(*held) == test_body(kSize, 1));
+}
+
+// It was replaced, so nothing keeps the old body: the reader's transfer ends, and never with wrong bytes.
+TEST_F(DiskEvictionTest, AReaderOfAReplacedBodyEndsVisibly) {
+  open();
+  const CacheKey key = test_key("/being-replaced");
+  ASSERT_TRUE(put_simple(key, kSize, 1));
+  const StoredResponsePtr held = find(*store_, key)->front();
+  ASSERT_TRUE(put_simple(key, kSize, 2));
+  EXPECT_TRUE(read_body(*held) == test_body(kSize, 1));
+  pass_by(40);
+  EXPECT_FALSE(read_body(*held).has_value());
+  // Which must not harm the new one.
+  ASSERT_TRUE(put_simple(key, kSize, 3));
+  EXPECT_FALSE(read_body(*held).has_value());
+  EXPECT_TRUE(has(key, 3));
+}
+
+TEST_F(DiskEvictionTest, ABodyThatGrowsSlowlyKeepsItsBeginning) {
+  open();
+  const CacheKey key = test_key("/slow");
+  const std::string body = test_body(kSize, 1);
+  unsigned others = 0;
+  const auto read_once = [&](int times) {
+    for (int i = 0; i < times; ++i) {
+      const CacheKey once = test_key("/once/" + std::to_string(++others));
+      static_cast<void>(put_simple(once, kOnceSize, others));
+      static_cast<void>(find(*store_, once));
+      store_->settle();
+    }
+  };
+  read_once(45);  // the main family has something to give
+  const auto writer = store_->begin(key, std::nullopt);
+  ASSERT_TRUE(writer->append(Chunk::copy_of(std::string_view(body).substr(0, 300'000))));
+  read_once(7);
+  ASSERT_TRUE(writer->append(Chunk::copy_of(std::string_view(body).substr(300'000))));
+  WaitingExecutor& executor = executor_of_this_thread();
+  bool told = false;
+  writer->commit(test_head(key, kSize, 1, 1000), std::nullopt, executor, [&](bool stored) {
+    EXPECT_TRUE(stored);
+    told = true;
+  });
+  executor.run_until(told);
+  EXPECT_TRUE(has(key, 1));
+}
+
+TEST(UsedBodies, RemembersEachAlone) {
+  UsedBodies used(1 << 16);
+  used.mark(5);
+  used.mark(70);
+  EXPECT_TRUE(used.is_marked(5));
+  EXPECT_FALSE(used.is_marked(6));
+  used.clear(5);
+  EXPECT_FALSE(used.is_marked(5));
+  EXPECT_TRUE(used.is_marked(70));
+}
+
+TEST(Ghosts, AreTakenOnce) {
+  Ghosts ghosts(1 << 12);
+  const Digest128 key = digest128("a");
+  EXPECT_FALSE(ghosts.take(key));
+  ghosts.add(key);
+  EXPECT_FALSE(ghosts.take(digest128("b")));
+  EXPECT_TRUE(ghosts.take(key));
+  EXPECT_FALSE(ghosts.take(key));
+}
+
+}  // namespace
+}  // namespace freshet::storage
