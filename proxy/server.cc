@@ -118,6 +118,9 @@ class Server {
  public:
   explicit Server(const Settings& settings)
       : settings_(settings), policy_(policy_from(settings)), exchange_(exchange_from(settings)) {}
+  ~Server() { close_store(); }
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
 
   Status open();
   void serve();
@@ -126,6 +129,7 @@ class Server {
   Status open_listener();
   Status open_origin();
   Status open_store();
+  void close_store();
   Status open_admin();
   void add_store_endpoints();
   Status admin_listen(const std::string& setting, const std::string& text);
@@ -209,6 +213,11 @@ Status Server::open_store() {
   invalidation_log_ = log.take();
   const std::size_t scopes = std::clamp(settings_.cache.memory / 16, kLeastScopeBudget, kMostScopeBudget);
   generations_ = std::make_unique<storage::Generations>(1, scopes, &counters_.make());
+  storage::MemoryStoreOptions memory;
+  memory.budget = settings_.cache.memory;
+  memory.max_variants = settings_.cache.max_variants;
+  memory_ = std::make_unique<storage::MemoryStore>(memory, describe, counters_.make());
+
   storage::RocksdbOptions options;
   options.directory = settings_.cache.dir + "/responses";
   options.byte_limit = settings_.cache.disk;
@@ -216,6 +225,7 @@ Status Server::open_store() {
   options.loss_bound = settings_.cache.loss_bound;
   options.max_variants = settings_.cache.max_variants;
   options.is_current = [this](const storage::StoredHead& head) { return generations_->is_current(head); };
+  options.is_in_memory = [this](const storage::Digest128& key) { return memory_->holds(key); };
   options.current_sequence = [this] { return generations_->current(); };
   options.on_swept = [this](storage::Sequence filled, storage::Sequence validated,
                             storage::Sequence current) {
@@ -227,10 +237,6 @@ Status Server::open_store() {
   if (Status restored = storage::restore_invalidations(*disk_, *invalidation_log_, *generations_); !restored)
     return Error{"cache.dir: " + restored.error()};
 
-  storage::MemoryStoreOptions memory;
-  memory.budget = settings_.cache.memory;
-  memory.max_variants = settings_.cache.max_variants;
-  memory_ = std::make_unique<storage::MemoryStore>(memory, describe, counters_.make());
   store_ = std::make_unique<storage::TieredStore>(*memory_, disk_.get(), *generations_, counters_.make(),
                                                   invalidation_log_.get());
   disk_->sweep_soon();
@@ -242,6 +248,13 @@ Status Server::open_store() {
   flights.max_waiters = settings_.cache.max_waiters;
   flights_ = std::make_unique<revalidate::FlightTable>(flights);
   return {};
+}
+
+// The disk tier's threads ask the memory tier, and tell the tiers above of what they have swept.
+void Server::close_store() {
+  if (!disk_) return;
+  if (store_) store_->settle();
+  disk_.reset();
 }
 
 Status Server::open_admin() {
@@ -335,8 +348,7 @@ void Server::serve() {
   loop_.run();
   for (const auto& worker : workers_) worker->stop();
   // The disk tier posts to the workers' loops, so it goes first.
-  store_->settle();
-  disk_.reset();
+  close_store();
   workers_.clear();
   storage::log_event(LogLevel::kInfo, "stopped");
 }
