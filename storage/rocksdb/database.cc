@@ -373,7 +373,7 @@ ReadStatus Database::scan_heads(
   return read_status(at->status());
 }
 
-bool Database::walk_heads(
+ReadStatus Database::walk_heads(
     std::string& from, const std::string& end, std::size_t most,
     const std::function<void(std::string_view key, std::string_view record)>& visit) const {
   const rocksdb::Slice upper(end);
@@ -387,11 +387,12 @@ bool Database::walk_heads(
   for (at->Seek(from); at->Valid(); at->Next()) {
     if (seen++ == most) {
       from = at->key().ToString();
-      return true;
+      return ReadStatus::kFound;
     }
     visit(view(at->key()), view(at->value()));
   }
-  return false;
+  from.clear();
+  return read_status(at->status());
 }
 
 void Database::compact_heads(const std::string& from, const std::string& end) {
