@@ -163,7 +163,8 @@ class Database {
   struct Rocks;
   explicit Database(std::unique_ptr<Rocks> rocks);
   void adopt_files();
-  void update_floor(BodyFamily family);
+  // So many ids below those in files may belong to bodies that are not in files yet.
+  void update_floor(BodyFamily family, std::uint64_t on_the_way);
 
   const std::unique_ptr<Rocks> rocks_;
   std::atomic<bool> unsynced_{false};

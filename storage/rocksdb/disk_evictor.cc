@@ -207,7 +207,12 @@ void DiskEvictor::run_reclaims() {
     reclaims.swap(reclaims_);
   }
   for (const Reclaim& each : reclaims) {
-    for (const BodyFile& file : core_->database().body_files(each.family)) {
+    const std::vector<BodyFile> files = core_->database().body_files(each.family);
+    // Dropped or merged meanwhile: what to go up to is not known any more.
+    if (std::none_of(files.begin(), files.end(),
+                     [&each](const BodyFile& file) { return file.name == each.last_file; }))
+      continue;
+    for (const BodyFile& file : files) {
       if (stopping() || !evict(file, Keep::kAlive)) break;
       if (file.name == each.last_file) break;
     }
