@@ -34,6 +34,8 @@ constexpr const char* kTagPrefix = "tag/";
 constexpr const char* kTagEnd = "tag0";  // the first key behind those
 constexpr const char* kTagFloorKey = "tag-floor";
 constexpr std::uint64_t kPage = 4096;
+// More ids than may be given and not yet written: what waits to be written is bounded.
+constexpr std::uint64_t kIdsOnTheWay = 1 << 17;
 constexpr std::uint64_t kSmallestLimit = 16ULL * 1024 * 1024;
 
 rocksdb::Slice slice(std::string_view bytes) {
@@ -373,7 +375,7 @@ ReadStatus Database::scan_heads(
   return read_status(at->status());
 }
 
-bool Database::walk_heads(
+ReadStatus Database::walk_heads(
     std::string& from, const std::string& end, std::size_t most,
     const std::function<void(std::string_view key, std::string_view record)>& visit) const {
   const rocksdb::Slice upper(end);
@@ -387,11 +389,12 @@ bool Database::walk_heads(
   for (at->Seek(from); at->Valid(); at->Next()) {
     if (seen++ == most) {
       from = at->key().ToString();
-      return true;
+      return ReadStatus::kFound;
     }
     visit(view(at->key()), view(at->value()));
   }
-  return false;
+  from.clear();
+  return read_status(at->status());
 }
 
 void Database::compact_heads(const std::string& from, const std::string& end) {
@@ -566,18 +569,20 @@ void Database::adopt_files() {
     std::uint64_t ceiling = 0;
     for (const BodyFile& file : body_files(family)) ceiling = std::max(ceiling, file.highest);
     rocks_->ceilings[static_cast<std::size_t>(family)] = ceiling;
-    update_floor(family);
+    update_floor(family, 0);
   }
   measure();
 }
 
-void Database::update_floor(BodyFamily family) {
+void Database::update_floor(BodyFamily family, std::uint64_t on_the_way) {
   std::optional<std::uint64_t> lowest;
   for (const BodyFile& file : body_files(family))
     lowest = std::min(file.lowest, lowest.value_or(file.lowest));
   // Only upwards: a body that was gone stays gone.
   std::atomic<std::uint64_t>& floor = rocks_->floors[static_cast<std::size_t>(family)];
-  if (lowest && *lowest > floor) floor = *lowest;
+  if (!lowest) return;
+  const std::uint64_t written = std::min(*lowest, rocks_->first_id.load());  // by earlier processes
+  floor = std::max({floor.load(), written, *lowest - std::min(*lowest, on_the_way)});
 }
 
 ReadStatus Database::walk_file(const BodyFile& file, std::uint64_t from,
@@ -614,7 +619,7 @@ bool Database::drop_file(const BodyFile& file) {
   if (!dropped.ok()) return false;
   std::atomic<std::uint64_t>& highest = rocks_->dropped[static_cast<std::size_t>(file.family)];
   highest = std::max(highest.load(), file.highest);
-  update_floor(file.family);
+  update_floor(file.family, kIdsOnTheWay);
   const std::vector<BodyFile> left = body_files(file.family);
   return std::none_of(left.begin(), left.end(),
                       [&file](const BodyFile& other) { return other.name == file.name; });

@@ -94,9 +94,10 @@ class Database {
       const Digest128& key, bool cache_only,
       const std::function<void(std::string_view key, std::string_view record)>& visit) const;
   // Visits up to `most` heads from `from` on and before `end` (empty: to the last), and moves `from` on.
-  // False: none is left. Holds on to nothing when it returns.
-  bool walk_heads(std::string& from, const std::string& end, std::size_t most,
-                  const std::function<void(std::string_view key, std::string_view record)>& visit) const;
+  // `from` is empty when none is left. Not kFound: some were not seen. Holds on to nothing when it returns.
+  ReadStatus walk_heads(
+      std::string& from, const std::string& end, std::size_t most,
+      const std::function<void(std::string_view key, std::string_view record)>& visit) const;
   // Compacts them, which leaves out the dead.
   void compact_heads(const std::string& from, const std::string& end);
   ReadStatus read_head(const std::string& head_key, std::string& record) const;
@@ -162,7 +163,8 @@ class Database {
   struct Rocks;
   explicit Database(std::unique_ptr<Rocks> rocks);
   void adopt_files();
-  void update_floor(BodyFamily family);
+  // So many ids below those in files may belong to bodies that are not in files yet.
+  void update_floor(BodyFamily family, std::uint64_t on_the_way);
 
   const std::unique_ptr<Rocks> rocks_;
   std::atomic<bool> unsynced_{false};

@@ -128,8 +128,7 @@ std::optional<BodyFile> DiskEvictor::next_to_go() {
   const bool few = newcomers.size() <= kLeastNewcomerFiles;
   if (few || newcomer_bytes * 100 <= all_bytes * kNewcomersPart) return main.front();
   // A body that is still being written keeps its beginning, up to a bound.
-  const std::optional<std::uint64_t> open = core_->open_bodies().lowest();
-  const bool in_use = open && newcomers.front().highest >= *open;
+  const bool in_use = may_hold_open_body(newcomers.front());
   return in_use && newcomer_bytes <= all_bytes / 2 ? main.front() : newcomers.front();
 }
 
@@ -139,8 +138,12 @@ bool DiskEvictor::evict(const BodyFile& file, Keep keep) {
   std::uint64_t budget = std::numeric_limits<std::uint64_t>::max();
   if (keep == Keep::kUsed && file.family == BodyFamily::kMain) budget = file.bytes / 2;
   bool copied = false;
-  while (!is_late() && copy_step(file, keep, from, budget, copied)) {
-    if (stopping()) return false;
+  if (keep == Keep::kAlive && may_hold_open_body(file)) return false;
+  while (!is_late() && from <= file.highest) {
+    const ReadStatus walked = copy_step(file, keep, from, budget, copied);
+    // What could not be looked at may be alive; a damaged file has to go when room is needed.
+    if (walked == ReadStatus::kDamaged && keep == Keep::kUsed) break;
+    if (walked != ReadStatus::kFound || stopping() || !core_->takes_writes()) return false;
   }
   // The copy must not be lost with a log that was not synced, when the original is gone.
   if (copied && !database.sync().ok()) return false;
@@ -156,12 +159,17 @@ bool DiskEvictor::is_late() const {
   return database.estimate() > most && database.measure() > most;
 }
 
-bool DiskEvictor::copy_step(const BodyFile& file, Keep keep, std::uint64_t& from, std::uint64_t& budget,
-                            bool& copied) {
+bool DiskEvictor::may_hold_open_body(const BodyFile& file) const {
+  const std::optional<std::uint64_t> open = core_->open_bodies().lowest();
+  return open && file.highest >= *open;
+}
+
+ReadStatus DiskEvictor::copy_step(const BodyFile& file, Keep keep, std::uint64_t& from, std::uint64_t& budget,
+                                  bool& copied) {
   std::vector<ChunkLabel> wanted;
   std::size_t seen = 0;
   std::uint64_t bytes = 0;
-  core_->database().walk_file(file, from, [&](const ChunkLabel& first) {
+  const ReadStatus walked = core_->database().walk_file(file, from, [&](const ChunkLabel& first) {
     from = first.body_id + 1;
     bytes += first.size;
     if (is_wanted(first, keep)) wanted.push_back(first);
@@ -178,7 +186,8 @@ bool DiskEvictor::copy_step(const BodyFile& file, Keep keep, std::uint64_t& from
     copied = copied || moved > 0;
   }
   pending.wait();
-  return seen > 0 && from <= file.highest;
+  if (walked == ReadStatus::kFound && seen == 0) from = file.highest + 1;
+  return walked;
 }
 
 bool DiskEvictor::is_wanted(const ChunkLabel& first, Keep keep) {
@@ -198,7 +207,12 @@ void DiskEvictor::run_reclaims() {
     reclaims.swap(reclaims_);
   }
   for (const Reclaim& each : reclaims) {
-    for (const BodyFile& file : core_->database().body_files(each.family)) {
+    const std::vector<BodyFile> files = core_->database().body_files(each.family);
+    // Dropped or merged meanwhile: what to go up to is not known any more.
+    if (std::none_of(files.begin(), files.end(),
+                     [&each](const BodyFile& file) { return file.name == each.last_file; }))
+      continue;
+    for (const BodyFile& file : files) {
       if (stopping() || !evict(file, Keep::kAlive)) break;
       if (file.name == each.last_file) break;
     }

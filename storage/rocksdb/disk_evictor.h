@@ -49,8 +49,11 @@ class DiskEvictor {
   bool evict(const BodyFile& file, Keep keep);
   // The directory is over its limit: there is no time for copies.
   [[nodiscard]] bool is_late() const;
-  // One step through a file; false: nothing is left in it.
-  bool copy_step(const BodyFile& file, Keep keep, std::uint64_t& from, std::uint64_t& budget, bool& copied);
+  // One step through a file, from `from` on; behind its last body when nothing is left in it.
+  ReadStatus copy_step(const BodyFile& file, Keep keep, std::uint64_t& from, std::uint64_t& budget,
+                       bool& copied);
+  // A body that is still being written may have its beginning there.
+  [[nodiscard]] bool may_hold_open_body(const BodyFile& file) const;
   [[nodiscard]] bool is_wanted(const ChunkLabel& first, Keep keep);
   [[nodiscard]] bool stopping() const;
 

@@ -174,12 +174,18 @@ bool HeadSweeper::run_pass() {
   for (unsigned slice = 0; slice < kSlices; ++slice) {
     const std::string end = slice + 1 < kSlices ? head_key_prefix(slice_begin(slice + 1)) : std::string();
     std::string from = head_key_prefix(slice_begin(slice));
-    while (core_->database().walk_heads(
-        from, end, kStepHeads,
-        [&pass](std::string_view at, std::string_view record) { pass.see(at, record); })) {
-      if (!pause()) return false;
+    while (!from.empty()) {
+      const ReadStatus walked = core_->database().walk_heads(
+          from, end, kStepHeads,
+          [&pass](std::string_view at, std::string_view record) { pass.see(at, record); });
+      // What cannot be read is not counted as dead: neither forgotten nor dropped.
+      if (walked != ReadStatus::kFound) {
+        core_->report_error("cannot read the heads: they are swept another time");
+        return pause();
+      }
+      if (!from.empty() && !pause()) return false;
     }
-    if (!core_->takes_writes()) return pause();  // what cannot be read is not counted as dead
+    if (!core_->takes_writes()) return pause();
     pass.end_slice(slice);
   }
   // What was sealed while this went on is behind it, or noted.

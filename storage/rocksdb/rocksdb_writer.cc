@@ -29,6 +29,8 @@ bool write_commit(StoreCore& core, WriteProgress& progress, Removals::Ticket tic
                   ChunkList parts, StoredHead& head) {
   if (progress.failed || core.removals().supersedes(head.key.digest, ticket)) return false;
   if (!core.is_current(head)) return false;
+  // Its beginning has been dropped meanwhile.
+  if (label.number > 0 && core.is_dead_place({label.family, label.body_id})) return false;
   head.body_id = label.body_id;
   Database::Batch batch;
   batch.chunks.push_back({label, std::move(parts)});
@@ -136,8 +138,9 @@ void RocksdbWriter::commit(StoredHead head, std::optional<ChunkList> whole, Exec
   core_->post_change(key_.digest, [core = core_, progress = progress_, ticket, label, cost, &executor,
                                    parts = std::exchange(pending_, {}), head = std::move(head),
                                    visible = std::move(visible)]() mutable {
-    if (label.number > 0) core->open_bodies().remove(label.body_id);
     const bool stored = write_commit(*core, *progress, ticket, label, std::move(parts), head);
+    // Not before there is a head that refers to it.
+    if (label.number > 0) core->open_bodies().remove(label.body_id);
     core->discharge(cost);
     executor.post([visible = std::move(visible), stored] { visible(stored); });
   });

@@ -42,6 +42,7 @@ class FaultyDisk : public testing::Test {
     options.loss_bound = Milliseconds{20};
     options.close_bound = close_bound_;
     options.env = env_.env();
+    options.on_swept = [this](Sequence, Sequence, Sequence) { ++swept_; };
     Result<std::unique_ptr<RocksdbStore>> opened = RocksdbStore::open(options, {}, counters_);
     if (!opened.ok()) return Error{opened.error()};
     disk_ = opened.take();
@@ -83,6 +84,7 @@ class FaultyDisk : public testing::Test {
   TemporaryDirectory directory_;
   Counters counters_;
   Milliseconds close_bound_{60'000};
+  std::atomic<int> swept_{0};
   std::unique_ptr<RocksdbStore> disk_;
 };
 
@@ -176,6 +178,21 @@ TEST_F(FaultyDisk, AReadThatFailsIsAMissAndDeletesNothing) {
   EXPECT_GT(count(Counter::kDiskErrors), 0);
   env_.clear();
   for (unsigned i = 0; i < 40; ++i) EXPECT_TRUE(found(i, kLarge)) << i;
+}
+
+// What the sweep cannot read is not dead: its files stay, and so do the purges that might speak of it.
+TEST_F(FaultyDisk, ASweepThatCannotReadForgetsAndDropsNothing) {
+  for (unsigned i = 0; i < 40; ++i) ASSERT_TRUE(store(i, kLarge));
+  reopen();
+  const int before = swept_;
+  env_.inject({What::kIoError, {FileOp::kRead}, {FileKind::kTable}});
+  disk_->sweep();
+  EXPECT_EQ(swept_, before);
+  EXPECT_GT(count(Counter::kDiskErrors), 0);
+  env_.clear();
+  for (unsigned i = 0; i < 40; ++i) EXPECT_TRUE(found(i, kLarge)) << i;
+  disk_->sweep();
+  EXPECT_EQ(swept_, before + 1);
 }
 
 TEST_F(FaultyDisk, ABitFlippedOnTheWayIsAMissAndCounted) {

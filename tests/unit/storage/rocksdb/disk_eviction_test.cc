@@ -5,6 +5,7 @@
 #include <string_view>
 #include <thread>
 
+#include "storage/rocksdb/database.h"
 #include "storage/rocksdb/rocksdb_store.h"
 #include "storage/rocksdb/used_bodies.h"
 #include "tests/contract/response_store_contract.h"
@@ -306,6 +307,33 @@ TEST_F(DiskEvictionTest, ABodyThatGrowsSlowlyKeepsItsBeginning) {
   });
   executor.run_until(told);
   EXPECT_TRUE(has(key, 1));
+}
+
+// Ids are given before the bytes are written, by several threads.
+TEST(DatabaseFloor, WhatIsWrittenLateIsNotGoneWithAnOlderFile) {
+  const TemporaryDirectory directory;
+  Counters counters;
+  DatabaseOptions options;
+  options.directory = directory.path();
+  options.byte_limit = 64ULL << 20;
+  options.memory = 16ULL << 20;
+  const auto database = Database::open(options, counters).take();
+  database->begin_bodies_at(1'000'000);
+  const auto write = [&](std::uint64_t id) {
+    Database::Batch batch;
+    batch.chunks.push_back({{id, test_key("/").digest, 0, 3}, {Chunk::copy_of("abc")}});
+    ASSERT_TRUE(database->write(batch).ok());
+  };
+  for (const std::uint64_t id : {1'000'000, 1'000'020}) {
+    write(id);
+    ASSERT_TRUE(database->flush().ok());
+  }
+  ASSERT_TRUE(database->drop_file(database->body_files(BodyFamily::kNewcomers).front()));
+  const BodyPlace late{BodyFamily::kNewcomers, 1'000'010};
+  write(late.id);
+  EXPECT_FALSE(database->is_gone(late));
+  // What no writer can still have is.
+  EXPECT_TRUE(database->is_gone({BodyFamily::kNewcomers, 500'000}));
 }
 
 TEST(UsedBodies, RemembersEachAlone) {

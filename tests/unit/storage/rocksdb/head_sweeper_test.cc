@@ -144,6 +144,35 @@ TEST_F(HeadSweeperTest, SpaceComesBackAfterAPurgeOfAll) {
   EXPECT_EQ(hits(kCount, 1 << 20), 3U);
 }
 
+// A purge of all takes what was there, not the beginning of what is being received.
+TEST_F(HeadSweeperTest, ABodyThatIsBeingWrittenKeepsItsBeginning) {
+  constexpr std::size_t kSize = 600'000;  // three chunks
+  fill(0, 40, 1 << 20);
+  const CacheKey key = test_key("/open");
+  const std::string body = test_body(kSize, 1);
+  const auto writer = store_->begin(key, std::nullopt);
+  ASSERT_TRUE(writer->append(Chunk::copy_of(std::string_view(body).substr(0, 300'000))));
+  purged_ = 1000;
+  store_->sweep();
+  ASSERT_TRUE(writer->append(Chunk::copy_of(std::string_view(body).substr(300'000))));
+  StoredHead head = test_head(key, kSize, 1, 1000);
+  head.filled_at = 2000;
+  WaitingExecutor& executor = executor_of_this_thread();
+  bool told = false;
+  writer->commit(head, std::nullopt, executor, [&](bool stored) {
+    EXPECT_TRUE(stored);
+    told = true;
+  });
+  executor.run_until(told);
+  const VariantSetPtr found = find(*store_, key);
+  ASSERT_NE(found, nullptr);
+  EXPECT_TRUE(read_body(*found->front()) == body);
+  // With the next sweep the rest goes.
+  store_->sweep();
+  EXPECT_LT(directory_bytes(), 12ULL << 20);
+  EXPECT_NE(find(*store_, key), nullptr);
+}
+
 TEST_F(HeadSweeperTest, SpaceComesBackWhereAQuarterIsLeft) {
   constexpr unsigned kCount = 300;
   constexpr std::size_t kSize = 100'000;
