@@ -34,11 +34,15 @@ Exchange::Outcome Exchange::purge() {
   const auto uri = storage::make_cache_key(request_.scheme, request_.authority, request_.target);
   auto asked = read_purge(request_, uri.text, options.key_rules, *options.search_rules);
   if (!asked) return refuse_purge(400, Reason::kBadRequest, asked.error() + ".");
+  const auto tags = request_.fields.combined(storage::FieldName::kSurrogateKey);
   // Its effect does not depend on whether the client waits for the answer.
-  context_.store.purge(revalidate::with_every_tag(*asked), context_.flights.loop,
-                       [this, alive = alive(), asked = *asked](const storage::Acknowledgement& done) {
-                         if (*alive) purged(asked, done);
-                       });
+  context_.store.purge(
+      revalidate::with_every_tag(*asked), context_.flights.loop,
+      [this, alive = alive(), asked = *asked, who = purge_client(request_, client_.address, options.purge),
+       what = tags ? "tags " + *tags : uri.text](const storage::Acknowledgement& done) {
+        log_purge(who, what, asked.strength, done);
+        if (*alive) purged(asked, done);
+      });
   return go(Step::kAwaitPurge);
 }
 
