@@ -17,6 +17,17 @@ Exchange::Outcome Exchange::refuse_purge(int status, Reason reason, std::string 
   return reply_error(status, reason);
 }
 
+// What is purged is not hinted at either. Where this request's key is not all that the URL has, of all keys:
+// they are learned again.
+void Exchange::forget_purged_hints(bool by_tag) {
+  const revalidate::KeyRules& rules = context_.options.key_rules;
+  if (by_tag || !rules.fields.empty() || !rules.cookies.empty()) {
+    context_.flights.table.forget_hints();
+  } else {
+    context_.flights.table.remember_hints(key_, {});
+  }
+}
+
 // Behind make_key().
 Exchange::Outcome Exchange::purge() {
   outcome_ = CacheOutcome::kPass;
@@ -35,6 +46,8 @@ Exchange::Outcome Exchange::purge() {
   auto asked = read_purge(request_, uri.text, options.key_rules, *options.search_rules);
   if (!asked) return refuse_purge(400, Reason::kBadRequest, asked.error() + ".");
   const auto tags = request_.fields.combined(storage::FieldName::kSurrogateKey);
+  if (options.early_hints && asked->strength == storage::Strength::kHard)
+    forget_purged_hints(tags.has_value());
   // Its effect does not depend on whether the client waits for the answer.
   context_.store.purge(
       revalidate::with_every_tag(*asked), context_.flights.loop,
