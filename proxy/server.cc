@@ -286,7 +286,8 @@ Status Server::open_admin() {
 
 void Server::add_store_endpoints() {
   add_invalidate_endpoint(*admin_,
-                          {*store_, loop_, counters_.make(), exchange_.key_rules, exchange_.search_rules});
+                          {*store_, loop_, counters_.make(), exchange_.key_rules, exchange_.search_rules,
+                           exchange_.early_hints ? flights_.get() : nullptr});
   StatsEndpoint stats;
   stats.counters = &counters_;
   stats.started = storage::wall_now();

@@ -90,12 +90,22 @@ void FlightTable::remember_hints(const storage::CacheKey& key, storage::HeaderFi
   if (known.hints) shard.hint_bytes -= known.hints->wire().size();
   known.hints.reset();
   if (!hints) return;
-  if (shard.hint_bytes + size > kMostHintBytesOfShard) {
-    for (auto& each : shard.remembered) each.second.hints.reset();
-    shard.hint_bytes = 0;
-  }
+  if (shard.hint_bytes + size > kMostHintBytesOfShard) forget_hints_locked(shard);
   known.hints = std::move(hints);
   shard.hint_bytes += size;
+}
+
+void FlightTable::forget_hints_locked(Shard& shard) {
+  if (shard.hint_bytes == 0) return;
+  for (auto& each : shard.remembered) each.second.hints.reset();
+  shard.hint_bytes = 0;
+}
+
+void FlightTable::forget_hints() {
+  for (Shard& shard : shards_) {
+    const MutexLock lock(shard.mutex);
+    forget_hints_locked(shard);
+  }
 }
 
 bool FlightTable::may_force(const storage::CacheKey& key, storage::MonoTime now,

@@ -49,6 +49,8 @@ class FlightTable {
   void remember_not_shareable(const storage::CacheKey& key, storage::MonoTime now);
   // Replaces the last ones; no fields, or more than kMostHintBytes of them: forgets them.
   void remember_hints(const storage::CacheKey& key, storage::HeaderFields fields);
+  // Of all keys: what an operator has had forgotten must not be hinted at.
+  void forget_hints();
   // Whether a client may force a validation of this key now: true, and remembered, where the last that was
   // forced is at least `interval` ago or nothing is known of one (RFC 9111, 5.2.1: its directives are
   // advisory).
@@ -124,6 +126,7 @@ class FlightTable {
   // A place for one more flight, as their number and the memory of all fills allow.
   [[nodiscard]] bool take_fill(const FlightContext& context);
   [[nodiscard]] static Joined refused(FlightContext& context, storage::Counter counter);
+  static void forget_hints_locked(Shard& shard) REQUIRES(shard.mutex);
   [[nodiscard]] Remembered& known_locked(Shard& shard, const storage::CacheKey& key) REQUIRES(shard.mutex);
 
   const FlightTableOptions options_;

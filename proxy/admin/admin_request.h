@@ -19,7 +19,8 @@ struct AdminRequest {
   std::string path;   // without the query
   std::string query;  // without the question mark
   storage::HeaderFields fields;
-  std::string body;  // of a POST
+  std::string body;    // of a POST
+  std::string client;  // for the event log: an address, or "uid 0" on the unix socket
 };
 
 struct AdminReply {

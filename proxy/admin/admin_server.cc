@@ -23,6 +23,14 @@ constexpr storage::Milliseconds kActionLimit{60'000};
 // that most who send it read why.
 constexpr std::size_t kMostIgnored = 4 * 1024 * 1024;
 
+// Who has connected to a unix socket.
+std::string user_of(const Descriptor& socket) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return "a local user";
+  return "uid " + std::to_string(peer.uid);
+}
+
 }  // namespace
 
 // One connection: reads a head and a POST's content, waits for the reply, sends it, then reads until the peer
@@ -30,8 +38,13 @@ constexpr std::size_t kMostIgnored = 4 * 1024 * 1024;
 // with it.
 class AdminConnection {
  public:
-  AdminConnection(AdminServer& server, std::uint64_t id, Descriptor socket, AdminAccess access)
-      : server_(server), id_(id), socket_(std::move(socket)), access_(std::move(access)) {
+  AdminConnection(AdminServer& server, std::uint64_t id, Descriptor socket, AdminAccess access,
+                  std::string client)
+      : server_(server),
+        id_(id),
+        socket_(std::move(socket)),
+        access_(std::move(access)),
+        client_(std::move(client)) {
     timer_ = server.loop_.timer([this] { finish(); });
     timer_->arm(kTimeLimit);
     watch_ = server.loop_.watch(socket_.get(), IoInterest::kRead, [this](IoReady ready) { on_ready(ready); });
@@ -118,6 +131,7 @@ class AdminConnection {
     }
     input_.resize(content_size_);
     request_.body = std::move(input_);
+    request_.client = client_;
     phase_ = Phase::kAwaitAnswer;
     watch_->set_interest(IoInterest::kNone);
     timer_->arm(kActionLimit);
@@ -167,6 +181,7 @@ class AdminConnection {
   const std::uint64_t id_;
   const Descriptor socket_;
   const AdminAccess access_;
+  const std::string client_;
   Phase phase_ = Phase::kReceiveHead;
   AdminRequest request_;
   const AdminServer::Route* route_ = nullptr;
@@ -196,16 +211,18 @@ storage::Result<SocketAddress> AdminServer::listen(const SocketAddress& address,
   if (!sockets.ok()) return storage::Error{sockets.error()};
   const AdminAccess access{address.is_unix(), token};
   listeners_.push_back(std::make_unique<Listener>(
-      loop_, std::move(sockets->front()), [this, access](Descriptor socket, const SocketAddress& /*peer*/) {
-        serve(std::move(socket), access);
+      loop_, std::move(sockets->front()), [this, access](Descriptor socket, const SocketAddress& peer) {
+        std::string client = peer.is_unix() ? user_of(socket) : peer.text();
+        serve(std::move(socket), access, std::move(client));
       }));
   return listeners_.back()->address();
 }
 
-void AdminServer::serve(Descriptor socket, AdminAccess access) {
+void AdminServer::serve(Descriptor socket, AdminAccess access, std::string client) {
   if (connections_.size() >= kMostConnections) return;
   const std::uint64_t id = next_id_++;
-  connections_[id] = std::make_unique<AdminConnection>(*this, id, std::move(socket), std::move(access));
+  connections_[id] =
+      std::make_unique<AdminConnection>(*this, id, std::move(socket), std::move(access), std::move(client));
 }
 
 const AdminServer::Route* AdminServer::find_route(const AdminRequest& request, const AdminAccess& access,

@@ -41,8 +41,8 @@ class AdminServer {
   // process's owner and group, and asks for nothing; elsewhere an empty `token` asks for none.
   storage::Result<SocketAddress> listen(const SocketAddress& address, const std::string& token = "");
 
-  // Takes over a connected, non-blocking descriptor.
-  void serve(Descriptor socket, AdminAccess access);
+  // Takes over a connected, non-blocking descriptor. `client`: AdminRequest::client.
+  void serve(Descriptor socket, AdminAccess access, std::string client = "");
 
   [[nodiscard]] std::size_t connections() const { return connections_.size(); }
 

@@ -5,6 +5,7 @@
 
 #include "proxy/admin/admin_server.h"
 #include "proxy/admin/purge_order.h"
+#include "proxy/exchange/purge.h"
 #include "revalidate/policy/tags.h"
 
 namespace freshet::proxy {
@@ -24,10 +25,14 @@ void invalidate(const InvalidateEndpoint& what, const AdminRequest& request, Adm
     what.counters.add(storage::Counter::kPurgesRefused);
     return answer(json_reply(400, purge_errors_json(errors)));
   }
-  what.store.purge(revalidate::with_every_tag(invalidation_of(order, what.key_rules, *what.search_rules)),
-                   what.loop, [order, answer = std::move(answer)](const storage::Acknowledgement& done) {
-                     answer(json_reply(done.durable ? 200 : 503, purge_reply_json(order, done)));
-                   });
+  if (what.flights != nullptr && !order.soft) what.flights->forget_hints();
+  what.store.purge(
+      revalidate::with_every_tag(invalidation_of(order, what.key_rules, *what.search_rules)), what.loop,
+      [order, who = request.client, answer = std::move(answer)](const storage::Acknowledgement& done) {
+        log_purge(who + " (admin plane)", purge_text(order),
+                  order.soft ? storage::Strength::kSoft : storage::Strength::kHard, done);
+        answer(json_reply(done.durable ? 200 : 503, purge_reply_json(order, done)));
+      });
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "proxy/exchange/search_rules.h"
+#include "revalidate/flight_table.h"
 #include "revalidate/policy/key_rules.h"
 #include "storage/base/counters.h"
 #include "storage/base/executor.h"
@@ -20,6 +21,7 @@ struct InvalidateEndpoint {
   storage::Counters& counters;
   revalidate::KeyRules key_rules;
   std::shared_ptr<const SearchRules> search_rules;
+  revalidate::FlightTable* flights = nullptr;  // whose early hints a hard purge forgets; may be null
 };
 
 void add_invalidate_endpoint(AdminServer& server, InvalidateEndpoint what);

@@ -17,6 +17,8 @@ using storage::ScopeKind;
 
 namespace {
 
+constexpr std::size_t kMostShown = 200;  // bytes of a scope, in the event log
+
 using ParseScope = storage::Result<std::string> (*)(std::string_view);
 
 // The members that are lists of scopes.
@@ -99,6 +101,13 @@ void add_with_http(std::vector<std::string>& texts) {
   }
 }
 
+// What JSON cannot carry would arrive as another text, and purge nothing.
+bool survives_json(const std::string& text) {
+  const bool plain =
+      std::all_of(text.begin(), text.end(), [](char c) { return static_cast<signed char>(c) >= 0; });
+  return plain || json::parse(dump(text)).get<std::string>() == text;
+}
+
 }  // namespace
 
 std::vector<PurgeError> normalise(PurgeOrder& order) {
@@ -112,7 +121,9 @@ std::vector<PurgeError> normalise(PurgeOrder& order) {
     std::vector<std::string>& list = order.*member.list;
     for (std::size_t i = 0; i < list.size(); ++i) {
       auto scope = member.parse(list[i]);
-      if (scope) {
+      if (!survives_json(list[i])) {
+        errors.push_back({at(member.name, i), "is not UTF-8; PURGE takes such bytes"});
+      } else if (scope) {
         list[i] = scope.take();
       } else {
         errors.push_back({at(member.name, i), scope.error()});
@@ -160,6 +171,18 @@ storage::Invalidation invalidation_of(const PurgeOrder& order, const revalidate:
   if (wide.all) purge.scopes.push_back({ScopeKind::kAll, ""});
   drop_repeated(purge.scopes);
   return purge;
+}
+
+std::string purge_text(const PurgeOrder& order) {
+  if (order.all) return "everything";
+  const std::string* first = nullptr;
+  for (const ListMember& member : kLists) {
+    const std::vector<std::string>& list = order.*member.list;
+    if (first == nullptr && !list.empty()) first = &list.front();
+  }
+  if (first == nullptr) return "nothing";
+  const std::string shown = first->size() > kMostShown ? first->substr(0, kMostShown) + "..." : *first;
+  return order.scopes() == 1 ? shown : shown + " and " + std::to_string(order.scopes() - 1) + " more";
 }
 
 std::string purge_reply_json(const PurgeOrder& order, const storage::Acknowledgement& done) {

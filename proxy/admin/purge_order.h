@@ -32,6 +32,9 @@ struct PurgeOrder {
   }
 };
 
+// In short, for the event log: "http://a/b and 2 more".
+[[nodiscard]] std::string purge_text(const PurgeOrder& order);
+
 inline constexpr std::size_t kMostPurgeScopes = 10'000;
 
 struct PurgeError {

@@ -152,6 +152,7 @@ class Exchange {
   void read_from_disk();
   // PURGE; exchange_purge.cc.
   Outcome purge();
+  void forget_purged_hints(bool by_tag);
   Outcome refuse_purge(int status, revalidate::Reason reason, std::string why);
   void purged(const storage::Invalidation& asked, const storage::Acknowledgement& done);
   // The key; exchange_key.cc.

@@ -17,6 +17,17 @@ Exchange::Outcome Exchange::refuse_purge(int status, Reason reason, std::string 
   return reply_error(status, reason);
 }
 
+// What is purged is not hinted at either. Where this request's key is not all that the URL has, of all keys:
+// they are learned again.
+void Exchange::forget_purged_hints(bool by_tag) {
+  const revalidate::KeyRules& rules = context_.options.key_rules;
+  if (by_tag || !rules.fields.empty() || !rules.cookies.empty()) {
+    context_.flights.table.forget_hints();
+  } else {
+    context_.flights.table.remember_hints(key_, {});
+  }
+}
+
 // Behind make_key().
 Exchange::Outcome Exchange::purge() {
   outcome_ = CacheOutcome::kPass;
@@ -34,11 +45,17 @@ Exchange::Outcome Exchange::purge() {
   const auto uri = storage::make_cache_key(request_.scheme, request_.authority, request_.target);
   auto asked = read_purge(request_, uri.text, options.key_rules, *options.search_rules);
   if (!asked) return refuse_purge(400, Reason::kBadRequest, asked.error() + ".");
+  const auto tags = request_.fields.combined(storage::FieldName::kSurrogateKey);
+  if (options.early_hints && asked->strength == storage::Strength::kHard)
+    forget_purged_hints(tags.has_value());
   // Its effect does not depend on whether the client waits for the answer.
-  context_.store.purge(revalidate::with_every_tag(*asked), context_.flights.loop,
-                       [this, alive = alive(), asked = *asked](const storage::Acknowledgement& done) {
-                         if (*alive) purged(asked, done);
-                       });
+  context_.store.purge(
+      revalidate::with_every_tag(*asked), context_.flights.loop,
+      [this, alive = alive(), asked = *asked, who = purge_client(request_, client_.address, options.purge),
+       what = tags ? "tags " + *tags : uri.text](const storage::Acknowledgement& done) {
+        log_purge(who, what, asked.strength, done);
+        if (*alive) purged(asked, done);
+      });
   return go(Step::kAwaitPurge);
 }
 

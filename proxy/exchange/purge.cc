@@ -5,6 +5,7 @@
 #include <tuple>
 #include <utility>
 
+#include "storage/base/log.h"
 #include "storage/http/field_name.h"
 #include "storage/http/field_syntax.h"
 
@@ -19,6 +20,7 @@ namespace {
 
 constexpr std::size_t kLongestTag = 1024;
 constexpr std::string_view kBearer = "bearer ";
+constexpr std::size_t kMostLogged = 256;  // bytes of a scope
 
 bool is_among(const IpAddress& address, const std::vector<IpNetwork>& networks) {
   return std::any_of(networks.begin(), networks.end(),
@@ -123,6 +125,13 @@ bool may_purge(const RequestHead& request, std::string_view peer, const PurgeOpt
   return shows_token(authorization, options.token) || has_allowed_address(request, peer, options);
 }
 
+std::string purge_client(const RequestHead& request, std::string_view peer, const PurgeOptions& options) {
+  std::string who(peer);
+  if (!has_allowed_address(request, peer, options)) return who + " with the token";
+  if (!was_forwarded(request)) return who;
+  return forwarded_client(request, options)->text() + " by way of " + who;
+}
+
 void add_scopes_of_url(std::vector<Scope>& scopes, std::string_view uri, const revalidate::KeyRules& rules,
                        const SearchRules& search_rules) {
   std::string text(uri);
@@ -175,6 +184,22 @@ std::string purge_reply_text(const storage::Invalidation& purge,
   text += purge.strength == storage::Strength::kSoft ? ",\"strength\":\"soft\"" : ",\"strength\":\"hard\"";
   if (!acknowledgement.durable) text += ",\"error\":\"applied, not durable\"";
   return text + "}\n";
+}
+
+std::string purge_log_line(std::string_view who, std::string_view what, storage::Strength strength,
+                           const storage::Acknowledgement& acknowledgement) {
+  std::string line = strength == storage::Strength::kSoft ? "made stale by " : "purged by ";
+  line.append(who).append(": ").append(what.substr(0, kMostLogged));
+  if (what.size() > kMostLogged) line += "...";
+  line += "; sequence " + std::to_string(acknowledgement.sequence);
+  return line + (acknowledgement.durable ? "" : ", not durable: " + acknowledgement.error);
+}
+
+void log_purge(std::string_view who, std::string_view what, storage::Strength strength,
+               const storage::Acknowledgement& acknowledgement) {
+  using storage::LogLevel;
+  storage::log_event(acknowledgement.durable ? LogLevel::kInfo : LogLevel::kWarning,
+                     purge_log_line(who, what, strength, acknowledgement));
 }
 
 }  // namespace freshet::proxy

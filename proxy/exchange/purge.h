@@ -7,7 +7,7 @@
 // X-Forwarded-For, Forwarded or Via) has no address that could be believed: it needs the token, or whoever
 // reaches a proxy on this machine could purge through it.
 //
-// Pure; any thread. RFC 6750, 2.1 for the token.
+// Pure but for log_purge(); any thread. RFC 6750, 2.1 for the token.
 #pragma once
 
 #include <string>
@@ -52,6 +52,11 @@ void add_scopes_of_url(std::vector<storage::Scope>& scopes, std::string_view uri
 // Each scope once.
 void drop_repeated(std::vector<storage::Scope>& scopes);
 
+// Who sends a PURGE that may, for the event log: "10.1.2.3", "10.1.2.3 by way of 10.9.0.1", "... with the
+// token" where it is no allowed address.
+[[nodiscard]] std::string purge_client(const storage::RequestHead& request, std::string_view peer,
+                                       const PurgeOptions& options);
+
 // What a PURGE asks for; the error is fit for the client. `uri`: the target, as above.
 [[nodiscard]] storage::Result<storage::Invalidation> read_purge(const storage::RequestHead& request,
                                                                 std::string_view uri,
@@ -61,5 +66,14 @@ void drop_repeated(std::vector<storage::Scope>& scopes);
 // The answer's content: {"sequence":12,"durable":true,...}.
 [[nodiscard]] std::string purge_reply_text(const storage::Invalidation& purge,
                                            const storage::Acknowledgement& acknowledgement);
+
+// One line of the event log for each purge that is in effect, never left out: they are an operator's, and
+// the question who it was comes later. `what`: the scopes as they were
+// asked for.
+[[nodiscard]] std::string purge_log_line(std::string_view who, std::string_view what,
+                                         storage::Strength strength,
+                                         const storage::Acknowledgement& acknowledgement);
+void log_purge(std::string_view who, std::string_view what, storage::Strength strength,
+               const storage::Acknowledgement& acknowledgement);
 
 }  // namespace freshet::proxy

@@ -236,6 +236,26 @@ test('early_hints: an answer without a 103 ends them', async () => {
   assert.deepEqual((await hinting.get(path)).interim, []);
 });
 
+test('early_hints: what is purged is not hinted at any more, what is made stale is', async () => {
+  const path = hinting.path();
+  const other = hinting.path();
+  hints(path);
+  hints(other);
+  const early = async (of) => (await hinting.get(of, { method: 'GET' })).interim.map((r) => r.status);
+  const purge = (of, fields = {}) => hinting.get(of, { method: 'PURGE', fields });
+  const plain = () => hinting.origin.on(path, { fields: fresh, body: 'new' });
+  await early(path);
+  await early(other);
+  assert.equal((await purge(path, { 'Soft-Purge': '1' })).status, 200);
+  assert.deepEqual(await early(path), [103]);
+  assert.equal((await purge(path)).status, 200);
+  plain();
+  assert.deepEqual(await early(path), []);
+  assert.deepEqual(await early(other), [103], 'another URL');
+  assert.equal((await purge('/', { 'Surrogate-Key': 'any' })).status, 200);
+  assert.deepEqual(await early(other), [], 'by tag: of all');
+});
+
 test('without the setting no 103 is sent early', async () => {
   const path = lab.path();
   lab.origin.on(path, (_, reply) => {

@@ -85,6 +85,15 @@ test('PURGE takes every variant of a URL, and the parts of it', async () => {
   for (const v of ['a', 'b']) expectForwarded(await ask(v));
 });
 
+test('the event log names who has purged what', async () => {
+  const target = lab.path();
+  const { sequence } = lines(await lab.get(target, { method: 'PURGE' }));
+  const line = await lab.edge.logLine(new RegExp(`; sequence ${sequence}$`));
+  assert.ok(line.includes(` purged by 127.0.0.1: http://`) && line.includes(`${target};`), line);
+  await purged(lab.edge, '--soft', '--tag', 'event-log-a', '--tag', 'event-log-b');
+  await lab.edge.logLine(new RegExp(` made stale by uid ${process.getuid()} \\(admin plane\\): event-log-a and 1 more; sequence \\d+$`));
+});
+
 test('PURGE of one query leaves the others', async () => {
   const target = lab.path();
   lab.origin.on(target, (request, reply) => reply.send(200, fresh, request.target));

@@ -52,6 +52,16 @@ TEST_F(FlightTableTest, AnAnswerWithoutVaryForgetsNeitherTheForcedValidationNorT
   EXPECT_NE(table_.recall(key("/"), now_).early_hints, nullptr);
 }
 
+TEST_F(FlightTableTest, AllHintsAreForgottenAtOnceAndNothingElse) {
+  EXPECT_TRUE(table_.may_force(key("/a"), now_, Milliseconds{1000}));
+  for (const char* path : {"/a", "/b"}) table_.remember_hints(key(path), hints(10));
+  table_.forget_hints();
+  for (const char* path : {"/a", "/b"}) EXPECT_EQ(table_.recall(key(path), now_).early_hints, nullptr);
+  EXPECT_FALSE(table_.may_force(key("/a"), now_, Milliseconds{1000}));
+  table_.remember_hints(key("/a"), hints(10));
+  EXPECT_NE(table_.recall(key("/a"), now_).early_hints, nullptr);
+}
+
 TEST_F(FlightTableTest, OfManyThreadsOneMayForce) {
   std::atomic<int> allowed{0};
   std::vector<std::thread> threads;

@@ -20,7 +20,7 @@ class InvalidateEndpointTest : public testing::Test {
     add_invalidate_endpoint(server, {store, loop_, counters_, {}, std::make_shared<SearchRules>()});
     int pair[2];
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
-    server.serve(Descriptor{pair[0]}, {true, ""});
+    server.serve(Descriptor{pair[0]}, {true, ""}, "uid 7");
     const std::string request =
         "POST /v1/invalidate HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: " +
         std::to_string(json.size()) + "\r\n\r\n" + json;
@@ -60,6 +60,14 @@ TEST_F(InvalidateEndpointTest, WhatCannotBeSyncedIsAppliedAndIs503) {
   EXPECT_TRUE(reply.starts_with("HTTP/1.1 503 ")) << reply;
   EXPECT_NE(reply.find("\"durable\":false,\"error\":\"applied, not durable: "), std::string::npos) << reply;
   EXPECT_GT(generations_.current(), before);
+}
+
+TEST_F(InvalidateEndpointTest, TheEventLogSaysWhoHasPurgedWhat) {
+  storage::TieredStore store(memory_, nullptr, generations_, counters_);
+  testing::internal::CaptureStderr();
+  (void)ask(store, R"({"hosts":["a","b"],"soft":true})");
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_NE(log.find("made stale by uid 7 (admin plane): a and 1 more; sequence "), std::string::npos) << log;
 }
 
 TEST_F(InvalidateEndpointTest, AWrongOrderDoesNothing) {

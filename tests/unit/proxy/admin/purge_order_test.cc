@@ -86,6 +86,25 @@ TEST(PurgeOrder, ThereAndBack) {
   EXPECT_FALSE(purge_order_json(order).empty()) << "bytes that no JSON can carry throw nothing";
 }
 
+TEST(PurgeOrder, WhatJsonCannotCarryIsAnErrorAndNotAnotherText) {
+  PurgeOrder order;
+  order.tags = {"caf\xc3\xa9", "caf\xe9"};
+  const std::vector<PurgeError> errors = normalise(order);
+  ASSERT_EQ(errors.size(), 1U);
+  EXPECT_EQ(errors[0].member, "tags[1]");
+  EXPECT_EQ(errors[0].reason, "is not UTF-8; PURGE takes such bytes");
+}
+
+TEST(PurgeOrder, InShort) {
+  PurgeOrder order;
+  order.tags = {"t"};
+  EXPECT_EQ(purge_text(order), "t");
+  order.urls = {"http://a/" + std::string(1000, 'x'), "http://b/"};
+  EXPECT_EQ(purge_text(order), order.urls[0].substr(0, 200) + "... and 2 more");
+  order.all = true;
+  EXPECT_EQ(purge_text(order), "everything");
+}
+
 TEST(PurgeOrder, WhatTheStoreIsAskedFor) {
   PurgeOrder order;
   order.urls = {"http://a/x", "http://a/x"};

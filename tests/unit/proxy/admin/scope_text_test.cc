@@ -63,6 +63,7 @@ TEST(ScopeText, Hosts) {
   EXPECT_EQ(host("http://a"), "error: has a scheme; a host is written without");
   EXPECT_EQ(host("a/b"), "error: has a path; for a part of a host there are prefixes");
   EXPECT_EQ(host("a b"), "error: is no host or host:port");
+  EXPECT_EQ(host("*.a.com"), "error: has a *; hosts are named one by one") << "it would purge nothing";
   EXPECT_EQ(host("u@a"), "error: is no host or host:port");
 }
 

@@ -70,6 +70,19 @@ TEST(Purge, ATrustedProxySpeaksOfItsClient) {
   EXPECT_TRUE(may_purge(purge_with({}), "127.0.0.1", some)) << "its own request";
 }
 
+TEST(Purge, TheEventLogNamesWhoAsked) {
+  PurgeOptions some = options({"127.0.0.0/8", "10.1.0.0/16"}, {"10.9.0.1"});
+  some.token = kToken;
+  EXPECT_EQ(purge_client(purge_with({}), "127.0.0.1", some), "127.0.0.1");
+  EXPECT_EQ(purge_client(purge_with({{"X-Forwarded-For", "10.1.2.3"}}), "10.9.0.1", some),
+            "10.1.2.3 by way of 10.9.0.1");
+  EXPECT_EQ(purge_client(purge_with({}), "192.0.2.1", some), "192.0.2.1 with the token");
+  EXPECT_EQ(purge_log_line("127.0.0.1", "http://a/x", Strength::kHard, {7, true, ""}),
+            "purged by 127.0.0.1: http://a/x; sequence 7");
+  EXPECT_EQ(purge_log_line("uid 0", std::string(300, 'x'), Strength::kSoft, {8, false, "disk full"}),
+            "made stale by uid 0: " + std::string(256, 'x') + "...; sequence 8, not durable: disk full");
+}
+
 TEST(Purge, ATokenOpensFromAnywhere) {
   PurgeOptions some = options({});
   const auto may = [&](const char* value) {
