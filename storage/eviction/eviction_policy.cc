@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "storage/eviction/duel_policy.h"
+#include "storage/eviction/adaptive_policy.h"
 #include "storage/eviction/lru_policy.h"
 #include "storage/eviction/s3_fifo_policy.h"
 #include "storage/eviction/sieve_policy.h"
@@ -36,9 +36,9 @@ constexpr std::array kPolicies{
           [](std::uint64_t capacity) -> std::unique_ptr<EvictionPolicy> {
             return std::make_unique<WTinyLfuPolicy>(capacity);
           }},
-    Named{"duel",
+    Named{"adaptive",
           [](std::uint64_t capacity) -> std::unique_ptr<EvictionPolicy> {
-            return std::make_unique<DuelPolicy>(capacity);
+            return std::make_unique<AdaptivePolicy>(capacity);
           }},
 };
 

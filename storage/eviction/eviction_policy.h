@@ -1,6 +1,6 @@
 // EvictionPolicy: in which order a cache gives up what it holds. One object per cache, under a lock of the
 // cache's; not thread-safe. It holds no entry: the cache embeds an EvictionNode in each of its own, so
-// nothing is allocated per entry here but what a policy remembers of the past (ghosts, sketches, shadows),
+// nothing is allocated per entry here but what a policy remembers of the past (ghosts, sketches),
 // which is bounded and told by overhead().
 //
 // The policies are compared by `freshet simulate` with the code that the memory tier runs.
@@ -24,7 +24,6 @@ struct EvictionNode {
   std::uint64_t bytes = 0;
   std::uint8_t queue = 0;      // which of the policy's queues holds it; 0: none, the policy does not know it
   std::uint8_t frequency = 0;  // uses since it came, or since it was looked at; saturates
-  std::uint8_t holder = 0;     // where a policy is made of others: which of them
 };
 
 class EvictionPolicy {
@@ -41,8 +40,6 @@ class EvictionPolicy {
   virtual void resize(EvictionNode& node, std::uint64_t bytes) = 0;
   // The entry goes for another reason than eviction (a purge, a replacement).
   virtual void erase(EvictionNode& node) = 0;
-  // Another policy, beside which this one waits, gave up the entry (for policies that remember such).
-  virtual void gone(const EvictionNode& /*node*/) {}
   // Takes out the entry that is to go next; null: there is none.
   virtual EvictionNode* evict() = 0;
 
@@ -52,8 +49,8 @@ class EvictionPolicy {
   [[nodiscard]] virtual std::size_t overhead() const = 0;
 };
 
-// The one that the tiers run.
-inline constexpr std::string_view kShippedPolicy = "s3-fifo";
+// The one that the memory tier runs, and `freshet simulate` calls shipped.
+inline constexpr std::string_view kShippedPolicy = "adaptive";
 
 // `capacity`: bytes that the cache may hold; queues are shares of it. Null: no policy has that name.
 [[nodiscard]] std::unique_ptr<EvictionPolicy> make_eviction_policy(std::string_view name,

@@ -17,7 +17,6 @@ class S3FifoPolicy final : public EvictionPolicy {
   void use(EvictionNode& node) override { count_use(node, 3); }
   void resize(EvictionNode& node, std::uint64_t bytes) override;
   void erase(EvictionNode& node) override;
-  void gone(const EvictionNode& node) override { ghosts_.remember(node.digest, node.bytes); }
   EvictionNode* evict() override;
 
   [[nodiscard]] std::uint64_t bytes() const override { return small_.bytes() + main_.bytes(); }

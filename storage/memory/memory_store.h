@@ -32,7 +32,7 @@ struct MemoryStoreOptions {
   std::size_t budget = std::size_t{256} << 20;  // bytes
   std::size_t max_response = 0;                 // bytes; 0: an eighth of the budget
   std::size_t max_variants = 64;                // of one key; the oldest go first
-  std::string_view policy = "duel";             // a name that make_eviction_policy() knows
+  std::string_view policy = kShippedPolicy;     // a name that make_eviction_policy() knows
 };
 
 class MemoryStore final : public ResponseStore {
