@@ -74,7 +74,6 @@ struct CacheSettings {
   std::uint64_t disk = 10 * kGiB;
   std::uint64_t disk_memory = 64 * kMiB;
   std::uint64_t max_object = kGiB;
-  SetCookiePolicy set_cookie = SetCookiePolicy::kSafe;
   double heuristic_fraction = 0.1;
   SettingMs heuristic_max{std::chrono::hours{24}};
   SettingMs stale_if_error{std::chrono::hours{24}};
@@ -82,22 +81,23 @@ struct CacheSettings {
   std::uint64_t max_fills = 4096;
   std::uint64_t max_waiters = 100'000;
   // What counts of the two sides' directives.
-  ClientDirectives client_directives = ClientDirectives::kHonour;
   SettingMs reload_interval{std::chrono::seconds{1}};
   std::vector<std::string> targeted_fields{"CDN-Cache-Control"};
-  bool surrogate_control = true;
   std::vector<std::string> tag_fields{"Surrogate-Key", "Cache-Tag"};
-  bool forward_tags = true;
   // The key.
   std::vector<std::string> ignore_query;  // names; `utm_*` stands for all that begin so
-  bool sort_query = false;
-  std::vector<std::string> key_fields;   // names of request header fields
-  std::vector<std::string> key_cookies;  // names of cookies
+  std::vector<std::string> key_fields;    // names of request header fields
+  std::vector<std::string> key_cookies;   // names of cookies
   std::uint64_t max_variants = 64;
   // Large responses.
   std::uint64_t slice_above = 64 * kMiB;
   std::uint64_t slice_size = kMiB;
-  // What is added to answers.
+  // Choices and switches.
+  SetCookiePolicy set_cookie = SetCookiePolicy::kSafe;
+  ClientDirectives client_directives = ClientDirectives::kHonour;
+  bool surrogate_control = true;
+  bool forward_tags = true;
+  bool sort_query = false;
   bool content_tags = true;
   bool early_hints = false;
   bool status_key = false;

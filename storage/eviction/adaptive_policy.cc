@@ -16,6 +16,10 @@ constexpr double kStep = 0.5;
 
 constexpr std::uint8_t kMostUses = 7;
 
+// Larger than this part of the capacity, and so many times the average entry.
+constexpr double kLargePart = 1.0 / 32;
+constexpr std::uint64_t kLargeTimes = 32;
+
 // Each list remembers so much: 70 % of the capacity. Who stayed away for longer has nothing to teach.
 std::uint64_t remembered(std::uint64_t capacity) {
   return capacity / 10 * 7;
@@ -32,7 +36,15 @@ AdaptivePolicy::AdaptivePolicy(std::uint64_t capacity)
     : capacity_(static_cast<double>(capacity)),
       probation_capacity_(kFirst * capacity_),
       gone_from_probation_(remembered(capacity)),
-      gone_from_main_(remembered(capacity)) {}
+      gone_from_main_(remembered(capacity)),
+      refused_(4 * capacity) {}
+
+bool AdaptivePolicy::pushes_out_many(const EvictionNode& node) const {
+  const std::uint64_t count = probation_.size() + main_.size();
+  return static_cast<double>(bytes()) > capacity_ &&
+         static_cast<double>(node.bytes) > kLargePart * capacity_ &&
+         node.bytes / kLargeTimes > bytes() / count;
+}
 
 void AdaptivePolicy::insert(EvictionNode& node) {
   const double step = kStep * static_cast<double>(node.bytes);
@@ -46,6 +58,12 @@ void AdaptivePolicy::insert(EvictionNode& node) {
   }
   probation_capacity_ = std::clamp(probation_capacity_ + moved, kLeast * capacity_, kMost * capacity_);
   (moved != 0 ? main_ : probation_).push_newest(node);
+  refusing_ = pushes_out_many(node) && !refused_.take(node.digest) ? &node : nullptr;
+}
+
+void AdaptivePolicy::erase(EvictionNode& node) {
+  if (refusing_ == &node) refusing_ = nullptr;
+  list_of(node).remove(node);
 }
 
 void AdaptivePolicy::use(EvictionNode& node) {
@@ -54,14 +72,25 @@ void AdaptivePolicy::use(EvictionNode& node) {
 }
 
 EvictionNode* AdaptivePolicy::evict() {
-  const bool too_many = static_cast<double>(probation_.bytes()) > probation_capacity_ || main_.size() == 0;
-  EvictionNode* const victim = too_many ? evict_from_probation() : nullptr;
+  if (EvictionNode* const refused = refusing_) {
+    erase(*refused);
+    refused_.remember(refused->digest, refused->bytes);
+    return refused;
+  }
+  EvictionNode* const victim = evict_from_probation();
   return victim != nullptr ? victim : evict_from_main();
 }
 
-// Null: all that was there moved to the main queue.
+// Its share may be less than one entry: what came last stays as long as there is another.
+bool AdaptivePolicy::probation_is_over() const {
+  if (main_.size() == 0) return probation_.size() > 0;
+  return probation_.size() > 1 && static_cast<double>(probation_.bytes()) > probation_capacity_;
+}
+
+// Null: it is within its share, now that what was used has moved to the main queue.
 EvictionNode* AdaptivePolicy::evict_from_probation() {
-  while (EvictionNode* const candidate = probation_.oldest()) {
+  while (probation_is_over()) {
+    EvictionNode* const candidate = probation_.oldest();
     probation_.remove(*candidate);
     if (candidate->frequency == 0) {
       gone_from_probation_.remember(candidate->digest, candidate->bytes);

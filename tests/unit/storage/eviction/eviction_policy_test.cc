@@ -288,5 +288,23 @@ TEST(AdaptivePolicy, ProbationNeverHasAllNorNothing) {
   }
 }
 
+TEST(AdaptivePolicy, ALargeEntryThatComesOnceGoesAgainAndTheSecondTimeStays) {
+  Cache cache("adaptive", 10'000);
+  for (std::uint64_t i = 0; i < 1000; ++i) cache.request(i, 10);
+  cache.request(5000, 1000);
+  EXPECT_FALSE(cache.has(5000));
+  EXPECT_EQ(cache.size(), 1000U);
+  cache.request(5000, 1000);
+  EXPECT_TRUE(cache.has(5000));
+}
+
+TEST(AdaptivePolicy, WhereAllAreLargeTheFirstTimeIsEnough) {
+  Cache cache("adaptive", 10'000);
+  for (std::uint64_t i = 0; i < 20; ++i) {
+    cache.request(i, 1000);
+    EXPECT_TRUE(cache.has(i)) << i;
+  }
+}
+
 }  // namespace
 }  // namespace freshet::storage

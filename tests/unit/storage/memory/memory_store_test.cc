@@ -305,7 +305,12 @@ TEST_F(MemoryStoreTest, WhatWasUsedOnceAndNoMoreGoesInTheEnd) {
   const CacheKey once = key_in_shard(5, 0);
   store->put(response_of({once}, body), true);
   EXPECT_TRUE(has(*store, once));
-  for (std::uint64_t i = 1; i <= 200; ++i) store->put(response_of({key_in_shard(i % 64, i)}, body), true);
+  // Others are used too; those that are not would not push it out.
+  for (std::uint64_t i = 1; i <= 200; ++i) {
+    const CacheKey other = key_in_shard(i % 64, i);
+    store->put(response_of({other}, body), true);
+    EXPECT_TRUE(has(*store, other)) << i;
+  }
   EXPECT_FALSE(has(*store, once));
 }
 

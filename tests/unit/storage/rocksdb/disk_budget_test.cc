@@ -62,7 +62,8 @@ TEST(DiskBudget, HoldsWhileMuchIsWrittenThrough) {
     if (i % 4 == 0) static_cast<void>(find(*store, key));
     if (i % 16 == 0) most = std::max(most, bytes_of(options.directory));
   }
-  EXPECT_LE(most, options.byte_limit + options.byte_limit / 10);
+  // So small a limit is a few files: what is in flight weighs more than the tenth that larger ones keep to.
+  EXPECT_LE(most, options.byte_limit + options.byte_limit / 6);
   EXPECT_GT(most, options.byte_limit / 2);
   EXPECT_GT(counters.get(Counter::kDiskCopiedForward), 0);
   EXPECT_GT(counters.get(Counter::kDiskFileBytes), counters.get(Counter::kDiskWriteBytes) / 2);
