@@ -79,13 +79,6 @@ class NoWaitFileSystem final : public rocksdb::FileSystemWrapper {
   const bool page_cache_;
 };
 
-class NoWaitEnv final : public rocksdb::EnvWrapper {
- public:
-  NoWaitEnv(rocksdb::Env& base, bool page_cache) : EnvWrapper(&base) {
-    file_system_ = std::make_shared<NoWaitFileSystem>(base.GetFileSystem(), page_cache);
-  }
-};
-
 }  // namespace
 
 NoWaitScope::NoWaitScope(bool active) : before_(std::exchange(no_wait, active)) {}
@@ -94,7 +87,7 @@ NoWaitScope::~NoWaitScope() {
 }
 
 std::unique_ptr<rocksdb::Env> make_nowait_env(rocksdb::Env& base, bool page_cache) {
-  return std::make_unique<NoWaitEnv>(base, page_cache);
+  return rocksdb::NewCompositeEnv(std::make_shared<NoWaitFileSystem>(base.GetFileSystem(), page_cache));
 }
 
 }  // namespace freshet::storage

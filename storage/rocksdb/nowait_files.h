@@ -23,7 +23,7 @@ class NoWaitScope {
   const bool before_;
 };
 
-// `base` outlives it. Without `page_cache` all such reads fail: its files are not the machine's.
+// The files are those of `base`. Without `page_cache` all such reads fail: its files are not the machine's.
 [[nodiscard]] std::unique_ptr<rocksdb::Env> make_nowait_env(rocksdb::Env& base, bool page_cache = true);
 
 }  // namespace freshet::storage
