@@ -12,7 +12,6 @@
 namespace freshet::proxy {
 
 using nlohmann::json;
-using storage::Scope;
 using storage::ScopeKind;
 
 namespace {

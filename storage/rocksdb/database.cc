@@ -125,7 +125,7 @@ rocksdb::IOStatus sync_logs(rocksdb::FileSystem& files, const std::string& direc
   rocksdb::IOStatus status = files.GetChildren(directory, {}, &names, nullptr);
   for (const std::string& name : names) {
     if (status.ok() && std::filesystem::path(name).extension() == ".log")
-      status = sync_file(files, directory + "/" + name);
+      status = sync_file(files, (std::filesystem::path(directory) / name).string());
   }
   return status.ok() ? sync_directory(files, directory) : status;
 }

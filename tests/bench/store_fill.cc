@@ -57,10 +57,10 @@ StoredHead head_of(std::uint64_t i, std::uint64_t size) {
 }
 
 struct Bench {
-  RocksdbOptions options;
-  std::uint64_t responses = 0;
-  std::string body;
   Counters counters;
+  RocksdbOptions options;
+  std::string body;
+  std::uint64_t responses = 0;
   Inline executor;
 
   std::unique_ptr<RocksdbStore> open() {

@@ -21,7 +21,6 @@
 namespace freshet::storage {
 namespace {
 
-using tests::Fault;
 using tests::FaultEnv;
 using tests::FileKind;
 using tests::FileOp;

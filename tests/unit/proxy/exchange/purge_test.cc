@@ -12,14 +12,14 @@ using storage::Strength;
 
 constexpr const char* kToken = "0123456789abcdef";
 
-PurgeOptions options(std::vector<const char*> allow, std::vector<const char*> trusted = {}) {
+PurgeOptions options(const std::vector<const char*>& allow, const std::vector<const char*>& trusted = {}) {
   PurgeOptions made;
   for (const char* text : allow) made.allow.push_back(*IpNetwork::parse(text));
   for (const char* text : trusted) made.trusted_proxies.push_back(*IpNetwork::parse(text));
   return made;
 }
 
-RequestHead purge_with(std::vector<std::pair<const char*, const char*>> fields) {
+RequestHead purge_with(const std::vector<std::pair<const char*, const char*>>& fields) {
   RequestHead request;
   request.method = storage::Method::kOther;
   request.method_text = "PURGE";
