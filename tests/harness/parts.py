@@ -47,7 +47,8 @@ def harness(runner) -> counts.Counts:
 
 
 # Suites of one thread over RocksDB, which writes and recovers much in them; what threads do to each other is in the others.
-NOT_UNDER_TSAN = ["DiskBudget.*", "DiskEvictionTest.WhatIsStillReadGoesRoundAndRound", "FaultyDisk.*", "DamagedStore.*", "*/FaultSweep.*"]
+NOT_UNDER_TSAN = ["DiskBudget.*", "DiskEvictionTest.WhatIsStillReadGoesRoundAndRound", "RocksdbStoreTest.KeepsServingWhileTheOldestIsDropped",
+                  "FaultyDisk.*", "DamagedStore.*", "*/FaultSweep.*"]
 NOT_UNDER_TSAN_BECAUSE = "each takes minutes there, the release and ASan builds run them"
 
 
