@@ -58,7 +58,8 @@ void ChunkedBody::read(std::uint64_t offset, Executor& executor,
   core_->post_read([self = shared_from_this(), offset, &executor, done = std::move(done)] {
     Chunk chunk;
     const ReadStatus status = self->read_at(offset, false, chunk);
-    executor.post([status, chunk, done] { done(to_result(status, chunk)); });
+    // Moved: who asked may look at what is held as soon as he has let it go.
+    executor.post([status, chunk = std::move(chunk), done] { done(to_result(status, chunk)); });
   });
 }
 
