@@ -94,6 +94,7 @@ constexpr std::array kRows = {
     Row{"disk", "stalls", "RocksDB stalls", Unit::kCount, &of<Counter::kDiskStalls>},
     Row{"disk", "copied_forward", "copied forward", Unit::kCount, &of<Counter::kDiskCopiedForward>},
     Row{"disk", "copied_forward_bytes", "copied forward, bodies", Unit::kBytes, &of<Counter::kDiskCopiedBytes>},
+    Row{"disk", "copies_dropped", "not copied, no time", Unit::kCount, &of<Counter::kDiskCopiesDropped>},
     Row{"disk", "swept", "swept", Unit::kCount, &of<Counter::kDiskSwept>},
     Row{"disk", "errors", "errors", Unit::kCount, &of<Counter::kDiskErrors>},
     Row{"disk", "corrupt", "damaged records", Unit::kCount, &of<Counter::kDiskCorrupt>},

@@ -76,6 +76,8 @@ namespace freshet::storage {
   X(kDiskBytes, "disk_bytes", "gauge", "Bytes of the store's files.")                                       \
   X(kDiskCopiedForward, "disk_copied_forward_total", "counter", "Responses kept from a file that went.")    \
   X(kDiskCopiedBytes, "disk_copied_forward_bytes_total", "counter", "Body bytes of those.")                 \
+  X(kDiskCopiesDropped, "disk_copies_dropped_total", "counter",                                             \
+    "Responses in use that went with their file: no time for a copy.")                                      \
   X(kDiskSwept, "disk_swept_total", "counter", "Heads of dead responses removed from disk.")                \
   X(kDiskFileBytes, "disk_file_bytes_total", "counter", "Bytes written to tables, flushes and compaction.") \
   X(kDiskStalls, "disk_stalls_total", "counter", "Times that RocksDB slowed or stopped writes.")            \

@@ -41,26 +41,28 @@ class Move {
   Move(std::shared_ptr<StoreCore> core, const BodyPlace& from, const Digest128& key, std::uint64_t size)
       : core_(std::move(core)), from_(from), key_(key), size_(size) {}
 
-  bool begin() {
+  // All chunks but the last.
+  bool begin(const std::function<bool()>& go_on) {
     to_ = {BodyFamily::kMain, core_->next_body_id()};
     last_ = chunk_count_of(size_) - 1;
     for (std::uint32_t i = 0; i < last_; ++i) {
       Database::Batch batch;
-      if (to_.id == 0 || !put_chunk(i, batch) || !core_->write(batch)) return false;
+      if (to_.id == 0 || !go_on() || !put_chunk(i, batch) || !core_->write(batch)) return false;
     }
     return to_.id != 0;
   }
 
-  // On the lane.
-  void finish() {
+  bool finish() {
+    const MutexLock lock(core_->change_mutex(key_));
     std::vector<PlacedHead> heads = heads_at(*core_, key_, from_);
-    if (heads.empty() || is_removed(*core_, key_, heads.front().head.body_id)) return;
+    if (heads.empty() || is_removed(*core_, key_, heads.front().head.body_id)) return false;
     Database::Batch batch;
-    if (!put_chunk(last_, batch)) return;
+    if (!put_chunk(last_, batch)) return false;
     for (const PlacedHead& each : heads) batch.head_puts.emplace_back(each.at, encode_head(each.head, to_));
-    if (!core_->write(batch)) return;
+    if (!core_->write(batch)) return false;
     core_->counters().add(Counter::kDiskCopiedForward);
     core_->counters().add(Counter::kDiskCopiedBytes, static_cast<std::int64_t>(size_));
+    return true;
   }
 
  private:
@@ -86,15 +88,13 @@ class Move {
 }  // namespace
 
 std::uint64_t move_body(const std::shared_ptr<StoreCore>& core, const BodyPlace& from, const Digest128& key,
-                        std::uint64_t largest, std::shared_ptr<void> until_done) {
+                        std::uint64_t largest, const std::function<bool()>& go_on) {
   const std::vector<PlacedHead> heads = heads_at(*core, key, from);
   if (heads.empty()) return 0;
   const std::uint64_t size = stored_body_size(heads.front().head);
   if (size > largest || is_removed(*core, key, heads.front().head.body_id)) return 0;
-  const auto move = std::make_shared<Move>(core, from, key, size);
-  if (!move->begin()) return 0;
-  core->post_change(key, [move, until_done = std::move(until_done)] { move->finish(); });
-  return size;
+  Move move(core, from, key, size);
+  return move.begin(go_on) && move.finish() ? size : 0;
 }
 
 }  // namespace freshet::storage

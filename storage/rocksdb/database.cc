@@ -224,7 +224,7 @@ struct Database::Rocks {
   std::array<std::atomic<std::uint64_t>, kBodyFamilies> ceilings{};
   // The highest id in a file that was dropped.
   std::array<std::atomic<std::uint64_t>, kBodyFamilies> dropped{};
-  std::array<bool, kBodyFamilies> merging{};  // maintain() alone
+  std::array<bool, kBodyFamilies> merging{};  // under drop_mutex_
   std::atomic<std::uint64_t> first_id{0};
   std::atomic<std::uint64_t> measured{0};
   std::atomic<std::uint64_t> written_since{0};
@@ -246,6 +246,8 @@ struct Database::Rocks {
   [[nodiscard]] rocksdb::Status put_format(const rocksdb::WriteOptions& write) const;
   [[nodiscard]] bool is_readable(const rocksdb::LiveFileMetaData& table) const;
   void forget_damaged_heads() const;
+  // Whether RocksDB may merge the family's files; false: it could not be told.
+  bool set_merging(BodyFamily family, bool wanted);
   [[nodiscard]] std::uint64_t file_bytes(rocksdb::ColumnFamilyHandle* family) const;
   [[nodiscard]] rocksdb::ColumnFamilyHandle* of(BodyFamily family) const {
     return bodies[static_cast<std::size_t>(family)];
@@ -614,7 +616,10 @@ ReadStatus Database::walk_file(const BodyFile& file, std::uint64_t from,
 }
 
 bool Database::drop_file(const BodyFile& file) {
-  // A file that is being compacted stays, without an error.
+  // RocksDB takes a file that is merged while it is dropped for damage, and waits for ever in whoever changes
+  // its list of files next. One whose merging has begun stays, without an error.
+  const MutexLock lock(drop_mutex_);
+  if (!rocks_->set_merging(file.family, false)) return false;
   const rocksdb::Status dropped = rocks_->db->DeleteFile(file.name);
   if (!dropped.ok()) return false;
   std::atomic<std::uint64_t>& highest = rocks_->dropped[static_cast<std::size_t>(file.family)];
@@ -652,21 +657,28 @@ void Database::when_files_change(std::function<void()> changed) {
 // merged, the newest first, until they are few again.
 void Database::maintain() {
   if (rocks_->seen.damaged.exchange(false)) rocks_->forget_damaged_heads();
+  const MutexLock lock(drop_mutex_);
   for (const BodyFamily family : {BodyFamily::kNewcomers, BodyFamily::kMain}) {
-    bool& merging = rocks_->merging[static_cast<std::size_t>(family)];
+    const bool merging = rocks_->merging[static_cast<std::size_t>(family)];
     std::string count;
     rocks_->db->GetProperty(rocks_->of(family), "rocksdb.num-files-at-level0", &count);
     // A look-up walks them: 4 µs at 500.
     const int most = rocks_->options.most_body_files;
     const bool wanted = std::atoi(count.c_str()) > (merging ? most * 5 / 8 : most);
-    if (wanted == merging) continue;
-    // Writes the OPTIONS file anew: hence only for a change.
-    const rocksdb::Status set = rocks_->db->SetOptions(
-        rocks_->of(family),
-        {{"compaction_options_fifo", "{max_table_files_size=" + std::to_string(rocks_->options.byte_limit) +
-                                         ";allow_compaction=" + (wanted ? "true" : "false") + ";}"}});
-    if (set.ok()) merging = wanted;
+    (void)rocks_->set_merging(family, wanted);
   }
+}
+
+bool Database::Rocks::set_merging(BodyFamily family, bool wanted) {
+  bool& now = merging[static_cast<std::size_t>(family)];
+  if (now == wanted) return true;
+  // Writes the OPTIONS file anew: hence only for a change.
+  const rocksdb::Status set = db->SetOptions(
+      of(family),
+      {{"compaction_options_fifo", "{max_table_files_size=" + std::to_string(kNeverFull) +
+                                       ";allow_compaction=" + (wanted ? "true" : "false") + ";}"}});
+  if (set.ok()) now = wanted;
+  return set.ok();
 }
 
 namespace {
@@ -706,9 +718,11 @@ void Database::Rocks::forget_damaged_heads() const {
                                   ": the responses that are listed there or in older tables are forgotten");
   counters.add(Counter::kDiskCorrupt);
   (void)rocksdb::DeleteFilesInRange(db.get(), heads, nullptr, nullptr);
+  (void)db->PauseBackgroundWork();  // see drop_file()
   for (auto each = tables.begin(); each != damaged.base(); ++each) {
     if (each->level == 0) (void)db->DeleteFile(each->name);
   }
+  (void)db->ContinueBackgroundWork();
 }
 
 bool Database::take_failure() {

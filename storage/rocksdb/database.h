@@ -47,9 +47,11 @@ struct DiskBudget {
   std::uint64_t head_buffer = 0;  // of `responses`
   std::uint64_t head_file = 0;    // file size of `responses` when compacted
   std::uint64_t wal = 0;
+  // What is copied before room is made for it, and the largest body that is.
+  [[nodiscard]] std::uint64_t copy_room() const { return byte_limit / 32; }
   // What may be written twice for a moment: flushes in flight, a compaction of heads, a step of copying.
   [[nodiscard]] std::uint64_t reserve(std::uint64_t head_bytes) const;
-  // Above this, the oldest file goes; above `hard`, nothing is written.
+  // Above this, the oldest file goes; above `hard`, new bodies wait.
   [[nodiscard]] std::uint64_t soft(std::uint64_t head_bytes) const;
   [[nodiscard]] std::uint64_t hard() const;
 };
@@ -169,6 +171,7 @@ class Database {
   const std::unique_ptr<Rocks> rocks_;
   std::atomic<bool> unsynced_{false};
   Mutex ids_mutex_;
+  Mutex drop_mutex_;  // files are not merged while one is dropped
 };
 
 }  // namespace freshet::storage

@@ -166,7 +166,9 @@ rocksdb::ColumnFamilyOptions make_body_options(const DiskBudget& budget,
   family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table_options(cache, 16 * kKiB)));
   family.compression = rocksdb::kNoCompression;
   family.compaction_style = rocksdb::kCompactionStyleFIFO;
-  family.compaction_options_fifo.max_table_files_size = budget.byte_limit;
+  // Files are dropped by us alone: RocksDB takes one that is deleted twice at the same time for damage, and
+  // then waits for ever in whoever changes its list of files next.
+  family.compaction_options_fifo.max_table_files_size = kNeverFull;
   family.compaction_options_fifo.allow_compaction = false;
   // Where many small files are merged (Database::maintain()).
   family.level0_file_num_compaction_trigger = 8;
@@ -201,11 +203,11 @@ DiskBudget divide_budget(std::uint64_t byte_limit, std::uint64_t memory) {
 }
 
 std::uint64_t DiskBudget::reserve(std::uint64_t head_bytes) const {
-  return 2 * body_buffer + head_buffer + std::min(head_bytes, 4 * head_file) + kMiB;
+  return 2 * body_buffer + head_buffer + std::min(head_bytes, 4 * head_file) + copy_room();
 }
 
 std::uint64_t DiskBudget::hard() const {
-  return byte_limit + std::max(byte_limit / 20, 2 * body_buffer);
+  return byte_limit;
 }
 
 std::uint64_t DiskBudget::soft(std::uint64_t head_bytes) const {

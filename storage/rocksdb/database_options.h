@@ -16,6 +16,9 @@
 
 namespace freshet::storage {
 
+// What FIFO families are told for their limit: they have none of their own.
+constexpr std::uint64_t kNeverFull = 1ULL << 62;
+
 // Passes on that files came or went, and counts their bytes. Any thread.
 class FileEvents {
  public:

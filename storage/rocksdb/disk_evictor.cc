@@ -20,42 +20,33 @@ constexpr std::size_t kStepBodies = 512;
 constexpr std::size_t kStepCopies = 64;
 constexpr std::uint64_t kStepBytes = 4ULL << 20;
 
-// Waits until all tokens that were made are let go.
-class Pending {
- public:
-  [[nodiscard]] std::shared_ptr<void> token() {
-    {
-      const MutexLock lock(mutex_);
-      ++open_;
-    }
-    return {this, [](Pending* self) { self->let_go(); }};
-  }
-  void wait() {
-    const MutexLock lock(mutex_);
-    while (open_ > 0) done_.wait(mutex_);
-  }
-
- private:
-  void let_go() {
-    const MutexLock lock(mutex_);
-    if (--open_ == 0) done_.notify_all();
-  }
-
-  Mutex mutex_;
-  CondVar done_;
-  std::size_t open_ GUARDED_BY(mutex_) = 0;
-};
-
 }  // namespace
+
+// The files of a family as they are, oldest first, and as they would be without those that are to go.
+struct DiskEvictor::Queue {
+  explicit Queue(std::vector<BodyFile> all) : files(std::move(all)) {
+    for (const BodyFile& file : files) bytes += file.bytes;
+  }
+  [[nodiscard]] bool empty() const { return next == files.size(); }
+  [[nodiscard]] std::size_t size() const { return files.size() - next; }
+  [[nodiscard]] const BodyFile& front() const { return files[next]; }
+  void pop() { bytes -= files[next++].bytes; }
+
+  std::vector<BodyFile> files;
+  std::size_t next = 0;
+  std::uint64_t bytes = 0;
+};
 
 DiskEvictor::DiskEvictor(std::shared_ptr<StoreCore> core)
     : core_(std::move(core)), thread_([this] { run(); }) {
   pthread_setname_np(thread_.native_handle(), "freshet-evict");
   core_->database().when_files_change([this] { wake(); });
+  core_->when_room_is_wanted([this] { wake(); });
 }
 
 DiskEvictor::~DiskEvictor() {
   core_->database().when_files_change({});
+  core_->when_room_is_wanted({});
   {
     const MutexLock lock(mutex_);
     stopping_ = true;
@@ -110,53 +101,85 @@ void DiskEvictor::run() {
 void DiskEvictor::round() {
   run_reclaims();
   while (!stopping()) {
-    const std::optional<BodyFile> file = next_to_go();
-    if (!file || !evict(*file, Keep::kUsed)) return;
+    const std::vector<BodyFile> files = next_to_go();
+    if (files.empty() || !evict(files, Keep::kUsed)) return;
   }
 }
 
-std::optional<BodyFile> DiskEvictor::next_to_go() {
+std::vector<BodyFile> DiskEvictor::next_to_go() {
   Database& database = core_->database();
-  if (database.measure() <= database.budget().soft(database.head_file_bytes())) return std::nullopt;
-  if (!core_->takes_writes()) return std::nullopt;
-  const std::vector<BodyFile> newcomers = database.body_files(BodyFamily::kNewcomers);
-  const std::vector<BodyFile> main = database.body_files(BodyFamily::kMain);
-  const std::uint64_t newcomer_bytes = database.body_file_bytes(BodyFamily::kNewcomers);
-  const std::uint64_t all_bytes = newcomer_bytes + database.body_file_bytes(BodyFamily::kMain);
-  if (newcomers.empty() && main.empty()) return std::nullopt;
-  if (main.empty()) return newcomers.front();
-  const bool few = newcomers.size() <= kLeastNewcomerFiles;
-  if (few || newcomer_bytes * 100 <= all_bytes * kNewcomersPart) return main.front();
-  // A body that is still being written keeps its beginning, up to a bound.
-  const bool in_use = may_hold_open_body(newcomers.front());
-  return in_use && newcomer_bytes <= all_bytes / 2 ? main.front() : newcomers.front();
+  const std::uint64_t now = database.measure();
+  core_->room_changed();
+  const std::uint64_t soft = database.budget().soft(database.head_file_bytes());
+  const std::uint64_t hard = database.budget().hard();
+  if (now <= soft) return {};
+  // All that is alive in them may be copied before any of them goes.
+  const std::uint64_t most = std::min(database.budget().copy_room(), hard - std::min(hard, now));
+  Queue newcomers(database.body_files(BodyFamily::kNewcomers));
+  Queue main(database.body_files(BodyFamily::kMain));
+  std::vector<BodyFile> going;
+  std::uint64_t bytes = 0;
+  while (bytes < now - soft && !(newcomers.empty() && main.empty())) {
+    Queue& from = takes_from_main(newcomers, main) ? main : newcomers;
+    bytes += from.front().bytes;
+    if (!going.empty() && bytes > most) break;
+    going.push_back(from.front());
+    from.pop();
+  }
+  return going;
 }
 
-bool DiskEvictor::evict(const BodyFile& file, Keep keep) {
+bool DiskEvictor::evict(const std::vector<BodyFile>& files, Keep keep) {
   Database& database = core_->database();
-  std::uint64_t from = 0;
-  std::uint64_t budget = std::numeric_limits<std::uint64_t>::max();
-  if (keep == Keep::kUsed && file.family == BodyFamily::kMain) budget = file.bytes / 2;
   bool copied = false;
-  if (keep == Keep::kAlive && may_hold_open_body(file)) return false;
-  while (!is_late() && from <= file.highest) {
-    const ReadStatus walked = copy_step(file, keep, from, budget, copied);
-    // What could not be looked at may be alive; a damaged file has to go when room is needed.
-    if (walked == ReadStatus::kDamaged && keep == Keep::kUsed) break;
-    if (walked != ReadStatus::kFound || stopping() || !core_->takes_writes()) return false;
+  for (const BodyFile& file : files) {
+    if (!copy_out(file, keep, copied)) return false;
   }
-  // The copy must not be lost with a log that was not synced, when the original is gone.
+  // The copies must not be lost with a log that was not synced, when the originals are gone.
   if (copied && !database.sync().ok()) return false;
-  if (!database.drop_file(file)) return false;
-  core_->note_dropped(file.bytes);
+  for (const BodyFile& file : files) {
+    if (!database.drop_file(file)) return false;
+    core_->note_dropped(file.bytes);
+  }
   return true;
 }
 
-bool DiskEvictor::is_late() const {
+bool DiskEvictor::copy_out(const BodyFile& file, Keep keep, bool& copied) {
+  if (keep == Keep::kAlive && may_hold_open_body(file)) return false;
+  if (file.family == BodyFamily::kMain)
+    main_allowance_ = std::min<std::int64_t>(main_allowance_, 0) + static_cast<std::int64_t>(file.bytes / 2);
+  std::uint64_t from = 0;
+  while (from <= file.highest) {
+    if (core_->failing()) return keep == Keep::kUsed;
+    // It is to give room, not to take it, and not at the cost of what is alive.
+    if (keep == Keep::kAlive && is_over_limit()) return false;
+    const ReadStatus walked = copy_step(file, keep, from, copied);
+    if (stopping()) return false;
+    if (walked == ReadStatus::kFound) continue;
+    // What could not be looked at may be alive; it has to go all the same when room is needed.
+    return keep == Keep::kUsed && (walked == ReadStatus::kDamaged || is_over_limit());
+  }
+  return true;
+}
+
+bool DiskEvictor::is_over_limit() const {
   Database& database = core_->database();
-  const std::uint64_t most = (database.budget().byte_limit + database.budget().hard()) / 2;
+  const std::uint64_t most = database.budget().hard();
   // Logs that are no longer needed may have gone since it was counted.
   return database.estimate() > most && database.measure() > most;
+}
+
+bool DiskEvictor::is_late() const {
+  return core_->is_pressed() && is_over_limit();
+}
+
+bool DiskEvictor::takes_from_main(const Queue& newcomers, const Queue& main) const {
+  if (main.empty() || newcomers.empty()) return newcomers.empty();
+  const std::uint64_t all_bytes = newcomers.bytes + main.bytes;
+  if (newcomers.size() <= kLeastNewcomerFiles) return true;
+  if (newcomers.bytes * 100 <= all_bytes * kNewcomersPart) return true;
+  // A body that is still being written keeps its beginning, up to a bound.
+  return may_hold_open_body(newcomers.front()) && newcomers.bytes <= all_bytes / 2;
 }
 
 bool DiskEvictor::may_hold_open_body(const BodyFile& file) const {
@@ -164,8 +187,7 @@ bool DiskEvictor::may_hold_open_body(const BodyFile& file) const {
   return open && file.highest >= *open;
 }
 
-ReadStatus DiskEvictor::copy_step(const BodyFile& file, Keep keep, std::uint64_t& from, std::uint64_t& budget,
-                                  bool& copied) {
+ReadStatus DiskEvictor::copy_step(const BodyFile& file, Keep keep, std::uint64_t& from, bool& copied) {
   std::vector<ChunkLabel> wanted;
   std::size_t seen = 0;
   std::uint64_t bytes = 0;
@@ -175,19 +197,30 @@ ReadStatus DiskEvictor::copy_step(const BodyFile& file, Keep keep, std::uint64_t
     if (is_wanted(first, keep)) wanted.push_back(first);
     return ++seen < kStepBodies && wanted.size() < kStepCopies && bytes < kStepBytes;
   });
-  Pending pending;
-  const DiskBudget& limits = core_->database().budget();
-  const std::uint64_t largest = limits.reserve(0) / 2;
   for (const ChunkLabel& first : wanted) {
-    if (stopping() || budget == 0) break;
-    const BodyPlace place{file.family, first.body_id};
-    const std::uint64_t moved = move_body(core_, place, first.key, largest, pending.token());
-    budget -= std::min(budget, moved);
-    copied = copied || moved > 0;
+    if (stopping()) break;
+    copied = copy(first, keep) || copied;
   }
-  pending.wait();
   if (walked == ReadStatus::kFound && seen == 0) from = file.highest + 1;
   return walked;
+}
+
+bool DiskEvictor::copy(const ChunkLabel& first, Keep keep) {
+  const bool of_main = first.family == BodyFamily::kMain;
+  if (keep == Keep::kUsed) {
+    if (of_main && main_allowance_ <= 0) return false;
+    if (is_late()) {
+      core_->counters().add(Counter::kDiskCopiesDropped);
+      // It was wanted: who comes back is no newcomer.
+      core_->ghosts().add(first.key);
+      return false;
+    }
+  }
+  const std::uint64_t moved =
+      move_body(core_, {first.family, first.body_id}, first.key, core_->database().budget().copy_room(),
+                [this] { return !stopping(); });
+  if (of_main) main_allowance_ -= static_cast<std::int64_t>(moved);
+  return moved > 0;
 }
 
 bool DiskEvictor::is_wanted(const ChunkLabel& first, Keep keep) {
@@ -213,7 +246,7 @@ void DiskEvictor::run_reclaims() {
                      [&each](const BodyFile& file) { return file.name == each.last_file; }))
       continue;
     for (const BodyFile& file : files) {
-      if (stopping() || !evict(file, Keep::kAlive)) break;
+      if (stopping() || !evict({file}, Keep::kAlive)) break;
       if (file.name == each.last_file) break;
     }
   }

@@ -1,19 +1,21 @@
 // DiskEvictor: keeps the directory within its limit. Two FIFO families of bodies are S3-FIFO on disk: when
 // the directory is over its soft limit, the oldest file of the newcomers goes as long as they have more than
 // a tenth of the bytes, else the oldest of the main family. Before a file is dropped, what was used of it, or
-// is in memory, is copied to the main family's end; of a main file at most half its bytes, so that each file
-// that goes makes room. What there is no time for, because the directory is over its limit already, is
-// dropped with its file.
+// is in memory, is copied to the main family's end; of the main files at most half the bytes, so that they
+// make room. Several files go after one sync of their copies. What there is no time for, because the
+// directory is over its limit and half of what may wait to be written waits, is dropped with its file and
+// counted; so is everything while the disk fails: on a full one, that is what gives room.
 //
-// A thread of its own, from its making to its end; woken when RocksDB has finished a file. It works ahead of
-// the limit by what may be in flight, two files at least, so that fills do not wait for it.
+// A thread of its own, from its making to its end; woken when RocksDB has finished a file, and when a write
+// waits for room. It works ahead of the limit by what may be in flight, so that few writes wait for it.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "storage/base/mutex.h"
 #include "storage/rocksdb/store_core.h"
@@ -37,6 +39,7 @@ class DiskEvictor {
 
  private:
   enum class Keep { kUsed, kAlive };
+  struct Queue;
   struct Reclaim {
     BodyFamily family = BodyFamily::kNewcomers;
     std::string last_file;
@@ -45,19 +48,27 @@ class DiskEvictor {
   void run();
   void round();
   void run_reclaims();
-  [[nodiscard]] std::optional<BodyFile> next_to_go();
-  bool evict(const BodyFile& file, Keep keep);
-  // The directory is over its limit: there is no time for copies.
+  // In the order in which they go: as many as make enough room, or as may be copied from at once.
+  [[nodiscard]] std::vector<BodyFile> next_to_go();
+  [[nodiscard]] bool takes_from_main(const Queue& newcomers, const Queue& main) const;
+  bool evict(const std::vector<BodyFile>& files, Keep keep);
+  // Copies what is to be kept of the file; `copied`: something was. False: the file has to stay.
+  bool copy_out(const BodyFile& file, Keep keep, bool& copied);
+  [[nodiscard]] bool is_over_limit() const;
+  // Over its limit, and writes are refused soon: there is no time for copies.
   [[nodiscard]] bool is_late() const;
   // One step through a file, from `from` on; behind its last body when nothing is left in it.
-  ReadStatus copy_step(const BodyFile& file, Keep keep, std::uint64_t& from, std::uint64_t& budget,
-                       bool& copied);
+  ReadStatus copy_step(const BodyFile& file, Keep keep, std::uint64_t& from, bool& copied);
+  // Whether it was copied.
+  bool copy(const ChunkLabel& first, Keep keep);
   // A body that is still being written may have its beginning there.
   [[nodiscard]] bool may_hold_open_body(const BodyFile& file) const;
   [[nodiscard]] bool is_wanted(const ChunkLabel& first, Keep keep);
   [[nodiscard]] bool stopping() const;
 
   const std::shared_ptr<StoreCore> core_;
+  // What may still be copied of the main family's files; less than nothing after a body larger than that.
+  std::int64_t main_allowance_ = 0;
   mutable Mutex mutex_;
   CondVar changed_;
   bool stopping_ GUARDED_BY(mutex_) = false;

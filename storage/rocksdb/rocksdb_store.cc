@@ -90,8 +90,8 @@ RocksdbStore::RocksdbStore(std::shared_ptr<StoreCore> core) : core_(std::move(co
 RocksdbStore::~RocksdbStore() {
   housekeeper_ = nullptr;
   sweeper_ = nullptr;
+  core_->close();  // what waits to be written may need room
   evictor_ = nullptr;
-  core_->close();
 }
 
 ResponseStore::LookupResult RocksdbStore::try_lookup(const CacheKey& key) {

@@ -12,6 +12,11 @@ namespace {
 // What a waiting write costs beside its bytes: the head, the closures.
 constexpr std::uint64_t kWriteOverhead = 1024;
 
+// Not stored, for want of room or of time; counted once.
+void refuse_write(StoreCore& core, WriteProgress& progress) {
+  if (!progress.failed.exchange(true)) core.counters().add(Counter::kDiskWritesRefused);
+}
+
 void write_chunk(StoreCore& core, WriteProgress& progress, const ChunkLabel& label, ChunkList parts) {
   if (progress.aborted || progress.failed) return;
   Database::Batch batch;
@@ -54,9 +59,8 @@ RocksdbWriter::~RocksdbWriter() {
   if (!committed_ && next_chunk_ > 0) core_->open_bodies().remove(progress_->body_id);
 }
 
-// Not stored, for want of room or of time; counted once.
 bool RocksdbWriter::refuse() {
-  if (!progress_->failed.exchange(true)) core_->counters().add(Counter::kDiskWritesRefused);
+  refuse_write(*core_, *progress_);
   pending_.clear();
   return false;
 }
@@ -86,11 +90,12 @@ void RocksdbWriter::hand_over() {
   }
   if (next_chunk_ == 0) core_->open_bodies().add(body_id());
   const ChunkLabel label{body_id(), key_.digest, next_chunk_++, pending_size_, progress_->family};
-  core_->post_change(key_.digest, [core = core_, progress = progress_, label, cost,
-                                   parts = std::exchange(pending_, {})]() mutable {
-    write_chunk(*core, *progress, label, std::move(parts));
-    core->discharge(cost);
-  });
+  core_->post_write(
+      key_.digest, cost,
+      [core = core_, progress = progress_, label, parts = std::exchange(pending_, {})](bool room) mutable {
+        if (!room) return refuse_write(*core, *progress);
+        write_chunk(*core, *progress, label, std::move(parts));
+      });
   pending_size_ = 0;
 }
 
@@ -135,15 +140,16 @@ void RocksdbWriter::commit(StoredHead head, std::optional<ChunkList> whole, Exec
   committed_ = true;
   const ChunkLabel label{body_id(), key_.digest, next_chunk_, pending_size_, progress_->family};
   const Removals::Ticket ticket = core_->removals().next_ticket();
-  core_->post_change(key_.digest, [core = core_, progress = progress_, ticket, label, cost, &executor,
-                                   parts = std::exchange(pending_, {}), head = std::move(head),
-                                   visible = std::move(visible)]() mutable {
-    const bool stored = write_commit(*core, *progress, ticket, label, std::move(parts), head);
-    // Not before there is a head that refers to it.
-    if (label.number > 0) core->open_bodies().remove(label.body_id);
-    core->discharge(cost);
-    executor.post([visible = std::move(visible), stored] { visible(stored); });
-  });
+  core_->post_write(
+      key_.digest, cost,
+      [core = core_, progress = progress_, ticket, label, &executor, parts = std::exchange(pending_, {}),
+       head = std::move(head), visible = std::move(visible)](bool room) mutable {
+        if (!room) refuse_write(*core, *progress);
+        const bool stored = room && write_commit(*core, *progress, ticket, label, std::move(parts), head);
+        // Not before there is a head that refers to it.
+        if (label.number > 0) core->open_bodies().remove(label.body_id);
+        executor.post([visible = std::move(visible), stored] { visible(stored); });
+      });
 }
 
 }  // namespace freshet::storage

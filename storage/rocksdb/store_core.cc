@@ -9,7 +9,8 @@ namespace freshet::storage {
 namespace {
 
 constexpr std::size_t kWriterThreads = 2;
-constexpr std::size_t kLanes = 32;
+// How often who waits for room asks for it again: a log that RocksDB deletes is no event.
+constexpr Milliseconds kAskAgain{50};
 constexpr std::uint64_t kIdBlock = 1 << 20;
 // As many bodies as this would make of the limit are told apart.
 constexpr std::uint64_t kLeastPerBody = 1024;
@@ -62,11 +63,64 @@ StoreCore::StoreCore(RocksdbOptions options, Describe describe, Counters& counte
 
 void StoreCore::post_change(const Digest128& key, Task task) {
   if (closed_) return;
-  lanes_[key.low % lanes_.size()]->post(std::move(task));
+  const std::size_t lane = lane_of(key);
+  lanes_[lane]->post([core = shared_from_this(), lane, task = std::move(task)] {
+    const MutexLock lock(core->change_mutexes_[lane]);
+    task();
+  });
+}
+
+void StoreCore::post_write(const Digest128& key, std::uint64_t bytes, std::function<void(bool room)> task) {
+  if (closed_) return;
+  const std::size_t lane = lane_of(key);
+  lanes_[lane]->post([core = shared_from_this(), lane, bytes, task = std::move(task)] {
+    const bool room = core->wait_for_room(bytes);
+    {
+      const MutexLock lock(core->change_mutexes_[lane]);
+      task(room);
+    }
+    core->discharge(bytes);
+  });
+}
+
+bool StoreCore::has_room(std::uint64_t bytes) const {
+  return database_->estimate() + bytes <= database_->budget().hard();
+}
+
+// The evictor needs no lane to make room.
+bool StoreCore::wait_for_room(std::uint64_t bytes) {
+  if (has_room(bytes)) return true;
+  const MutexLock lock(room_mutex_);
+  if (!full_since_) full_since_ = mono_now();
+  const MonoTime until = *full_since_ + options_.room_bound;
+  while (!has_room(bytes) && !failing_ && !abandoned_) {
+    if (room_wanted_) room_wanted_();
+    const auto left = until - mono_now();
+    if (left <= left.zero()) {
+      no_room_ = true;
+      return false;
+    }
+    room_made_.wait_for(room_mutex_, std::min<MonoTime::duration>(left, kAskAgain));
+  }
+  return has_room(bytes);
+}
+
+void StoreCore::when_room_is_wanted(std::function<void()> wanted) {
+  const MutexLock lock(room_mutex_);
+  room_wanted_ = std::move(wanted);
+}
+
+void StoreCore::room_changed() {
+  const MutexLock lock(room_mutex_);
+  if (has_room(0)) {
+    full_since_.reset();
+    no_room_ = false;
+  }
+  room_made_.notify_all();
 }
 
 bool StoreCore::charge(std::uint64_t bytes) {
-  if (database_->estimate() + bytes > database_->budget().hard()) return false;
+  if (no_room_) return false;
   std::uint64_t now = backlog_.load(std::memory_order_relaxed);
   do {
     if (now + bytes > options_.backlog_limit) return false;
@@ -126,6 +180,7 @@ bool StoreCore::write(const Database::Batch& batch) {
 void StoreCore::fail(std::string_view what) {
   counters_.add(Counter::kDiskErrors);
   if (failing_.exchange(true)) return;
+  room_changed();
   log_event(LogLevel::kError,
             "disk tier: off until the disk works again, memory serves on: " + std::string(what));
 }
@@ -266,6 +321,7 @@ void StoreCore::housekeep() {
   database_->maintain();
   const auto bytes = static_cast<std::int64_t>(database_->measure());
   counters_.add(Counter::kDiskBytes, bytes - told_bytes_.exchange(bytes));
+  room_changed();
   if (database_->take_failure()) fail("a background write failed");
   if (Status there = database_->check_directory(); !there.ok()) fail(there.error());
   if (Status synced = database_->sync(); !synced.ok()) fail("sync failed: " + synced.error());
@@ -298,6 +354,7 @@ void StoreCore::run_retries() {
 void StoreCore::close() {
   if (!settle_within(options_.close_bound)) {
     abandoned_ = true;
+    room_changed();
     log_event(LogLevel::kWarning, "disk tier: slow; what still waits to be written is dropped");
   }
   closed_ = true;

@@ -5,8 +5,10 @@
 // which writes are refused and reads that need a thread are dropped. Any thread.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -48,15 +50,27 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   // Whether new responses are taken: not closed, and the disk has not failed since it last worked.
   [[nodiscard]] bool takes_writes() const { return !closed_ && !failing_; }
   [[nodiscard]] bool closed() const { return closed_; }
+  [[nodiscard]] bool failing() const { return failing_; }
 
   void post_read(Task task) { readers_->post(std::move(task)); }
   // Changes of one key run in the order in which they are posted.
   void post_change(const Digest128& key, Task task);
+  // The same for a write of a body that was charged as `bytes`, which are discharged after it. It waits until
+  // the directory has room; `room` is false where that took too long, and then nothing is to be written.
+  void post_write(const Digest128& key, std::uint64_t bytes, std::function<void(bool room)> task);
+  // Who changes what is stored of a key, and is not a task of the above, holds this meanwhile.
+  [[nodiscard]] Mutex& change_mutex(const Digest128& key) { return change_mutexes_[lane_of(key)]; }
 
-  // Takes `bytes` into the backlog, or says that it is full, or the directory over its limit and its slack.
-  // What was taken is given back with discharge().
+  // Takes `bytes` into the backlog, or says that it is full, or that the directory has been full for too
+  // long. What was taken is given back with discharge().
   [[nodiscard]] bool charge(std::uint64_t bytes);
   void discharge(std::uint64_t bytes);
+  // Much waits to be written: soon, something will be refused.
+  [[nodiscard]] bool is_pressed() const { return backlog_ > options_.backlog_limit / 2; }
+  // Called when a write begins to wait for room, and while it does; must not block. Empty: no longer.
+  void when_room_is_wanted(std::function<void()> wanted);
+  // Wakes who waits for room, where there is some: after what was dropped, or measured anew.
+  void room_changed();
 
   // A body id never used before; 0 while none is reserved. Does not block: the next block of ids is reserved
   // on the io pool while half of this one is left.
@@ -108,6 +122,9 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   void close();
 
  private:
+  [[nodiscard]] static std::size_t lane_of(const Digest128& key) { return key.low % kLanes; }
+  [[nodiscard]] bool has_room(std::uint64_t bytes) const;
+  [[nodiscard]] bool wait_for_room(std::uint64_t bytes);
   // False: the bound passed first, and nothing was synced.
   [[nodiscard]] bool settle_within(std::optional<Milliseconds> bound);
   void delete_key_now(const Digest128& key, Removals::Ticket ticket);
@@ -127,7 +144,10 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   const HeldChunks held_chunks_;
   const std::shared_ptr<IoPool> readers_;
   const std::shared_ptr<IoPool> writers_;
+  static constexpr std::size_t kLanes = 32;
   std::vector<std::shared_ptr<Lane>> lanes_;
+  // Held by a lane's task while it runs.
+  std::array<Mutex, kLanes> change_mutexes_;
   std::atomic<std::uint64_t> backlog_{0};
   std::atomic<std::uint64_t> dropped_bytes_{0};
   std::atomic<Sequence> noted_filled_{0};
@@ -145,6 +165,13 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   // The block after this one; 0: none yet.
   std::uint64_t next_block_ GUARDED_BY(ids_mutex_) = 0;
   bool reserving_ GUARDED_BY(ids_mutex_) = false;
+
+  Mutex room_mutex_;
+  CondVar room_made_;
+  std::function<void()> room_wanted_ GUARDED_BY(room_mutex_);
+  // Since when a write has been waiting for room, and nothing has found any.
+  std::optional<MonoTime> full_since_ GUARDED_BY(room_mutex_);
+  std::atomic<bool> no_room_{false};  // for too long
 
   Mutex retry_mutex_;
   std::vector<std::pair<Digest128, Task>> retries_ GUARDED_BY(retry_mutex_);

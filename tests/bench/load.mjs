@@ -12,8 +12,8 @@ const cores = os.cpus().length;
 
 export const pinned = (core) => (cores > 1 ? ['taskset', '-c', String(core)] : []);
 
-function command(url, seconds, { connections = 32, urls }) {
-  const words = [...pinned(1), 'wrk', '-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '30s', '--latency'];
+function command(url, seconds, { connections = 32, urls, host }) {
+  const words = [...pinned(1), 'wrk', '-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '30s', '--latency', ...(host ? ['-H', `Host: ${host}`] : [])];
   return urls ? [...words, '-s', script, url, '--', ...urls.map(String)] : [...words, url];
 }
 
@@ -23,7 +23,7 @@ function milliseconds(text) {
   return Number(value) * units[unit];
 }
 
-// urls: [mode, format, count] of urls.lua; none: one URL. Throws where an answer was not 2xx or 3xx.
+// urls: [mode, format, count] of urls.lua; none: one URL. host: the Host field, where it is not the URL's. Throws where an answer was not 2xx or 3xx.
 export async function wrk(url, seconds, options = {}) {
   const [name, ...args] = command(url, seconds, options);
   const { stdout } = await run(name, args);

@@ -35,7 +35,7 @@ test('/v1/stats: each tier with its budget, what it holds and what became of it'
   assert.ok(now.disk.writes >= 3 && now.disk.written_bytes >= 300_000);
   assert.ok(now.invalidation.purges >= 3);
   assert.ok(now.edge.requests >= 6 && now.edge.hit_ratio > 0 && now.edge.hit_ratio < 1);
-  for (const name of ['evictions', 'refused', 'stalls', 'write_amplification', 'backlog_bytes', 'copied_forward', 'swept']) {
+  for (const name of ['evictions', 'refused', 'stalls', 'write_amplification', 'backlog_bytes', 'copied_forward', 'copies_dropped', 'swept']) {
     assert.equal(typeof now.disk[name], 'number', name);
   }
   assert.equal(typeof now.invalidation.scopes_kept, 'number');
@@ -60,7 +60,7 @@ test('freshet stats: no edge there, exit status 1', async () => {
 test('/metrics has the counters of purges and of the store', async () => {
   const metrics = await lab.edge.metrics();
   for (const name of ['purges_total', 'purge_scopes_total', 'purges_not_durable_total', 'purges_refused_total', 'invalidation_scopes', 'memory_refused_total',
-    'disk_stalls_total', 'disk_file_bytes_total', 'disk_copied_forward_total', 'disk_swept_total', 'disk_responses', 'disk_bytes']) {
+    'disk_stalls_total', 'disk_file_bytes_total', 'disk_copied_forward_total', 'disk_copies_dropped_total', 'disk_swept_total', 'disk_responses', 'disk_bytes']) {
     assert.ok(metrics.has(`freshet_${name}`), name);
   }
 });
