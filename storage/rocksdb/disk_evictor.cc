@@ -15,6 +15,8 @@ constexpr Milliseconds kLongestWait{1000};
 constexpr std::uint64_t kNewcomersPart = 10;  // of a hundred
 // With a small limit a tenth is less than a file.
 constexpr std::size_t kLeastNewcomerFiles = 3;
+// Of the limit, for a disk that others have filled.
+constexpr std::uint64_t kFullDiskPart = 8;
 // What one step looks at and copies; nothing is held beyond it.
 constexpr std::size_t kStepBodies = 512;
 constexpr std::size_t kStepCopies = 64;
@@ -112,14 +114,15 @@ std::vector<BodyFile> DiskEvictor::next_to_go() {
   core_->room_changed();
   const std::uint64_t soft = database.budget().soft(database.head_file_bytes());
   const std::uint64_t hard = database.budget().hard();
-  if (now <= soft) return {};
+  const std::uint64_t excess = std::max(wanted_by_full_disk(), now - std::min(now, soft));
+  if (excess == 0) return {};
   // All that is alive in them may be copied before any of them goes.
   const std::uint64_t most = std::min(database.budget().copy_room(), hard - std::min(hard, now));
   Queue newcomers(database.body_files(BodyFamily::kNewcomers));
   Queue main(database.body_files(BodyFamily::kMain));
   std::vector<BodyFile> going;
   std::uint64_t bytes = 0;
-  while (bytes < now - soft && !(newcomers.empty() && main.empty())) {
+  while (bytes < excess && !(newcomers.empty() && main.empty())) {
     Queue& from = takes_from_main(newcomers, main) ? main : newcomers;
     bytes += from.front().bytes;
     if (!going.empty() && bytes > most) break;
@@ -152,17 +155,30 @@ bool DiskEvictor::copy_out(const BodyFile& file, Keep keep, bool& copied) {
   while (from <= file.highest) {
     if (core_->failing()) return keep == Keep::kUsed;
     // It is to give room, not to take it, and not at the cost of what is alive.
-    if (keep == Keep::kAlive && is_over_limit()) return false;
+    if (keep == Keep::kAlive && is_full()) return false;
     const ReadStatus walked = copy_step(file, keep, from, copied);
     if (stopping()) return false;
     if (walked == ReadStatus::kFound) continue;
     // What could not be looked at may be alive; it has to go all the same when room is needed.
-    return keep == Keep::kUsed && (walked == ReadStatus::kDamaged || is_over_limit());
+    return keep == Keep::kUsed && (walked == ReadStatus::kDamaged || is_full());
   }
   return true;
 }
 
-bool DiskEvictor::is_over_limit() const {
+std::uint64_t DiskEvictor::wanted_by_full_disk() {
+  const DiskBudget& budget = core_->database().budget();
+  if (!core_->failing()) {
+    given_to_full_disk_ = 0;
+    return 0;
+  }
+  // What others fill the disk with is not to cost all that is stored.
+  if (!core_->take_want_of_space() || given_to_full_disk_ >= budget.byte_limit / kFullDiskPart) return 0;
+  given_to_full_disk_ += budget.reserve(0);
+  return budget.reserve(0);
+}
+
+bool DiskEvictor::is_full() const {
+  if (core_->lacks_room()) return true;
   Database& database = core_->database();
   const std::uint64_t most = database.budget().hard();
   // Logs that are no longer needed may have gone since it was counted.
@@ -170,7 +186,7 @@ bool DiskEvictor::is_over_limit() const {
 }
 
 bool DiskEvictor::is_late() const {
-  return core_->is_pressed() && is_over_limit();
+  return core_->is_pressed() && is_full();
 }
 
 bool DiskEvictor::takes_from_main(const Queue& newcomers, const Queue& main) const {

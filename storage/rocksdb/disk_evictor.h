@@ -54,8 +54,11 @@ class DiskEvictor {
   bool evict(const std::vector<BodyFile>& files, Keep keep);
   // Copies what is to be kept of the file; `copied`: something was. False: the file has to stay.
   bool copy_out(const BodyFile& file, Keep keep, bool& copied);
-  [[nodiscard]] bool is_over_limit() const;
-  // Over its limit, and writes are refused soon: there is no time for copies.
+  // What has to go while the disk itself is full: so much at a time, up to a part of the limit.
+  [[nodiscard]] std::uint64_t wanted_by_full_disk();
+  // Over its limit, or a write waits for room.
+  [[nodiscard]] bool is_full() const;
+  // The same, and writes are refused soon: there is no time for copies.
   [[nodiscard]] bool is_late() const;
   // One step through a file, from `from` on; behind its last body when nothing is left in it.
   ReadStatus copy_step(const BodyFile& file, Keep keep, std::uint64_t& from, bool& copied);
@@ -69,6 +72,7 @@ class DiskEvictor {
   const std::shared_ptr<StoreCore> core_;
   // What may still be copied of the main family's files; less than nothing after a body larger than that.
   std::int64_t main_allowance_ = 0;
+  std::uint64_t given_to_full_disk_ = 0;
   mutable Mutex mutex_;
   CondVar changed_;
   bool stopping_ GUARDED_BY(mutex_) = false;

@@ -93,15 +93,17 @@ bool StoreCore::wait_for_room(std::uint64_t bytes) {
   const MutexLock lock(room_mutex_);
   if (!full_since_) full_since_ = mono_now();
   const MonoTime until = *full_since_ + options_.room_bound;
+  ++waiting_;
   while (!has_room(bytes) && !failing_ && !abandoned_) {
     if (room_wanted_) room_wanted_();
     const auto left = until - mono_now();
     if (left <= left.zero()) {
       no_room_ = true;
-      return false;
+      break;
     }
     room_made_.wait_for(room_mutex_, std::min<MonoTime::duration>(left, kAskAgain));
   }
+  --waiting_;
   return has_room(bytes);
 }
 
@@ -179,6 +181,7 @@ bool StoreCore::write(const Database::Batch& batch) {
 
 void StoreCore::fail(std::string_view what) {
   counters_.add(Counter::kDiskErrors);
+  note_full_disk(what);
   if (failing_.exchange(true)) return;
   room_changed();
   log_event(LogLevel::kError,
@@ -329,11 +332,16 @@ void StoreCore::housekeep() {
   if (!failing_) run_retries();
 }
 
+void StoreCore::note_full_disk(std::string_view failure) {
+  if (failure.find("No space left") != std::string_view::npos) wants_space_ = true;
+}
+
 void StoreCore::recover() {
   Status resumed = database_->check_directory();
   if (resumed.ok()) resumed = database_->resume();
   if (!resumed.ok()) {
     counters_.add(Counter::kDiskErrors);
+    note_full_disk(resumed.error());
     still_failing_.log(LogLevel::kError, "disk tier: still off: " + resumed.error());
     return;
   }

@@ -246,6 +246,22 @@ TEST_F(FaultyDisk, MemoryServesOnWhileTheDiskFails) {
   EXPECT_GT(count(Counter::kDiskWrites), 0);
 }
 
+// What others fill the disk with costs a part of what is stored, and gives room for what waits in memory.
+TEST_F(FaultyDisk, OnAFullDiskTheOldestGoes) {
+  for (unsigned i = 0; i < 60; ++i) ASSERT_TRUE(store(i, kLarge));
+  disk_->settle();
+  const std::uint64_t before = disk_->file_bytes();
+  env_.inject({What::kNoSpace, {FileOp::kCreate, FileOp::kWrite}, {FileKind::kLog, FileKind::kTable}});
+  while (store(100, kLarge)) {
+  }
+  while (disk_->file_bytes() >= before) std::this_thread::yield();
+  env_.clear();
+  await_recovery();
+  EXPECT_FALSE(found(0, kLarge));
+  EXPECT_TRUE(found(59, kLarge));
+  EXPECT_GE(disk_->file_bytes(), before / 2);
+}
+
 TEST_F(FaultyDisk, OpeningOnAFullDiskSaysSo) {
   close();
   for (const FileKind kind : {FileKind::kLog, FileKind::kManifest, FileKind::kOther}) {

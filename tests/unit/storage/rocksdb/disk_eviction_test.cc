@@ -1,8 +1,10 @@
 // What stays on disk when the limit is reached, and that nothing that happens to a response while its body is
 // being copied forward is lost or undone by the copy.
+#include <filesystem>
 #include <gtest/gtest.h>
 #include <pthread.h>
 #include <string_view>
+#include <sys/stat.h>
 #include <thread>
 
 #include "storage/rocksdb/database.h"
@@ -14,9 +16,20 @@
 namespace freshet::storage {
 namespace {
 
+std::uint64_t directory_bytes(const std::string& directory) {
+  std::uint64_t bytes = 0;
+  std::error_code gone;
+  for (const auto& file : std::filesystem::directory_iterator(directory, gone)) {
+    struct stat found {};
+    if (::stat(file.path().c_str(), &found) == 0) bytes += static_cast<std::uint64_t>(found.st_blocks) * 512;
+  }
+  return bytes;
+}
+
 constexpr std::size_t kSize = 600'000;  // three chunks
 constexpr std::size_t kOnceSize = 1'500'000;
-constexpr std::size_t kPassingSize = 2'000'000;  // too large for a copy with this limit
+constexpr std::size_t kLargeSize = 2'090'000;  // as large as is copied with this limit
+constexpr std::size_t kPassingSize = 2'000'000;
 
 class DiskEvictionTest : public testing::Test {
  protected:
@@ -81,9 +94,30 @@ class DiskEvictionTest : public testing::Test {
     store_->settle();
   }
 
+  // Asks for the write of one more response that nobody asks for, and does not wait for it.
+  void ask_for_one() {
+    const CacheKey key = test_key("/passes/asked/" + std::to_string(++asked_));
+    const auto writer = store_->begin(key, kSize);
+    ASSERT_NE(writer, nullptr);
+    (void)writer->append(Chunk::copy_of(test_body(kSize, asked_)));
+    writer->commit(test_head(key, kSize, asked_, 1000), std::nullopt, executor_of_this_thread(),
+                   [this](bool stored) {
+                     ++told_;
+                     stored_ += stored ? 1 : 0;
+                     all_told_ = told_ == asked_;
+                   });
+    all_told_ = false;
+  }
+  void await_all_asked() { executor_of_this_thread().run_until(all_told_); }
+  [[nodiscard]] std::uint64_t bytes_on_disk() const { return directory_bytes(options_.directory); }
+
   TemporaryDirectory directory_;
   Counters counters_;
   RocksdbOptions options_;
+  unsigned asked_ = 0;
+  unsigned told_ = 0;
+  unsigned stored_ = 0;
+  bool all_told_ = true;
   std::atomic<Sequence> purged_{0};
   std::unique_ptr<RocksdbStore> store_;
   unsigned passed_ = 0;
@@ -168,6 +202,100 @@ TEST_F(DiskEvictionTest, WhoComesBackSoonIsNoNewcomer) {
   pass_by(25);
   EXPECT_TRUE(has(key, 2));
   EXPECT_EQ(count(Counter::kDiskCopiedForward), copied);
+}
+
+TEST_F(DiskEvictionTest, ALargeBodyIsCopiedToo) {
+  open();
+  const CacheKey key = test_key("/large");
+  ASSERT_TRUE(put_simple(key, kLargeSize, 1));
+  EXPECT_TRUE(has(key, 1, kLargeSize));
+  pass_by(40);
+  EXPECT_TRUE(has(key, 1, kLargeSize));
+}
+
+// The evictor is held, and a third of the limit asked for.
+TEST_F(DiskEvictionTest, WritesWaitForRoomAndAreNotRefused) {
+  options_.room_bound = Milliseconds{600'000};
+  open();
+  const CacheKey hot = test_key("/hot");
+  ASSERT_TRUE(put_simple(hot, 900, 1));
+  EXPECT_TRUE(has(hot, 1, 900));
+  stop_in_copy_of(hot);
+  for (int i = 0; i < 36; ++i) ask_for_one();
+  EXPECT_LE(bytes_on_disk(), options_.byte_limit + options_.byte_limit / 10);
+  go_on();
+  await_all_asked();
+  EXPECT_EQ(stored_, 36U);
+  EXPECT_EQ(count(Counter::kDiskWritesRefused), 0);
+  EXPECT_EQ(count(Counter::kDiskWriteBacklog), 0);
+  EXPECT_LE(bytes_on_disk(), options_.byte_limit);
+}
+
+TEST_F(DiskEvictionTest, WhatFindsNoRoomForLongIsRefusedUntilThereIsSome) {
+  options_.room_bound = Milliseconds{20};
+  open();
+  const CacheKey hot = test_key("/hot");
+  ASSERT_TRUE(put_simple(hot, 900, 1));
+  EXPECT_TRUE(has(hot, 1, 900));
+  stop_in_copy_of(hot);
+  for (int i = 0; i < 36; ++i) ask_for_one();
+  await_all_asked();
+  EXPECT_LT(stored_, 36U);
+  EXPECT_GT(count(Counter::kDiskWritesRefused), 0);
+  EXPECT_EQ(count(Counter::kDiskWriteBacklog), 0);
+  EXPECT_LE(bytes_on_disk(), options_.byte_limit + options_.byte_limit / 10);
+  go_on();
+  const CacheKey after = test_key("/after");
+  while (!put_simple(after, kSize, 2)) std::this_thread::yield();
+  EXPECT_TRUE(has(after, 2));
+}
+
+// Half of what may wait to be written waits for room when the second body would be copied.
+TEST_F(DiskEvictionTest, CopiesThatThereIsNoTimeForAreCounted) {
+  options_.room_bound = Milliseconds{600'000};
+  options_.backlog_limit = 4ULL << 20;
+  open();
+  const CacheKey first = test_key("/first");
+  const CacheKey second = test_key("/second");
+  for (const CacheKey& key : {first, second}) {
+    ASSERT_TRUE(put_simple(key, 900, 1));
+    EXPECT_TRUE(has(key, 1, 900));
+  }
+  stop_in_copy_of(first);
+  EXPECT_EQ(count(Counter::kDiskCopiesDropped), 0);
+  while (bytes_on_disk() + kSize < options_.byte_limit ||
+         count(Counter::kDiskWriteBacklog) < static_cast<std::int64_t>(options_.backlog_limit) * 3 / 4) {
+    ask_for_one();
+    executor_of_this_thread().run_posted();
+  }
+  go_on();
+  await_all_asked();
+  EXPECT_GE(count(Counter::kDiskCopiesDropped), 1);
+  EXPECT_TRUE(has(first, 1, 900));
+  EXPECT_FALSE(has(second, 1, 900));
+}
+
+// Opened with a smaller limit, the directory is over it: that alone is no reason to lose what is in use.
+TEST_F(DiskEvictionTest, ASmallerLimitTakesWhatIsNotUsed) {
+  open();
+  unsigned in_use = 0;
+  for (unsigned i = 0; i < 80; ++i) {
+    const std::string path = (i % 8 == 0 ? "/used/" : "/passes/") + std::to_string(i);
+    ASSERT_TRUE(put_simple(test_key(path), kSize, i));
+  }
+  store_ = nullptr;
+  options_.byte_limit = 32ULL << 20;
+  options_.is_in_memory = [](const Digest128& key) {
+    for (unsigned i = 0; i < 80; i += 8) {
+      if (test_key("/used/" + std::to_string(i)).digest == key) return true;
+    }
+    return false;
+  };
+  open();
+  store_->settle();
+  EXPECT_LE(bytes_on_disk(), options_.byte_limit);
+  for (unsigned i = 0; i < 80; i += 8) in_use += has(test_key("/used/" + std::to_string(i)), i) ? 1U : 0U;
+  EXPECT_EQ(in_use, 10U);
 }
 
 TEST_F(DiskEvictionTest, AFreshenedHeadIsNotUndoneByTheCopy) {
