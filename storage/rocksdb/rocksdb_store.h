@@ -42,6 +42,7 @@ struct RocksdbOptions {
   std::uint64_t backlog_limit = 64ULL << 20;  // bytes that may wait to be written
   Milliseconds loss_bound{2000};              // what a power cut may cost
   Milliseconds room_bound{5000};              // a full directory may make a write wait
+  Milliseconds full_disk_bound{10'000};       // after which the oldest files are given up for a full disk
   Milliseconds close_bound{10'000};           // of writing what waits, at the end; the rest is dropped
   std::size_t io_threads = 4;                 // that read; two more write
   int max_open_files = 1000;

@@ -181,7 +181,6 @@ bool StoreCore::write(const Database::Batch& batch) {
 
 void StoreCore::fail(std::string_view what) {
   counters_.add(Counter::kDiskErrors);
-  note_full_disk(what);
   if (failing_.exchange(true)) return;
   room_changed();
   log_event(LogLevel::kError,
@@ -332,8 +331,11 @@ void StoreCore::housekeep() {
   if (!failing_) run_retries();
 }
 
-void StoreCore::note_full_disk(std::string_view failure) {
-  if (failure.find("No space left") != std::string_view::npos) wants_space_ = true;
+// Who has filled it may well make room soon.
+void StoreCore::note_full_disk(std::string_view failure, MonoTime now) {
+  if (failure.find("No space left") == std::string_view::npos) return;
+  if (!disk_full_since_) disk_full_since_ = now;
+  wants_space_ = now - *disk_full_since_ >= options_.full_disk_bound;
 }
 
 void StoreCore::recover() {
@@ -341,12 +343,14 @@ void StoreCore::recover() {
   if (resumed.ok()) resumed = database_->resume();
   if (!resumed.ok()) {
     counters_.add(Counter::kDiskErrors);
-    note_full_disk(resumed.error());
+    note_full_disk(resumed.error(), mono_now());
     still_failing_.log(LogLevel::kError, "disk tier: still off: " + resumed.error());
     return;
   }
   (void)database_->take_failure();  // that which has just been mended
   failing_ = false;
+  disk_full_since_.reset();
+  wants_space_ = false;
   log_event(LogLevel::kInfo, "disk tier: writes work again");
 }
 

@@ -69,7 +69,7 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   [[nodiscard]] bool is_pressed() const { return backlog_ > options_.backlog_limit / 2; }
   // A write waits for room.
   [[nodiscard]] bool lacks_room() const { return waiting_ > 0; }
-  // True once after a failure for want of space on the disk, as long as it lasts.
+  // True once a round while the disk has been full for longer than is waited for.
   [[nodiscard]] bool take_want_of_space() { return wants_space_.exchange(false); }
   // Called when a write begins to wait for room, and while it does; must not block. Empty: no longer.
   void when_room_is_wanted(std::function<void()> wanted);
@@ -135,7 +135,7 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   void delete_body_now(const Digest128& key, std::uint64_t body_id);
   void retry_later(const Digest128& key, Task task);
   void recover();
-  void note_full_disk(std::string_view failure);
+  void note_full_disk(std::string_view failure, MonoTime now);
   void run_retries();
 
   const RocksdbOptions options_;
@@ -179,6 +179,7 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   std::atomic<bool> no_room_{false};  // for too long
   std::atomic<int> waiting_{0};
   std::atomic<bool> wants_space_{false};
+  std::optional<MonoTime> disk_full_since_;  // the housekeeping's own
 
   Mutex retry_mutex_;
   std::vector<std::pair<Digest128, Task>> retries_ GUARDED_BY(retry_mutex_);

@@ -40,6 +40,7 @@ class FaultyDisk : public testing::Test {
     options.memory = 8ULL << 20;
     options.loss_bound = Milliseconds{20};
     options.close_bound = close_bound_;
+    options.full_disk_bound = full_disk_bound_;
     options.env = env_.env();
     options.on_swept = [this](Sequence, Sequence, Sequence) { ++swept_; };
     Result<std::unique_ptr<RocksdbStore>> opened = RocksdbStore::open(options, {}, counters_);
@@ -83,6 +84,7 @@ class FaultyDisk : public testing::Test {
   TemporaryDirectory directory_;
   Counters counters_;
   Milliseconds close_bound_{60'000};
+  Milliseconds full_disk_bound_{600'000};
   std::atomic<int> swept_{0};
   std::unique_ptr<RocksdbStore> disk_;
 };
@@ -247,7 +249,9 @@ TEST_F(FaultyDisk, MemoryServesOnWhileTheDiskFails) {
 }
 
 // What others fill the disk with costs a part of what is stored, and gives room for what waits in memory.
-TEST_F(FaultyDisk, OnAFullDiskTheOldestGoes) {
+TEST_F(FaultyDisk, OnADiskThatStaysFullTheOldestGoes) {
+  full_disk_bound_ = Milliseconds{0};
+  reopen();
   for (unsigned i = 0; i < 60; ++i) ASSERT_TRUE(store(i, kLarge));
   disk_->settle();
   const std::uint64_t before = disk_->file_bytes();
