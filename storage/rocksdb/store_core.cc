@@ -335,7 +335,10 @@ void StoreCore::housekeep() {
 void StoreCore::note_full_disk(std::string_view failure, MonoTime now) {
   if (failure.find("No space left") == std::string_view::npos) return;
   if (!disk_full_since_) disk_full_since_ = now;
-  wants_space_ = now - *disk_full_since_ >= options_.full_disk_bound;
+  if (now - *disk_full_since_ < options_.full_disk_bound) return;
+  wants_space_ = true;
+  if (!std::exchange(told_of_full_disk_, true))
+    log_event(LogLevel::kWarning, "disk tier: the disk stays full: the oldest files are given up for room");
 }
 
 void StoreCore::recover() {
@@ -350,6 +353,7 @@ void StoreCore::recover() {
   (void)database_->take_failure();  // that which has just been mended
   failing_ = false;
   disk_full_since_.reset();
+  told_of_full_disk_ = false;
   wants_space_ = false;
   log_event(LogLevel::kInfo, "disk tier: writes work again");
 }

@@ -179,7 +179,8 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   std::atomic<bool> no_room_{false};  // for too long
   std::atomic<int> waiting_{0};
   std::atomic<bool> wants_space_{false};
-  std::optional<MonoTime> disk_full_since_;  // the housekeeping's own
+  std::optional<MonoTime> disk_full_since_;  // the housekeeping's own, as the next
+  bool told_of_full_disk_ = false;
 
   Mutex retry_mutex_;
   std::vector<std::pair<Digest128, Task>> retries_ GUARDED_BY(retry_mutex_);

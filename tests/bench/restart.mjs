@@ -3,7 +3,7 @@
 import { performance } from 'node:perf_hooks';
 
 import { Edge } from '../support/edge.mjs';
-import { pinned, wrk } from './load.mjs';
+import { pinned, wrk, wrkUntil } from './load.mjs';
 import { sizedOrigin } from './sized_origin.mjs';
 import { table } from './statistics.mjs';
 
@@ -25,7 +25,9 @@ export async function restart({ size = 256, seconds = 3, rounds = 3 }) {
   const edge = await Edge.start({ origin: origin.url, workers: 1, wrap: pinned(0), accessLog: 'off', settings: { 'cache.memory': '64M', 'cache.disk': `${size}M` } });
   const results = [];
   try {
-    await wrk(edge.url, 10 * seconds, load());
+    // Until the disk tier has been full for a while.
+    const filled = async () => (await edge.metrics()).sum('freshet_origin_body_bytes_total') >= 1.5 * size * 1024 * 1024;
+    await wrkUntil(edge.url, load(), filled);
     for (let round = 0; round < rounds; ++round) {
       const before = await hitRatio(edge, origin, seconds);
       await edge.stopForRestart();
