@@ -122,7 +122,11 @@ Status Database::write(const Batch& batch) {
     const std::string prefix = head_key_prefix(key);
     out.DeleteRange(rocks_->heads, prefix, prefix + std::string(kHeadKeySize / 2 + 1, '\xff'));
   }
-  const rocksdb::Status written = rocks_->db->Write({}, &out);
+  rocksdb::Status written;
+  {
+    const MutexLock one_at_a_time(write_mutex_);
+    written = rocks_->db->Write({}, &out);
+  }
   // Not before: a sync in between would take the mark away and miss the write.
   unsynced_ = true;
   rocks_->written_since += out.GetDataSize();
