@@ -169,8 +169,8 @@ class Database {
 
   const std::unique_ptr<Rocks> rocks_;
   std::atomic<bool> unsynced_{false};
-  // RocksDB has the first of several writers copy the batches of the others: more work for us, and a copy that
-  // the thread sanitizer takes for a race at each of its bytes.
+  // Else RocksDB has the first of several writers copy the batches of the others: work, and what the thread
+  // sanitizer takes for a race at each of its bytes.
   Mutex write_mutex_;
   Mutex ids_mutex_;
 };
