@@ -117,8 +117,9 @@ bool Database::Rocks::set_merging(BodyFamily family, bool wanted) {
   if (now == wanted) return true;
   // Writes the OPTIONS file anew: hence only for a change.
   const rocksdb::Status set = db->SetOptions(
-      of(family), {{"compaction_options_fifo", "{max_table_files_size=" + std::to_string(kNeverFull) +
-                                                   ";allow_compaction=" + (wanted ? "true" : "false") + ";}"}});
+      of(family),
+      {{"compaction_options_fifo", "{max_table_files_size=" + std::to_string(kNeverFull) +
+                                       ";allow_compaction=" + (wanted ? "true" : "false") + ";}"}});
   if (set.ok()) now = wanted;
   return set.ok();
 }
