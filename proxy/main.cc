@@ -1,48 +1,35 @@
-// The program: reads the command line and does what it says. Everything else is behind run_server().
+// The program that is called: reads the command line and does what it says. Where that is to serve, it goes
+// on as the program that serves (edge_main.cc).
 #include <csignal>
 #include <cstdio>
-#include <string>
 #include <variant>
 
 #include "proxy/cli/command_line.h"
-#include "proxy/server.h"
+#include "proxy/cli/edge_program.h"
 #include "proxy/simulate/simulation.h"
 
 namespace {
 
 using namespace freshet::proxy;
 
-int execute(const PrintCommand& command) {
-  std::fputs(command.text.c_str(), stdout);
-  return std::fflush(stdout) == 0 ? 0 : 1;
-}
+struct Execute {
+  char** argv;
 
-int execute(const FailedCommand& command) {
-  for (const std::string& line : command.lines) std::fprintf(stderr, "%s\n", line.c_str());
-  return kUsageExitStatus;
-}
-
-int execute(const PurgeCommand& command) {
-  return run_purge(command);
-}
-
-int execute(const StatsCommand& command) {
-  return run_stats(command);
-}
-
-int execute(const RunCommand& command) {
-  return run_server(command.settings);
-}
-
-int execute(const SimulateCommand& command) {
-  return run_simulation(command.options);
-}
+  int operator()(const PrintCommand& command) const {
+    std::fputs(command.text.c_str(), stdout);
+    return std::fflush(stdout) == 0 ? 0 : 1;
+  }
+  int operator()(const FailedCommand& command) const { return report(command); }
+  int operator()(const PurgeCommand& command) const { return run_purge(command); }
+  int operator()(const StatsCommand& command) const { return run_stats(command); }
+  int operator()(const SimulateCommand& command) const { return run_simulation(command.options); }
+  int operator()(const RunCommand& /*command*/) const { return become_edge(argv); }
+};
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  // A client, an origin or a log reader that goes away is an error of that write, not the end of the program.
+  // An edge or a reader that goes away is an error of that write, not the end of the program.
   std::signal(SIGPIPE, SIG_IGN);
-  return std::visit([](const auto& command) { return execute(command); },
-                    parse_command_line(argc, argv, read_surroundings()));
+  return std::visit(Execute{argv}, parse_command_line(argc, argv, read_surroundings()));
 }

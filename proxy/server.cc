@@ -354,11 +354,11 @@ void Server::serve() {
   storage::log_event(LogLevel::kInfo, "stopped");
 }
 
-// No more connections; what is accepted is answered; whatever is left after the drain timeout is cut. A
-// second signal cuts at once.
+// No more connections; what is accepted is answered, on the admin plane too; whatever is left after the drain
+// timeout is cut. A second signal cuts at once.
 void Server::drain() {
   ready_ = false;
-  if (draining_ > 0) return loop_.stop();
+  if (drain_deadline_) return loop_.stop();
   draining_ = workers_.size();
   storage::log_event(LogLevel::kInfo, "stopping: answering what has been accepted");
   drain_deadline_ = loop_.timer([this] { loop_.stop(); });
@@ -366,7 +366,7 @@ void Server::drain() {
   for (const auto& worker : workers_) {
     worker->drain([this] {
       loop_.post([this] {
-        if (--draining_ == 0) loop_.stop();
+        if (--draining_ == 0) admin_->when_idle([this] { loop_.stop(); });
       });
     });
   }

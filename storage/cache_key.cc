@@ -1,5 +1,7 @@
 #include "storage/cache_key.h"
 
+#include <algorithm>
+
 #include "storage/http/field_name.h"
 
 namespace freshet::storage {
@@ -13,13 +15,28 @@ std::string_view without_default_port(std::string_view scheme, std::string_view 
   return authority;
 }
 
+// Where the host ends with one, behind a label. npos: nowhere.
+std::size_t root_dot(std::string_view authority) {
+  if (authority.starts_with('[')) return std::string_view::npos;
+  const std::size_t host = std::min(authority.find(':'), authority.size());
+  const bool has_one = host > 1 && authority[host - 1] == '.' && authority[host - 2] != '.';
+  return has_one ? host - 1 : std::string_view::npos;
+}
+
 }  // namespace
+
+void append_authority(std::string& out, std::string_view authority) {
+  const std::size_t dot = root_dot(authority);
+  for (std::size_t i = 0; i < authority.size(); ++i) {
+    if (i != dot) out.push_back(ascii_lower(authority[i]));
+  }
+}
 
 void make_cache_key(std::string_view scheme, std::string_view authority, std::string_view target,
                     CacheKey& key) {
   key.text.assign(scheme);
   key.text.append("://");
-  for (const char c : without_default_port(scheme, authority)) key.text.push_back(ascii_lower(c));
+  append_authority(key.text, without_default_port(scheme, authority));
   key.text.append(target);
   key.digest = digest128(key.text);
 }

@@ -1,7 +1,7 @@
 // CacheKey: what a stored response is found by: the normalised target URI of a GET (a HEAD uses the GET's
-// key; no other method is stored). Host in lower case, default port dropped, path and query byte for byte.
-// The digest finds the place; the text is compared too, so that a digest collision is a miss and not
-// somebody else's page. RFC 9111, section 2.
+// key; no other method is stored). Host in lower case and without the dot of the DNS root at its end, default
+// port dropped, path and query byte for byte. The digest finds the place; the text is compared too, so that a
+// digest collision is a miss and not somebody else's page. RFC 9111, section 2.
 //
 // variant_digest() names one stored response among those of a key by its selecting header field values
 // (RFC 9111, section 4.1). Plain values; no thread rules.
@@ -25,6 +25,11 @@ struct CacheKey {
     return a.digest == b.digest && a.text == b.text;
   }
 };
+
+// Appends host[:port] as it stands in a key, but for the port, which stays: "Example.COM.:80" is
+// "example.com:80". Both spellings of the host are one name in DNS (RFC 3986, 3.2.2), and one to the origin,
+// which is asked by the shorter.
+void append_authority(std::string& out, std::string_view authority);
 
 // The key of a target URI. `scheme` is "http" or "https"; `authority` host[:port] in any case; `target` in
 // origin-form.

@@ -56,6 +56,12 @@ class AdminConnection {
     if (phase_ == Phase::kAwaitAnswer) reply(answer);
   }
 
+  // A request that has begun to arrive has no whole reply yet.
+  [[nodiscard]] bool busy() const {
+    if (phase_ == Phase::kReceiveHead) return !input_.empty();
+    return phase_ != Phase::kAwaitClose && phase_ != Phase::kDone;
+  }
+
  private:
   enum class Phase { kReceiveHead, kReceiveContent, kAwaitAnswer, kSend, kAwaitClose, kDone };
 
@@ -158,6 +164,7 @@ class AdminConnection {
     ::shutdown(socket_.get(), SHUT_WR);
     phase_ = Phase::kAwaitClose;
     watch_->set_interest(IoInterest::kRead);
+    server_.progressed();
   }
 
   void ignore_rest() {
@@ -255,7 +262,20 @@ AdminAnswer AdminServer::answer_to(std::uint64_t id) const {
   };
 }
 
+void AdminServer::when_idle(std::function<void()> idle) {
+  idle_ = std::move(idle);
+  progressed();
+}
+
+void AdminServer::progressed() {
+  if (!idle_) return;
+  const bool busy = std::any_of(connections_.begin(), connections_.end(),
+                                [](const auto& each) { return each.second->busy(); });
+  if (!busy) std::exchange(idle_, nullptr)();
+}
+
 void AdminServer::finished(std::uint64_t id) {
+  progressed();
   loop_.post([weak = std::weak_ptr<AdminServer*>(self_), id] {
     if (const auto self = weak.lock()) (*self)->connections_.erase(id);
   });

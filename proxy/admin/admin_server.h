@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -44,6 +45,10 @@ class AdminServer {
   // Takes over a connected, non-blocking descriptor. `client`: AdminRequest::client.
   void serve(Descriptor socket, AdminAccess access, std::string client = "");
 
+  // Calls `idle` once, now or as soon as no request is under way: of none that has begun to arrive is the
+  // reply still to be sent. Further ones are answered meanwhile.
+  void when_idle(std::function<void()> idle);
+
   [[nodiscard]] std::size_t connections() const { return connections_.size(); }
 
  private:
@@ -58,6 +63,8 @@ class AdminServer {
                                         AdminReply& refusal) const;
   // Gives the reply to the connection of that number, where it is still there.
   [[nodiscard]] AdminAnswer answer_to(std::uint64_t id) const;
+  // A reply was sent, or its connection has come to an end.
+  void progressed();
   // A connection is done; it is destroyed in the loop's next turn, not under its own callback.
   void finished(std::uint64_t id);
 
@@ -66,6 +73,7 @@ class AdminServer {
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::map<std::uint64_t, std::unique_ptr<AdminConnection>> connections_;
   std::uint64_t next_id_ = 1;
+  std::function<void()> idle_;
   std::shared_ptr<AdminServer*> self_;  // posted tasks hold it weakly
 };
 

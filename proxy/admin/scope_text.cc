@@ -79,7 +79,8 @@ Result<std::string> parse_scope_host(std::string_view text) {
     return Error{"has a path; for a part of a host there are prefixes"};
   if (text.find('*') != std::string_view::npos) return Error{"has a *; hosts are named one by one"};
   if (!parse_authority(text)) return Error{"is no host or host:port"};
-  std::string host = lower(text);
+  std::string host;
+  storage::append_authority(host, text);
   if (host.ends_with(':')) host.pop_back();
   return host;
 }

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdio>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -328,6 +329,11 @@ std::string in_one_line(std::string text) {
 }
 
 }  // namespace
+
+int report(const FailedCommand& command) {
+  for (const std::string& line : command.lines) std::fprintf(stderr, "%s\n", line.c_str());
+  return kUsageExitStatus;
+}
 
 Command parse_command_line(int argc, const char* const* argv, const Surroundings& surroundings) {
   const std::unique_ptr<Parser> parser = make_parser();

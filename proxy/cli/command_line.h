@@ -36,6 +36,9 @@ struct FailedCommand {
   std::vector<std::string> lines;
 };
 
+// Does that; returns the exit status.
+int report(const FailedCommand& command);
+
 using Command =
     std::variant<RunCommand, SimulateCommand, PurgeCommand, StatsCommand, PrintCommand, FailedCommand>;
 

@@ -125,7 +125,9 @@ void Exchange::learn_search_rule(const storage::StoredResponse& response) {
   const storage::ResponseHead& head = response.head().response;
   if (head.status != 200) return;
   if (search_rule_ ? key_holds_for(response) : !head.fields.has(FieldName::kNoVarySearch)) return;
-  context_.options.search_rules->learn(key_.text, revalidate::parse_no_vary_search(head.fields));
+  context_.options.search_rules->learn(key_.text, revalidate::parse_no_vary_search(head.fields), [this] {
+    context_.store.invalidate_tag(revalidate::search_tag(key_.text));
+  });
 }
 
 Exchange::Outcome Exchange::look_up_by_plain_key(const storage::StoredResponse& misled) {
@@ -152,6 +154,7 @@ void Exchange::invalidate_by_use(const storage::ResponseHead& response) {
           key.text, [&](std::string_view target) { return revalidate::normalised_target(target, rules); }));
     }
     invalidate_target(key);
+    if (key.text.find('?') != std::string::npos) context_.options.search_rules->invalidated(key.text);
     if (const SearchRules::Rule rule = context_.options.search_rules->rule_of(key.text)) {
       invalidate_target(key_of(search_form(key.text, *rule)));
     }

@@ -139,12 +139,11 @@ void add_scopes_of_url(std::vector<Scope>& scopes, std::string_view uri, const r
     const std::size_t path = std::min(uri.find('/', uri.find("://") + 3), uri.size());
     text = std::string(uri.substr(0, path)) + revalidate::normalised_target(uri.substr(path), rules);
   }
-  if (const SearchRules::Rule rule = search_rules.rule_of(text)) {
+  if (const SearchRules::Rule rule = search_rules.rule_of(text))
     scopes.push_back({ScopeKind::kUrl, with_target(text, *rule)});
-  } else if (text.find('?') != std::string::npos) {
-    // What was stored by a rule that is forgotten (a restart) is found again as soon as it is learned again.
-    scopes.push_back({ScopeKind::kTag, revalidate::search_tag(text)});
-  }
+  // What was stored by a rule that is forgotten (a restart), or that another has replaced, is found again as
+  // soon as it is learned again. Which of it has an equivalent query cannot be told without the rule.
+  if (text.find('?') != std::string::npos) scopes.push_back({ScopeKind::kTag, revalidate::search_tag(text)});
   scopes.push_back({ScopeKind::kUrl, std::move(text)});
 }
 

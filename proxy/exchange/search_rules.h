@@ -3,17 +3,22 @@
 // one, so that queries which differ only in what does not matter find one stored response.
 //
 // Only a memory of what was seen: a rule that is forgotten costs requests to the origin, and one that no
-// longer holds is found out by looking at the stored response itself. Bounded in paths and bytes. Any thread;
-// sharded.
+// longer holds is found out by looking at the stored response itself. Bounded in paths and bytes.
+//
+// What was stored by a rule that is forgotten, or was replaced, is found by nobody until it is learned again.
+// So who invalidates a query by use without knowing that rule leaves word here (invalidated()), and the word
+// is taken before another rule of the path is used. Any thread; sharded; nothing is called under a lock.
 #pragma once
 
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "revalidate/policy/key_rules.h"
 #include "storage/base/hash.h"
@@ -31,14 +36,23 @@ class SearchRules {
 
   // The rule of the path that a key's text begins with ("http://host/path", up to its '?').
   [[nodiscard]] Rule rule_of(std::string_view key_text) const;
-  // What a response for that path said. No rule, or one that is too long: forgets the path's.
-  void learn(std::string_view key_text, const std::optional<revalidate::NoVarySearch>& rule);
+  // What a response for that path said. No rule, or one that is too long: forgets the path's. Before a rule
+  // that is new for the path is used, `forget` is called where there is word of an invalidation: what is
+  // stored by rules of the path (revalidate::search_tag) is to be invalidated.
+  void learn(std::string_view key_text, const std::optional<revalidate::NoVarySearch>& rule,
+             const std::function<void()>& forget);
+  // A target URI of the path, with a query, was invalidated. Before rule_of() is asked what else that
+  // concerns.
+  void invalidated(std::string_view key_text);
 
  private:
   static constexpr std::size_t kShards = 16;
   struct Shard {
     mutable storage::Mutex mutex;
     std::unordered_map<storage::Digest128, Rule, storage::Digest128Hash> rules GUARDED_BY(mutex);
+    // Paths of which there is word; or, once they were too many, all.
+    std::unordered_set<storage::Digest128, storage::Digest128Hash> invalidated GUARDED_BY(mutex);
+    bool all_invalidated GUARDED_BY(mutex) = false;
   };
 
   [[nodiscard]] static storage::Digest128 path_digest(std::string_view key_text);

@@ -6,6 +6,7 @@
 
 #include "revalidate/policy/content_tag.h"
 #include "revalidate/policy/policy_options.h"
+#include "storage/cache_key.h"
 #include "storage/http/field_syntax.h"
 
 namespace freshet::revalidate {
@@ -229,9 +230,9 @@ std::string normalised_authority(std::string_view scheme, std::string_view autho
   const std::string_view port = scheme == "https" ? ":443" : ":80";
   if (authority.ends_with(port)) authority.remove_suffix(port.size());
   if (authority.ends_with(':')) authority.remove_suffix(1);
-  std::string lower(authority);
-  std::transform(lower.begin(), lower.end(), lower.begin(), storage::ascii_lower);
-  return lower;
+  std::string normalised;
+  storage::append_authority(normalised, authority);
+  return normalised;
 }
 
 void remove_connection_fields(RequestHead& request) {

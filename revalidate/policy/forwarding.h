@@ -23,7 +23,8 @@ struct ForwardingContext {
   bool keep_upgrade = false;        // Upgrade and "Connection: upgrade" of an accepted protocol change
 };
 
-// Lower case, without the scheme's default port and without an empty one: as in the cache key.
+// Lower case, without the dot of the DNS root, without the scheme's default port and without an empty one: as
+// in the cache key.
 [[nodiscard]] std::string normalised_authority(std::string_view scheme, std::string_view authority);
 
 // Removes the fields that Connection names (RFC 9110, 7.6.1) and the hop-by-hop ones from a request that has

@@ -185,12 +185,13 @@ Status InvalidationQueue::write(const std::vector<Purge>& purges, bool synced) {
     if (failing_.exchange(false)) log_event(LogLevel::kInfo, "invalidations: writes work again");
     return written;
   }
-  failing_.store(true, std::memory_order_release);
+  const bool again = failing_.exchange(true) && purges.empty();
   for (const Purge& purge : purges) {
     for (const ScopeRecord& record : purge.records) remember(record);
   }
-  limiter_.log(LogLevel::kError,
-               "invalidations: write failed, the disk tier is off until one succeeds: " + written.error());
+  (again ? again_limiter_ : limiter_)
+      .log(LogLevel::kError,
+           "invalidations: write failed, the disk tier is off until one succeeds: " + written.error());
   return written;
 }
 

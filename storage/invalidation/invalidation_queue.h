@@ -94,6 +94,7 @@ class InvalidationQueue {
   const Options options_;
   const std::function<void(const Invalidation&)> applied_;
   LogLimiter limiter_;
+  LogLimiter again_limiter_{Milliseconds{60'000}};  // of what is tried every second
 
   // The thread's own: in effect and not in the log.
   std::map<RecordName, ScopeRecord> unwritten_;

@@ -10,6 +10,7 @@
 #include <rocksdb/env.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
+#include <sys/stat.h>
 #include <utility>
 
 #include "storage/base/log.h"
@@ -116,6 +117,14 @@ rocksdb::Status as_damage(const rocksdb::Status& status) {
   return status.IsNotFound() ? rocksdb::Status::Corruption("a record is missing") : status;
 }
 
+// Which file stands under a name; zeros where none does.
+using FileId = std::pair<dev_t, ino_t>;
+
+FileId file_at(const std::string& path) {
+  struct stat found {};
+  return ::stat(path.c_str(), &found) == 0 ? FileId{found.st_dev, found.st_ino} : FileId{};
+}
+
 Status set_aside(const std::string& directory) {
   const std::string aside = directory + ".damaged";
   std::error_code failure;
@@ -138,7 +147,17 @@ struct InvalidationDatabase::Rocks {
     rocksdb::DB* opened = nullptr;
     const rocksdb::Status status = rocksdb::DB::Open(make_options(options.env), options.directory, &opened);
     db.reset(opened);
+    if (status.ok()) lock_file = file_at(options.directory + "/LOCK");
     return status;
+  }
+  // Files that were removed, or moved, are written to without an error, and nobody finds them again. LOCK is
+  // never replaced while the log is open.
+  [[nodiscard]] Status check_directory() const {
+    rocksdb::Env* const env = options.env != nullptr ? options.env : rocksdb::Env::Default();
+    const bool there = !env->FileExists(options.directory + "/CURRENT").IsNotFound();
+    if (there && file_at(options.directory + "/LOCK") == lock_file) return {};
+    return Error{"the files in " + options.directory +
+                 " were removed while they were in use; restart to begin anew"};
   }
   void close() {
     if (db) db->Close();
@@ -147,6 +166,7 @@ struct InvalidationDatabase::Rocks {
 
   const Options options;
   std::unique_ptr<rocksdb::DB> db;
+  FileId lock_file;
 };
 
 InvalidationDatabase::InvalidationDatabase(const Options& options)
@@ -244,7 +264,11 @@ Status InvalidationDatabase::write(const Batch& batch, bool synced) {
   out.Put(kReservedKey, encode_u64(reserved));
   const rocksdb::Status written = rocks_->db->Write(write_options(synced), &out);
   if (written.ok()) reserved_ = reserved;
-  return done(written);
+  Status status = done(written);
+  if (!status.ok() || !synced) return status;
+  status = rocks_->check_directory();
+  if (!status.ok()) rocks_->close();
+  return status;
 }
 
 Status InvalidationDatabase::drop_older_than(Sequence hard_floor, Sequence soft_floor) {
@@ -277,8 +301,11 @@ Status InvalidationDatabase::drop_older_than(Sequence hard_floor, Sequence soft_
   return done(written);
 }
 
+// Nothing is made anew: where the files are gone, so is what they had.
 Status InvalidationDatabase::recover() {
-  return rocks_->db ? Status() : to_status(rocks_->open());
+  if (rocks_->db) return {};
+  Status status = rocks_->check_directory();
+  return status.ok() ? to_status(rocks_->open()) : status;
 }
 
 // As Debian builds RocksDB, a sync after a write to its log that failed may end the process, Resume() or not:

@@ -7,6 +7,9 @@
 // begun; a new log has a new id, and a store that knows another one forgets all that it has
 // (restore_invalidations). A log of an unknown version, or that another process has open, is refused.
 //
+// A log whose files were removed or moved while it is open takes no synced write any more, until a restart:
+// what is written to them is not found again.
+//
 // One thread at a time; every call may block.
 #pragma once
 

@@ -124,6 +124,40 @@ TEST_P(InvalidationFaults, ALogThatCannotBeOpenedNowIsAnError) {
   EXPECT_EQ(tags_in(directory()), Tags{"before"});
 }
 
+class InvalidationFiles : public InvalidationFaults {};
+
+TEST_P(InvalidationFiles, WhatIsWrittenToFilesThatAreGoneIsNotDurable) {
+  EXPECT_TRUE(purge("before").durable);
+  const std::string& how = GetParam().name;
+  if (how == "Moved") {
+    std::filesystem::rename(directory(), directory() + ".away");
+  } else {
+    std::filesystem::remove_all(directory());
+  }
+  if (how == "RemovedAndMadeAnew") std::filesystem::create_directory(directory());
+  if (how == "RemovedAndAnothers") {
+    EXPECT_EQ(tags_in(directory() + ".others"), Tags{});
+    std::filesystem::rename(directory() + ".others", directory());
+  }
+  for (const std::string name : {"a", "b"}) {
+    const Acknowledgement answer = purge(name);
+    EXPECT_FALSE(answer.durable);
+    EXPECT_NE(answer.error.find(directory() + " were removed"), std::string::npos) << answer.error;
+    EXPECT_EQ(answer.sequence, generations_.current()) << "in effect";
+    EXPECT_TRUE(queue_->failing());
+  }
+  if (how == "RemovedAndAnothers") {
+    EXPECT_EQ(tags_in(directory()), Tags{});
+  } else if (how != "RemovedAndMadeAnew") {
+    EXPECT_FALSE(std::filesystem::exists(directory())) << "nothing is made anew";
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Faults, InvalidationFiles,
+                         testing::Values(FaultCase{"Removed", {}}, FaultCase{"RemovedAndMadeAnew", {}},
+                                         FaultCase{"RemovedAndAnothers", {}}, FaultCase{"Moved", {}}),
+                         [](const auto& each) { return each.param.name; });
+
 INSTANTIATE_TEST_SUITE_P(
     Faults, InvalidationFaults,
     testing::Values(FaultCase{"FullAtWrite", {What::kNoSpace, {FileOp::kWrite}, {FileKind::kLog}}},

@@ -16,6 +16,7 @@
 #include "tests/contract/response_store_contract.h"
 #include "tests/support/fault_env.h"
 #include "tests/support/responses.h"
+#include "tests/support/tsan.h"
 #include "tests/unit/storage/rocksdb/temporary_directory.h"
 
 namespace freshet::storage {
@@ -144,7 +145,9 @@ std::vector<Sweep> all_of_them() {
         if (what == What::kNoSpace && (op == FileOp::kRead || op == FileOp::kRemove)) continue;
         if (op == FileOp::kSyncDirectory && file != FileKind::kOther) continue;
         if (op == FileOp::kRename && file != FileKind::kOther) continue;
-        for (const std::uint64_t skip : {0, 3}) sweeps.push_back({op, file, what, skip});
+        if (tests::kUnderTsan && what != What::kIoError) continue;
+        sweeps.push_back({op, file, what, 0});
+        if (!tests::kUnderTsan) sweeps.push_back({op, file, what, 3});
       }
     }
   }
@@ -287,7 +290,8 @@ TEST_F(FaultyDisk, APowerCutTakesOnlyWhatWasNotSynced) {
   unsigned next = 0;
   const auto size = [](unsigned i) { return i % 4 == 0 ? kLarge : 2000 + i; };
   std::vector<unsigned> synced;
-  for (std::uint64_t seed = 0; seed < 12; ++seed) {
+  const std::uint64_t cuts = tests::kUnderTsan ? 2 : 12;
+  for (std::uint64_t seed = 0; seed < cuts; ++seed) {
     for (unsigned i = 0; i < 8; ++i, ++next) ASSERT_TRUE(store(next, size(next)));
     disk_->settle();
     for (unsigned i = 0; i < next; ++i) synced.push_back(i);
@@ -529,6 +533,57 @@ TEST_F(FaultyDisk, ASlowWriteBoundsWhatWaitsAndStopsNoLookUp) {
   EXPECT_EQ(count(Counter::kDiskWriteBacklog), 0);
   for (unsigned i = 0; i < taken; ++i) (void)found(100 + i, kLarge);
   EXPECT_TRUE(store(1000, kLarge));
+}
+
+// G4: what such a read brings is neither given out nor kept in memory.
+TEST_F(FaultyDisk, APurgeBeatsAReadThatBeganBefore) {
+  const std::vector<Scope> scopes = {{ScopeKind::kTag, "tag 0"},
+                                     {ScopeKind::kPrefix, test_key("/1/").text},
+                                     {ScopeKind::kUrl, test_key("/2/0").text},
+                                     {ScopeKind::kAll, ""}};
+  const auto key_of = [](std::size_t scope, unsigned i) {
+    return test_key("/" + std::to_string(scope) + "/" + std::to_string(i));
+  };
+  constexpr unsigned kEach = 4;
+  for (std::size_t scope = 0; scope < scopes.size(); ++scope) {
+    for (unsigned i = 0; i < kEach; ++i) {
+      StoredHead head = test_head(key_of(scope, i), kLarge, i, 1000);
+      head.tags = {"tag " + std::to_string(scope)};
+      ASSERT_TRUE(put(*disk_, std::move(head), test_body(kLarge, i)));
+    }
+  }
+  Generations generations;
+  for (std::size_t scope = 0; scope < scopes.size(); ++scope) {
+    reopen();  // in tables, and no table is open yet
+    MemoryStore memory(MemoryStoreOptions{}, {}, counters_);
+    TieredStore tiered(memory, disk_.get(), generations, counters_);
+    const unsigned reads = scopes[scope].kind == ScopeKind::kUrl ? 1 : kEach;
+    env_.inject({What::kHold, {FileOp::kRead}, {FileKind::kTable}});
+    unsigned answers = 0;
+    unsigned found = 0;
+    bool all_there = false;
+    for (unsigned i = 0; i < reads; ++i) {
+      tiered.lookup(key_of(scope, i), executor_of_this_thread(), [&](const VariantSetPtr& variants) {
+        found += variants != nullptr ? 1 : 0;
+        all_there = ++answers == reads;
+      });
+    }
+    env_.wait_until_held(1);
+    bool acknowledged = false;
+    tiered.purge({{scopes[scope]}, Strength::kHard}, executor_of_this_thread(),
+                 [&](const Acknowledgement&) { acknowledged = true; });
+    executor_of_this_thread().run_until(acknowledged);
+    EXPECT_EQ(answers, 0U);
+    env_.clear();
+    executor_of_this_thread().run_until(all_there);
+    EXPECT_EQ(found, 0U) << scope;
+    for (unsigned i = 0; i < reads; ++i) EXPECT_EQ(find(tiered, key_of(scope, i)), nullptr) << scope;
+    if (scope == 2) {
+      EXPECT_NE(find(tiered, key_of(scope, 1)), nullptr) << "another URL";
+    }
+    tiered.settle();
+    executor_of_this_thread().run_posted();
+  }
 }
 
 // The sync of the log holds up nobody who writes to it.

@@ -8,6 +8,7 @@ import tempfile
 import unittest
 
 import counts
+import parts
 import runner
 
 HERE = pathlib.Path(__file__).parent
@@ -60,6 +61,27 @@ class GoogleTest(unittest.TestCase):
 
     def test_a_run_in_which_all_was_skipped_is_a_failure(self):
         self.assertEqual(counts.Counts(skipped=["why"]).settle("unit", 0).failed, 1)
+
+
+class Shards(unittest.TestCase):
+    def test_what_several_processes_find_is_added_up(self):
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+
+        class Runner:
+            def fresh(self, name):
+                return folder / name
+
+            def execute(self, name, command, deadline, environment):
+                test = {"name": environment["GTEST_SHARD_INDEX"], "result": "COMPLETED"}
+                report = {"testsuites": [{"name": "Suite", "testsuite": [test]}]}
+                if environment["GTEST_SHARD_INDEX"] == "0":
+                    (folder / f"{name}.json").write_text(json.dumps(report))
+                    return 0, ""
+                return 66, ""
+
+        found = parts.gtest("unit", "tsan", "none").run(Runner())
+        self.assertEqual(found.passed, 1)
+        self.assertEqual(found.failures, ["unit-tsan-2 ended with exit status 66 (a sanitizer's report)"])
 
 
 class LastLine(unittest.TestCase):

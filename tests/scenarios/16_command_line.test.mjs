@@ -1,12 +1,13 @@
 // The command line and the configuration file: what is wrong is said in one clear line, with exit status 2.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { Edge, runToEnd, temporaryDirectory } from '../support/edge.mjs';
+import { Edge, freshetBin, runToEnd, temporaryDirectory } from '../support/edge.mjs';
 import { expectHit, expectWhole } from '../support/expect.mjs';
 import { Origin } from '../support/origin.mjs';
 
@@ -58,6 +59,21 @@ test('--help names the subcommands, run --help the flags', async () => {
   for (const word of ['--origin', '--listen', '--cache-dir', '--memory', '--disk', '--workers', '--admin', '--config', '--set']) {
     assert.ok(run.stdout.includes(word), `${word} is not in\n${run.stdout}`);
   }
+});
+
+test('the commands that ask a running edge load neither the store nor the origin client', async () => {
+  // The dynamic linker lists what it would load, and ends.
+  const { stdout } = await runToEnd([], { env: { LD_TRACE_LOADED_OBJECTS: '1' } });
+  assert.match(stdout, /libc\.so/);
+  assert.doesNotMatch(stdout, /librocksdb|libcurl|libevent|libssl/);
+});
+
+test('run without the program that serves beside it: exit status 2 and a line that names it', () => {
+  const alone = path.join(scratch, 'freshet');
+  fs.copyFileSync(freshetBin, alone);
+  const { status, stderr } = spawnSync(alone, runWith(), { encoding: 'utf8' });
+  assert.equal(status, 2);
+  assert.match(stderr, new RegExp(`^freshet: cannot start ${alone}-edge\\b.*No such file`));
 });
 
 for (const [title, args, ...patterns] of [

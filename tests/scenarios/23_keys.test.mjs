@@ -87,6 +87,16 @@ test('an unsafe method invalidates by the same key, whatever its ignored paramet
   expectForwarded(await ruled.get(`${other}?z=1&a=2`));
 });
 
+test('a host with the dot of the DNS root at its end is the host without: one key, one Host for the origin, one scope', async () => {
+  const path = lab.path();
+  echo(lab, path, fresh);
+  await lab.store(path, { host: 'Rooted.example.' });
+  assert.equal(lab.origin.requestsFor(path)[0].field('host'), 'rooted.example');
+  expectHit(await lab.get(path, { host: 'rooted.example' }));
+  assert.equal((await lab.get(path, { host: 'rooted.example.', method: 'PURGE' })).status, 200);
+  expectForwarded(await lab.get(path, { host: 'rooted.example' }));
+});
+
 test('No-Vary-Search: queries that differ in what does not matter share a stored response; the origin sees the query as it was', async () => {
   const path = lab.path();
   echo(lab, path, { ...fresh, 'No-Vary-Search': 'key-order, params=("session")' });
@@ -159,6 +169,48 @@ test('No-Vary-Search: an unsafe method invalidates what is stored by the rule', 
   await lab.get(`${path}?a=1&s=9`, { method: 'POST', body: '' });
   expectForwarded(await lab.get(`${path}?s=3&a=1`));
 });
+
+// What is stored by a rule is found again when the rule is learned again, whatever was known in between.
+test('No-Vary-Search: an unsafe method invalidates what is stored by a rule that is forgotten, after a restart', async (t) => {
+  const own = await ownLab(t);
+  const host = 'search.example';
+  let body = 'old';
+  own.origin.on('/s', async (request, reply) => {
+    await request.whole();
+    reply.send(200, request.method === 'POST' ? {} : { ...fresh, 'No-Vary-Search': 'params=("s")' }, body);
+  });
+  await own.store('/s?a=1&s=1', { host });
+  await own.store('/s?a=1&s=2', { host });
+  await own.edge.stopForRestart();
+  await own.edge.spawn();
+  body = 'new';
+  await own.get('/s?a=1&s=9', { host, method: 'POST', body: '' });
+  expectHit(await own.get('/s?a=1&s=1', { host }));
+  expectWhole(await own.get('/s?a=1&s=9', { host }), 200, 'new');
+});
+
+for (const [how, ask] of [
+  ['an unsafe method', (own, target) => own.get(target, { method: 'POST', body: '' })],
+  ['PURGE', (own, target) => own.get(target, { method: 'PURGE' })],
+]) {
+  test(`No-Vary-Search: ${how} reaches what is stored by a rule that another has replaced`, async (t) => {
+    const own = await ownLab(t);
+    let body = 'old';
+    own.origin.on('/s', async (request, reply) => {
+      await request.whole();
+      const ignored = request.target.includes('a=') ? 's' : 't';
+      reply.send(200, { ...fresh, 'No-Vary-Search': `params=("${ignored}")` }, body);
+    });
+    await own.store('/s?a=1&s=1');
+    await own.store('/s?a=1&s=2');
+    await own.store('/s?b=1');
+    body = 'new';
+    await ask(own, '/s?a=1&s=9');
+    // The first rule again.
+    expectWhole(await own.get('/s?a=2'), 200, 'new');
+    expectWhole(await own.get('/s?a=1&s=9'), 200, 'new');
+  });
+}
 
 test('a condition with an entity tag of ours alone is answered 412 here', async (t) => {
   const own = await ownLab(t);

@@ -1,7 +1,9 @@
 // Purging by an operator: every scope, hard and soft, from the data plane, the admin plane and the command line; who may, and that it lasts (G4).
 
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import http from 'node:http';
+import net from 'node:net';
 import path from 'node:path';
 import { test } from 'node:test';
 
@@ -558,4 +560,39 @@ test('/v1/invalidate: hostile content is refused whole, with all that is wrong',
   expectHit(await lab.get(target));
   assert.equal((await invalidate(lab.edge, { urls: Array(10_000).fill(url) })).status, 200);
   expectMiss(await lab.get(target));
+});
+
+test('G4: PURGE after the cache directory was removed is in effect and says that it is not durable', async (t) => {
+  const own = await ownLab(t);
+  const target = '/x';
+  versioned(own, target);
+  await own.store(target);
+  fs.rmSync(own.edge.cacheDir, { recursive: true, force: true });
+  const answer = await own.get(target, { method: 'PURGE' });
+  assert.equal(answer.status, 503);
+  assert.equal(lines(answer).durable, false);
+  await own.edge.logLine(/invalidations were removed while they were in use; restart to begin anew/);
+  expectForwarded(await own.get(target));
+  expectHit(await own.get(target));
+});
+
+test('G10: an order that has begun to arrive is done and answered before the edge stops', async (t) => {
+  const own = await ownLab(t);
+  const body = JSON.stringify({ all: true });
+  const socket = net.connect(path.join(own.edge.cacheDir, 'admin.sock'));
+  let answer = '';
+  const whole = new Promise((resolve, reject) => {
+    socket.setEncoding('utf8').on('data', (text) => { answer += text; }).on('end', resolve).on('error', reject);
+  });
+  socket.write(`POST /v1/invalidate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: ${body.length}\r\n\r\n`);
+  // The edge has the head.
+  await new Promise((resolve) => { socket.once('data', resolve); });
+  own.edge.child.kill('SIGTERM');
+  await own.edge.logLine(/stopping/);
+  assert.equal((await own.edge.admin('/readyz')).status, 503, 'it goes on while others are answered');
+  socket.end(body);
+  await whole;
+  assert.match(answer, /HTTP\/1\.1 200 OK/);
+  assert.match(answer, /"durable":true/);
+  assert.equal((await own.edge.exited).status, 0);
 });

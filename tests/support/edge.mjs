@@ -28,7 +28,7 @@ export function temporaryDirectory(prefix = 'freshet-') {
 const sanitizerOptions = {
   ASAN_OPTIONS: 'exitcode=66:detect_stack_use_after_return=1',
   UBSAN_OPTIONS: 'exitcode=66:halt_on_error=1:print_stacktrace=1',
-  TSAN_OPTIONS: `exitcode=66:halt_on_error=1:suppressions=${path.join(root, 'tests/support/tsan.supp')}`,
+  TSAN_OPTIONS: `exitcode=66:halt_on_error=1:history_size=7:suppressions=${path.join(root, 'tests/support/tsan.supp')}`,
 };
 
 export function environment() {

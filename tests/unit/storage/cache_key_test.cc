@@ -13,6 +13,16 @@ TEST(CacheKey, NormalisesTheAuthorityAndNothingElse) {
   EXPECT_EQ(make_cache_key("http", "[2001:DB8::1]:80", "/").text, "http://[2001:db8::1]/");
 }
 
+// RFC 3986, 3.2.2: the dot of the root.
+TEST(CacheKey, AHostWithTheDotOfTheRootIsTheOneWithout) {
+  EXPECT_EQ(make_cache_key("http", "Example.TEST.", "/").text, "http://example.test/");
+  EXPECT_EQ(make_cache_key("http", "example.test.:80", "/").text, "http://example.test/");
+  EXPECT_EQ(make_cache_key("https", "example.test.:8443", "/a.").text, "https://example.test:8443/a.");
+  EXPECT_EQ(make_cache_key("http", "example.test..", "/").text, "http://example.test../");
+  EXPECT_EQ(make_cache_key("http", ".", "/").text, "http://./");
+  EXPECT_EQ(make_cache_key("http", "[v1.:]:81", "/").text, "http://[v1.:]:81/");
+}
+
 TEST(CacheKey, KeepsAPortThatIsNotTheDefault) {
   EXPECT_EQ(make_cache_key("http", "example.test:443", "/").text, "http://example.test:443/");
   EXPECT_EQ(make_cache_key("https", "example.test:80", "/").text, "https://example.test:80/");

@@ -107,6 +107,49 @@ TEST_F(AdminServerTest, AnswersOverItsUnixSocket) {
   EXPECT_EQ(status_of(get("/nothing")), 404);
 }
 
+TEST_F(AdminServerTest, SaysWhenNoRequestIsUnderWay) {
+  const auto server = make_server();
+  AdminAnswer answer;
+  server->route_post("/later", [&](const AdminRequest&, AdminAnswer given) { answer = std::move(given); });
+  ASSERT_TRUE(listen(*server).ok());
+  int idle = 0;
+  const auto wait = [&] { server->when_idle([&] { ++idle; }); };
+  wait();
+  EXPECT_EQ(idle, 1) << "at once";
+
+  // Connected, and nothing asked.
+  const int silent = connect();
+  loop_.turn(10);
+  wait();
+  EXPECT_EQ(idle, 2);
+
+  const int asking = connect();
+  const auto send = [](int client, std::string_view text) {
+    EXPECT_EQ(::send(client, text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
+  };
+  send(asking, "POST /later HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n");
+  loop_.turn(10);
+  loop_.turn(10);
+  wait();
+  EXPECT_EQ(idle, 2) << "half a head";
+  send(asking, "Content-Length: 2\r\n\r\n{}");
+  while (!answer) loop_.turn(10);
+  EXPECT_EQ(idle, 2) << "not answered";
+  answer(plain_admin_reply(200, "done"));
+  EXPECT_EQ(idle, 3);
+  EXPECT_EQ(status_of(read_all(asking)), 200);
+  ::close(asking);
+
+  send(silent, "GET /hea");
+  while (server->connections() > 1) loop_.turn(10);
+  loop_.turn(10);
+  wait();
+  EXPECT_EQ(idle, 3);
+  ::close(silent);
+  while (server->connections() > 0) loop_.turn(10);
+  EXPECT_EQ(idle, 4) << "who asked has gone";
+}
+
 TEST_F(AdminServerTest, RefusesWhatItDoesNotSpeak) {
   const auto server = make_server();
   ASSERT_TRUE(listen(*server).ok());

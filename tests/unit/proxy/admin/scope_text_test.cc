@@ -58,6 +58,8 @@ TEST(ScopeText, Hosts) {
   const auto host = [](std::string_view text) { return text_of(parse_scope_host(text)); };
   EXPECT_EQ(host("Example.com:8080"), "example.com:8080");
   EXPECT_EQ(host("a:"), "a");
+  EXPECT_EQ(host("example.com."), "example.com");
+  EXPECT_EQ(host("example.com.:8080"), "example.com:8080");
   EXPECT_EQ(host("[::1]"), "[::1]");
   EXPECT_EQ(host(""), "error: is empty");
   EXPECT_EQ(host("http://a"), "error: has a scheme; a host is written without");

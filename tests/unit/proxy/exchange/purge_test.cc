@@ -119,10 +119,13 @@ TEST(Purge, ARuleOfTheOriginsMakesAFurtherKey) {
   SearchRules rules;
   revalidate::NoVarySearch rule;
   rule.ignored = {"c"};
-  rules.learn("http://a/b", rule);
+  rules.learn("http://a/b", rule, [] {});
   std::vector<Scope> scopes;
   add_scopes_of_url(scopes, "http://a/b?c=1&d=2", {}, rules);
   EXPECT_NE(std::find(scopes.begin(), scopes.end(), Scope{ScopeKind::kUrl, "http://a/b?d=2"}), scopes.end());
+  EXPECT_NE(std::find(scopes.begin(), scopes.end(), Scope{ScopeKind::kTag, "search:http://a/b"}),
+            scopes.end())
+      << "and what another rule has stored";
 }
 
 TEST(Purge, TagsStandInSurrogateKey) {

@@ -36,6 +36,7 @@ TEST(Forwarding, Rfc9110S722HostIsTheTargetsOrTheGivenOne) {
   EXPECT_EQ(normalised_authority("https", "EXAMPLE.com:443"), "example.com");
   EXPECT_EQ(normalised_authority("http", "example.com:443"), "example.com:443");
   EXPECT_EQ(normalised_authority("http", "example.com:"), "example.com");
+  EXPECT_EQ(normalised_authority("http", "example.com.:8080"), "example.com:8080");
 }
 
 TEST(Forwarding, Rfc9110S761HopByHopFieldsStay) {
