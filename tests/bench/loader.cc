@@ -16,7 +16,6 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <cmath>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
@@ -29,7 +28,6 @@
 #include <nlohmann/json.hpp>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <random>
 #include <string>
 #include <string_view>
 #include <sys/epoll.h>
@@ -38,9 +36,14 @@
 #include <utility>
 #include <vector>
 
+#include "tests/bench/latencies.h"
+#include "tests/bench/url_draw.h"
+
 namespace {
 
 using Clock = std::chrono::steady_clock;
+using freshet::bench::Latencies;
+using freshet::bench::UrlDraw;
 
 constexpr uint64_t kEnough = 100;  // wrong answers
 
@@ -94,64 +97,6 @@ uint64_t content_length(std::string_view head) {
   }
   return UINT64_MAX;
 }
-
-// Which number the next request has.
-class Draw {
- public:
-  Draw(const std::string& text, uint64_t seed) : random_(seed) {
-    const uint64_t number = std::strtoull(text.substr(text.find(':') + 1).c_str(), nullptr, 10);
-    if (text.starts_with("sequence:")) {
-      next_ = number;
-      step_ = 1;
-    } else if (text.starts_with("zipf:")) {
-      double sum = 0;
-      for (uint64_t rank = 1; rank <= number; ++rank)
-        cumulative_.push_back(sum += 1.0 / static_cast<double>(rank));
-    } else if (text != "one") {
-      fail("--draw " + text);
-    }
-  }
-
-  uint64_t next() {
-    if (cumulative_.empty()) return std::exchange(next_, next_ + step_);
-    const double drawn = std::uniform_real_distribution<double>(0, cumulative_.back())(random_);
-    const auto found = std::lower_bound(cumulative_.begin(), cumulative_.end(), drawn);
-    return static_cast<uint64_t>(found - cumulative_.begin());
-  }
-
- private:
-  std::mt19937_64 random_;
-  std::vector<double> cumulative_;
-  uint64_t next_ = 0, step_ = 0;
-};
-
-// How long answers took, to 1 % of itself.
-class Latencies {
- public:
-  void add(Clock::duration took) {
-    const auto us =
-        static_cast<double>(std::chrono::duration_cast<std::chrono::nanoseconds>(took).count()) / 1000;
-    const double bucket = std::log2(std::max(us, 1.0)) * kPerDoubling;
-    ++counts_[std::min(static_cast<size_t>(bucket), counts_.size() - 1)];
-    ++all_;
-  }
-
-  // Milliseconds below which this part of them is.
-  [[nodiscard]] double at(double part) const {
-    uint64_t seen = 0;
-    for (size_t i = 0; i < counts_.size(); ++i) {
-      seen += counts_[i];
-      if (static_cast<double>(seen) >= part * static_cast<double>(all_))
-        return std::exp2((static_cast<double>(i) + 0.5) / kPerDoubling) / 1000;
-    }
-    return 0;
-  }
-
- private:
-  static constexpr double kPerDoubling = 64;
-  std::array<uint64_t, 2048> counts_{};
-  uint64_t all_ = 0;
-};
 
 class Loader;
 
@@ -273,7 +218,8 @@ class Loader {
     SSL_CTX_set_ex_data(context_, 0, this);
     SSL_CTX_sess_set_new_cb(context_, [](SSL* ssl, SSL_SESSION* session) {
       auto* self = static_cast<Loader*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), 0));
-      // Each connection gets a copy of one ticket: a session that was used is not to be used again, to OpenSSL's mind.
+      // Each connection gets a copy of one ticket: a session that was used is not to be used again, to
+      // OpenSSL's mind.
       if (self->session_ == nullptr) self->session_ = SSL_SESSION_dup(session);
       return 0;
     });
@@ -294,7 +240,7 @@ class Loader {
     SSL_free(ssl);
   }
 
-  Draw draw_;
+  UrlDraw draw_;
   int epoll_;
   SSL_CTX* context_ = nullptr;
   SSL_SESSION* session_ = nullptr;

@@ -143,6 +143,9 @@ class Program {
       throw new Error(`${this.name} did not start (${error.message}): ${fs.readFileSync(path.join(this.at.folder, 'output'), 'utf8').trim().split('\n').slice(-3).join(' | ')}`);
     }
     if (this.at.logs && logger) this.#run([...this.at.wrap, ...logger(this.at)]);
+    // Once more, as Traffic Server gives its threads all cores.
+    const [, ...where] = this.at.wrap;
+    if (where.length > 0) for (const pid of this.pids()) execFileSync('taskset', ['-a', '-p', ...where, String(pid)], { stdio: 'ignore' });
   }
 
   pids() { return this.children.flatMap((child) => family(child.pid)); }

@@ -5,6 +5,7 @@
 // origin saw none of the requests (hits), or every one (misses), of which the last are then in the store.
 
 import { fetchRaw } from '../support/raw_client.mjs';
+import { eventually } from '../support/waiting.mjs';
 import { h2load, load, pinned } from './load.mjs';
 import { about, bareOrigin, cpuSeconds, lacking, proxies } from './proxies.mjs';
 import { print, throughput } from './report.mjs';
@@ -99,6 +100,18 @@ class Contestant {
     return figures;
   }
 
+  // How often the origin was asked, once what the load has left behind is over.
+  async #settled() {
+    let last = -1;
+    await eventually(async () => {
+      const now = await this.origin.requests();
+      const quiet = now === last;
+      last = now;
+      return quiet;
+    }, 'the origin to be left alone');
+    return last;
+  }
+
   // What the origin saw of the last round is what it may see.
   async look() {
     const { asked, count } = this.rounds.at(-1);
@@ -108,7 +121,7 @@ class Contestant {
     }
     if (asked < count) throw new NotCounted(`the origin was asked ${whole(asked)} times for ${whole(count)} misses`);
     const last = this.first + Math.max(0, count - 100);
-    const before = await this.origin.requests();
+    const before = await this.#settled();
     await this.#checked(load({ port: this.port, target: this.target, length: this.row.size, connections: 1, requests: Math.min(20, count), draw: `sequence:${last}` }));
     const again = await this.origin.requests() - before;
     if (again > 0) throw new NotCounted(`of 20 that were fetched the store has only ${20 - again}`);
