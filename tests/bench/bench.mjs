@@ -11,7 +11,7 @@ import { diskBudget } from './disk_budget.mjs';
 import { diskHits } from './disk_hits.mjs';
 import { hitRatio } from './hit_ratio.mjs';
 import { policy } from './policy.mjs';
-import { about } from './proxies.mjs';
+import { about, stopAll } from './proxies.mjs';
 import { purges } from './purge.mjs';
 import { reload } from './reload.mjs';
 import { markdown, updateBetweenMarkers } from './report.mjs';
@@ -24,7 +24,8 @@ import { unchanged } from './unchanged.mjs';
 const measured = [...rows.benchmarks, ['disk_hits', diskHits], ...bursts.benchmarks];
 const byName = Object.entries({ policy, no_store: bursts.noStore, hit_ratio: hitRatio, reload, slices, unchanged, purges, disk_budget: diskBudget, restart });
 const all = new Map([...measured, ...byName]);
-const defaults = { policy: { rounds: 15 } };
+const usual = { rounds: 3, seconds: 5 };
+const defaults = { ...Object.fromEntries(measured.map(([name]) => [name, usual])), policy: { rounds: 15 }, no_store: usual };
 const numbers = ['rounds', 'seconds', 'clients', 'size', 'ranges', 'through', 'requests'];
 
 function complain(text) {
@@ -51,6 +52,7 @@ const words = positionals.filter((word) => !isTrace(word));
 const chosen = words.length > 0 ? words : measured.map(([name]) => name);
 for (const name of chosen) if (!all.has(name)) complain(`unknown benchmark ${name}; there are ${[...all.keys()].join(', ')}`);
 
+for (const [signal, status] of [['SIGINT', 130], ['SIGTERM', 143]]) process.once(signal, () => stopAll().then(() => process.exit(status)));
 if (sanitized()) console.log('the binary is instrumented: the figures mean nothing');
 const output = path.join(root, 'build/bench');
 fs.mkdirSync(output, { recursive: true });
@@ -64,7 +66,7 @@ for (const name of chosen) {
   if (result.ok === false) process.exitCode = 1;
 }
 if (tables.length > 0) {
-  const text = markdown(tables, { when, rounds: given.rounds ?? 3, seconds: given.seconds ?? 5 });
+  const text = markdown(tables, { when, ...usual, ...given });
   if (values.markdown) fs.writeFileSync(values.markdown, text);
   if (values.update) updateBetweenMarkers(path.join(root, 'README.md'), text);
 }

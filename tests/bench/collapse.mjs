@@ -130,7 +130,7 @@ function lines(bursts) {
 }
 
 // As bench.mjs calls them.
-const benchmark = (kind) => async ({ rounds = 3, peers: names }) => {
+const benchmark = (kind) => async ({ rounds, peers: names }) => {
   const result = await measureBurst(kind, { names, rounds });
   print(result.table);
   return result;

@@ -89,6 +89,10 @@ function fill(text, at) {
     .join('\n');
 }
 
+// What runs, so that an interrupted benchmark leaves nothing behind.
+const running = new Set();
+export const stopAll = () => Promise.allSettled([...running].map((each) => each.stop()));
+
 // A program in a folder of its own, with its configuration, on free ports.
 class Program {
   static async start(name, options) {
@@ -106,7 +110,8 @@ class Program {
 
   constructor(name, options) {
     this.name = name;
-    this.at = { ...options, folder: temporaryDirectory(`freshet-${name}-`), ...(options.tls ? keyPair() : {}) };
+    const sendfile = (options.sizes ?? [Infinity]).every((size) => size < 32 * 1024) ? 'off' : 'on';
+    this.at = { ...options, sendfile, folder: temporaryDirectory(`freshet-${name}-`), ...(options.tls ? keyPair() : {}) };
     fs.chmodSync(this.at.folder, 0o755);
     for (const each of ['work', 'cache']) {
       fs.mkdirSync(path.join(this.at.folder, each));
@@ -117,6 +122,7 @@ class Program {
       fs.writeFileSync(path.join(this.at.folder, file), fill(fs.readFileSync(path.join(configuration, file), 'utf8'), this.at));
     }
     this.children = [];
+    running.add(this);
   }
 
   get port() { return this.at.port; }
@@ -159,6 +165,7 @@ class Program {
       clearTimeout(timer);
     }
     fs.rmSync(this.at.folder, { recursive: true, force: true, maxRetries: 5 });
+    running.delete(this);
   }
 }
 
@@ -194,16 +201,19 @@ async function startFreshet(origin, { workers, wrap = [], settings = {}, tls = f
   const flags = tls ? ['--tls-listen', `127.0.0.1:${tlsPort}`, '--tls-cert', keyPair().certificate, '--tls-key', keyPair().key] : [];
   const accessLog = logs ? path.join(folder, 'access.log') : 'off';
   const edge = await Edge.start({ origin: origin.url, workers, wrap, accessLog, settings, flags });
-  return {
+  const started = {
     edge,
     port: edge.port,
     tlsPort,
     pids: () => [edge.pid],
     stop: async () => {
+      running.delete(started);
       fs.rmSync(folder, { recursive: true, force: true });
       await edge.stop();
     },
   };
+  running.add(started);
+  return started;
 }
 
 const startPeer = (name) => (origin, { workers, wrap = [], tls = false, logs = false }) => (

@@ -177,7 +177,7 @@ export async function measure(row, { names = Object.keys(about), rounds, seconds
 }
 
 // As bench.mjs calls them.
-export const benchmarks = rows.map((row) => [row.name, async ({ rounds = 3, seconds = 5, peers: names }) => {
+export const benchmarks = rows.map((row) => [row.name, async ({ rounds, seconds, peers: names }) => {
   const result = await measure(row, { names, rounds, seconds });
   print(result.table);
   return result;
