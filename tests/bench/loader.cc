@@ -263,7 +263,9 @@ void Connection::begin() {
   sent_ = false;
   in_body_ = false;
   if (fd_ < 0) connect();
-  if (fd_ >= 0 && (ssl_ == nullptr || SSL_is_init_finished(ssl_) == 1)) send_request();
+  // A handshake that was over at once has sent it.
+  const bool ready = ssl_ == nullptr || SSL_is_init_finished(ssl_) == 1;
+  if (fd_ >= 0 && !sent_ && ready) send_request();
 }
 
 void Connection::connect() {
