@@ -5,6 +5,7 @@ import { Edge } from '../support/edge.mjs';
 import { pinned, wrk, wrkUntil } from './load.mjs';
 import { sizedOrigin } from './sized_origin.mjs';
 import { cpuSeconds, proxies } from './proxies.mjs';
+import { throughput } from './report.mjs';
 import { summary, table, whole } from './statistics.mjs';
 
 const bodySize = 64 * 1024;
@@ -70,5 +71,6 @@ function report({ count, results, asked, longestTurn, hits, memory }) {
   console.log(`freshet / nginx: median ${ratios.median.toFixed(2)} (${ratios.least.toFixed(2)} to ${ratios.most.toFixed(2)}); answered by the disk tier ${whole(hits)}; `
     + `asked of the origin meanwhile ${whole(asked)}; resident at most ${whole(memory / mib)} MiB`);
   console.log(`longest turn of an event loop since the start: ${(longestTurn / 1000).toFixed(1)} ms`);
-  return { figures, ratios, asked, longestTurn, memory };
+  const title = `disk hits, ${whole(count)} of 64 KiB, memory tier 32 MiB`;
+  return { figures, ratios, asked, longestTurn, memory, table: { title, heading: throughput.heading, lines: throughput.lines(results), notes: {} } };
 }

@@ -1,10 +1,12 @@
-// wrk as the load: a core of its own, and what it says as numbers.
+// The load, on a core of its own, and what it says as numbers: our loader, which looks at every answer; h2load for HTTP/2; and wrk.
 
 import { execFile, spawn } from 'node:child_process';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+
+import { built } from './programs.mjs';
 
 const run = promisify(execFile);
 const script = path.join(path.dirname(fileURLToPath(import.meta.url)), 'urls.lua');
@@ -46,4 +48,25 @@ export async function wrkUntil(url, options, enough, each = 200) {
     child.kill('SIGKILL');
     await ended;
   }
+}
+
+// loader.cc: options are its flags; `fields` a list of header lines. {count, wrong, perSecond, p50, p99, seconds}.
+export async function load({ fields = [], ...options }) {
+  const words = Object.entries(options).filter(([, value]) => value !== undefined).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const [name, ...args] = [...pinned(1), await built('loader'), ...words, ...fields.flatMap((field) => ['--field', field])];
+  const { answers, wrong, firstWrong, seconds, p50, p99 } = JSON.parse((await run(name, args)).stdout);
+  return { count: answers, wrong: wrong > 0 ? `${wrong} wrong answers, first: ${firstWrong.split('\r\n')[0]}` : undefined, perSecond: answers / seconds, p50, p99, seconds };
+}
+
+// So many requests over TLS and HTTP/2; every one has to be answered 200 with `length` bytes.
+export async function h2load({ port, target, length, requests, connections = 32, streams = 16 }) {
+  const words = ['h2load', '-t1', `-c${connections}`, `-m${streams}`, `-n${requests}`, `https://127.0.0.1:${port}${target}`];
+  const [name, ...args] = [...pinned(1), ...words];
+  const { stdout } = await run(name, args);
+  const number = (pattern) => Number(pattern.exec(stdout)?.[1] ?? NaN);
+  const found = { protocol: /Application protocol: (\S+)/.exec(stdout)?.[1], succeeded: number(/(\d+) succeeded/), ok: number(/status codes: (\d+) 2xx/), bytes: number(/\((\d+)\) data/) };
+  const right = found.succeeded === requests && found.ok === requests && found.bytes === requests * length;
+  if (found.protocol !== 'h2') return { wrong: `no HTTP/2, the protocol is ${found.protocol}` };
+  const perSecond = number(/finished in .*, ([\d.]+) req\/s/);
+  return { count: requests, wrong: right ? undefined : `h2load says ${JSON.stringify(found)}`, perSecond, seconds: requests / perSecond };
 }
