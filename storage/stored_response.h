@@ -90,6 +90,10 @@ class StoredBody {
 
   // Bytes of memory this body holds; 0 for one that lives on disk.
   [[nodiscard]] virtual std::size_t memory_size() const = 0;
+
+  // A body on disk whose bytes, all of them, were read already: it holds on to memory of the disk tier and is
+  // for one request, not to be kept.
+  [[nodiscard]] virtual bool pins_memory() const { return false; }
 };
 
 // A whole body in memory.

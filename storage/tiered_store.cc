@@ -20,6 +20,26 @@ Executor& nowhere() {
   return executor;
 }
 
+// A key is remembered while bodies of this size, each read once, would fill the memory tier.
+constexpr std::size_t kTypicalBody = std::size_t{32} * 1024;
+// Of MemoryStore::merge(): put together for this look-up only.
+constexpr std::uint64_t kNotKept = ~std::uint64_t{0};
+
+// The disk tier gives small bodies in memory, and of others that come in one piece that piece, which pins its
+// memory: not to be kept as it is.
+bool has_piece(const StoredResponsePtr& response) {
+  return response->body()->pins_memory();
+}
+
+// With its body in memory of its own; null: not all of it is at hand.
+StoredResponsePtr copy_of(const StoredResponse& response, const Describe& describe) {
+  Chunk piece;
+  if (response.body()->try_read(0, piece) != StoredBody::TryRead::kData) return nullptr;
+  if (piece.size() != stored_body_size(response.head())) return nullptr;
+  return std::make_shared<const StoredResponse>(response.head(),
+                                                make_memory_body({Chunk::copy_of(piece.view())}), describe);
+}
+
 }  // namespace
 
 class TieredStore::Writer final : public StoreWriter {
@@ -83,6 +103,7 @@ TieredStore::TieredStore(MemoryStore& memory, ResponseStore* disk, Generations& 
       disk_(disk),
       generations_(generations),
       counters_(counters),
+      read_once_(memory.budget() / kTypicalBody),
       queue_(log == nullptr
                  ? nullptr
                  : std::make_unique<InvalidationQueue>(generations, *log, counters, queue,
@@ -109,13 +130,29 @@ VariantSetPtr TieredStore::only_current(const VariantSetPtr& variants) const {
   return kept->empty() ? nullptr : kept;
 }
 
+VariantSetPtr TieredStore::worth_keeping(const CacheKey& key, const VariantSetPtr& from_disk) {
+  if (std::none_of(from_disk->begin(), from_disk->end(), has_piece)) return from_disk;
+  if (!read_once_.take(key.digest) && !memory_.holds(key.digest)) {
+    read_once_.add(key.digest);
+    return nullptr;
+  }
+  auto kept = std::make_shared<VariantSet>(*from_disk);
+  for (StoredResponsePtr& each : *kept) {
+    if (has_piece(each)) each = copy_of(*each, describe());
+    if (!each) return nullptr;
+  }
+  return kept;
+}
+
 VariantSetPtr TieredStore::promote(const CacheKey& key, const VariantSetPtr& from_disk,
                                    std::uint64_t removals) {
   const VariantSetPtr alive = from_disk ? only_current(from_disk) : nullptr;
   if (!alive) return nullptr;
   counters_.add(Counter::kDiskHits);
+  const VariantSetPtr kept = worth_keeping(key, alive);
+  if (!kept && !memory_.holds(key.digest)) return alive;
   // An invalidation after the check is seen here, or by the next look-up in memory.
-  return only_current(memory_.merge(key, alive, removals));
+  return only_current(memory_.merge(key, kept ? kept : alive, kept ? removals : kNotKept));
 }
 
 ResponseStore::LookupResult TieredStore::try_lookup(const CacheKey& key) {
@@ -166,7 +203,12 @@ void TieredStore::freshen(const StoredResponsePtr& old, const StoredResponsePtr&
 }
 
 void TieredStore::add_variant(const StoredResponsePtr& old, const StoredResponsePtr& added) {
-  memory_.add_variant(old, added);
+  const StoredResponsePtr kept = has_piece(added) ? copy_of(*added, describe()) : added;
+  if (kept) {
+    memory_.add_variant(old, kept);
+  } else {
+    memory_.remove(added->head().key);  // it would not know all variants
+  }
   counters_.add(Counter::kFreshened);
   if (disk_takes(added->head())) disk_->add_variant(old, added);
 }

@@ -1,6 +1,7 @@
 // TieredStore: memory before disk, and the one place where invalidation is asked about. A look-up that
-// memory cannot answer goes to the disk tier; what that finds is put into memory. A write goes to both:
-// memory gets the whole response when it is complete, the disk its chunks as they come.
+// memory cannot answer goes to the disk tier; what that finds is put into memory, a body of some size only
+// when it comes back soon (it would push out others for being read once). A write goes to both: memory gets
+// the whole response when it is complete, the disk its chunks as they come.
 //
 // The disk tier may be absent (null): then this is the memory tier with invalidation. The log may be absent:
 // then invalidations by an operator are as durable as what they speak of only where there is no disk tier.
@@ -14,6 +15,7 @@
 #include <optional>
 #include <string_view>
 
+#include "storage/base/ghosts.h"
 #include "storage/invalidation/generations.h"
 #include "storage/invalidation/invalidation_queue.h"
 #include "storage/invalidation/scope.h"
@@ -71,6 +73,8 @@ class TieredStore final : public ResponseStore {
   VariantSetPtr in_memory(const CacheKey& key, bool& complete);
   // Those that are current; null: none.
   [[nodiscard]] VariantSetPtr only_current(const VariantSetPtr& variants) const;
+  // What is worth a place in memory now; null: nothing.
+  VariantSetPtr worth_keeping(const CacheKey& key, const VariantSetPtr& from_disk);
   // `removals`: memory's count from before the disk was asked.
   VariantSetPtr promote(const CacheKey& key, const VariantSetPtr& from_disk, std::uint64_t removals);
 
@@ -83,6 +87,7 @@ class TieredStore final : public ResponseStore {
   ResponseStore* const disk_;
   Generations& generations_;
   Counters& counters_;
+  Ghosts read_once_;  // whose body was read from disk lately
   std::atomic<Sequence> last_walk_{0};
   const std::unique_ptr<InvalidationQueue> queue_;  // null: no log
 };

@@ -42,6 +42,7 @@ class MemoryStore final : public ResponseStore {
 
   // The largest body that is kept here.
   [[nodiscard]] std::size_t max_response() const { return options_.max_response; }
+  [[nodiscard]] std::size_t budget() const { return options_.budget; }
   // Bytes accounted to what is stored now; the policy's own need comes on top, within the budget.
   [[nodiscard]] std::size_t size() const { return bytes_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::size_t policy_overhead() const;

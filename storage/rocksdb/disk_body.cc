@@ -109,6 +109,16 @@ bool DiskBody::has_moved(const BodyPlace& was) const {
   return core_->database().scan_heads(key_, false, look) == ReadStatus::kFound && moved;
 }
 
+StoredBody::TryRead ReadBody::try_read(std::uint64_t offset, Chunk& chunk) const {
+  if (offset >= chunk_.size()) return on_disk_->try_read(offset, chunk);
+  chunk = chunk_.slice(static_cast<std::size_t>(offset), chunk_.size());
+  return TryRead::kData;
+}
+
+void ReadBody::read(std::uint64_t offset, Executor& executor, std::function<void(Result<Chunk>)> done) const {
+  on_disk_->read(offset, executor, std::move(done));
+}
+
 ReadStatus GrowingBody::read_at(std::uint64_t offset, bool cache_only, Chunk& chunk) const {
   if (offset >= progress_->readable.load(std::memory_order_acquire)) return ReadStatus::kMissing;
   const ChunkLabel label{progress_->body_id.load(), key_, static_cast<std::uint32_t>(offset / kBodyChunkSize),

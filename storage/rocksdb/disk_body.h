@@ -1,6 +1,7 @@
-// Bodies that are read from disk chunk by chunk. DiskBody is that of a stored response; GrowingBody that of
-// one which is still being written, up to what has reached the database. Both check that each chunk is theirs
-// and whole; one that is not ends the reading, and the response is removed.
+// Bodies that are read from disk chunk by chunk. DiskBody is that of a stored response; ReadBody that of one
+// whose only chunk was read with its head; GrowingBody that of one which is still being written, up to what
+// has reached the database. Both check that each chunk is theirs and whole; one that is not ends the reading,
+// and the response is removed.
 //
 // Immutable (GrowingBody: but for its end); any thread.
 #pragma once
@@ -63,6 +64,22 @@ class DiskBody final : public ChunkedBody {
   const std::uint64_t size_;
   mutable std::atomic<std::uint64_t> place_{0};
   mutable std::atomic<bool> broken_{false};
+};
+
+// For the request that looked it up: the chunk stays pinned as long as this lives, or is a part of the body
+// where too much is pinned already (HeldChunks), and the rest is read like any other.
+class ReadBody final : public StoredBody {
+ public:
+  ReadBody(Chunk chunk, std::shared_ptr<const StoredBody> on_disk)
+      : chunk_(std::move(chunk)), on_disk_(std::move(on_disk)) {}
+  TryRead try_read(std::uint64_t offset, Chunk& chunk) const override;
+  void read(std::uint64_t offset, Executor& executor, std::function<void(Result<Chunk>)> done) const override;
+  [[nodiscard]] std::size_t memory_size() const override { return 0; }
+  [[nodiscard]] bool pins_memory() const override { return true; }
+
+ private:
+  const Chunk chunk_;
+  const std::shared_ptr<const StoredBody> on_disk_;
 };
 
 // How far a body has been written; shared by its writer, its tasks and its readers.

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "storage/base/ghosts.h"
 #include "storage/base/log.h"
 #include "storage/base/mutex.h"
 #include "storage/rocksdb/database.h"

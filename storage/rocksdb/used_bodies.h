@@ -1,17 +1,15 @@
-// UsedBodies: which bodies on disk were read since they were put where they are, one bit each. Ghosts: the
-// keys of newcomers that were dropped unused, a fingerprint each; who comes back was wanted after all.
-// Together they are the memory of the disk tier's eviction (S3-FIFO; FORMAT.md, "Eviction").
+// UsedBodies: which bodies on disk were read since they were put where they are, one bit each. Together with
+// the ghosts, the keys of newcomers that were dropped unused, they are the memory of the disk tier's eviction
+// (S3-FIFO; FORMAT.md, "Eviction").
 //
-// Both are of a fixed size, a few MiB at most, and forget by being overwritten: a wrong answer costs a copy
-// in vain or one that was not made. Any thread; no lock.
+// Of a fixed size, a few MiB at most, and forgets by being overwritten: a wrong answer costs a copy in vain
+// or one that was not made. Any thread; no lock.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
-
-#include "storage/base/hash.h"
 
 namespace freshet::storage {
 
@@ -30,24 +28,6 @@ class UsedBodies {
 
   const std::size_t mask_;
   std::vector<std::atomic<std::uint64_t>> words_;
-};
-
-class Ghosts {
- public:
-  explicit Ghosts(std::uint64_t keys);
-
-  void add(const Digest128& key);
-  // True once for a key that was added and not overwritten since.
-  [[nodiscard]] bool take(const Digest128& key);
-
- private:
-  [[nodiscard]] std::atomic<std::uint32_t>& slot(const Digest128& key) { return slots_[key.low & mask_]; }
-  [[nodiscard]] static std::uint32_t fingerprint(const Digest128& key) {
-    return static_cast<std::uint32_t>(key.high) | 1U;  // 0: empty
-  }
-
-  const std::size_t mask_;
-  std::vector<std::atomic<std::uint32_t>> slots_;
 };
 
 }  // namespace freshet::storage

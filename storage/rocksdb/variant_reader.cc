@@ -11,6 +11,9 @@ namespace {
 
 // With more variants than this, bodies are not read along with the heads: one of them is wanted at most.
 constexpr std::size_t kBodiesReadAlong = 4;
+// Up to this size a body is copied, so that a tier above may keep it without pinning a block of the cache.
+// One that is larger is handed over as it was read: most are sent once and not kept.
+constexpr std::uint64_t kLargestCopied = std::uint64_t{16} * 1024;
 constexpr int kAttempts = 8;
 
 bool contains(const std::vector<std::uint64_t>& ids, std::uint64_t id) {
@@ -131,7 +134,8 @@ std::shared_ptr<const StoredBody> VariantReader::body_of(const PlacedHead& from,
   if (status != ReadStatus::kFound) return nullptr;
   core_.used().mark(from.place.id);
   if (stored_body_size(head) > kBodyChunkSize) return on_disk();
-  // A copy, so that a tier above may keep it without pinning a block of the cache.
+  if (first.size() > kLargestCopied)
+    return std::make_shared<ReadBody>(core_.held_chunks().hold(std::move(first), label.size), on_disk());
   return make_memory_body(first.empty() ? ChunkList{} : ChunkList{Chunk::copy_of(first.view())});
 }
 

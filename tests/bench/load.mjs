@@ -30,7 +30,7 @@ export async function wrk(url, seconds, options = {}) {
   const [name, ...args] = command(url, seconds, options);
   const { stdout } = await run(name, args);
   if (/Non-2xx|Socket errors/.test(stdout)) throw new Error(`wrk met errors:\n${stdout}`);
-  const at = (percent) => milliseconds(new RegExp(`${percent}%\\s+(\\S+)`).exec(stdout)[1]);
+  const at = (percent) => milliseconds(new RegExp(`^\\s+${percent}%\\s+(\\S+)`, 'm').exec(stdout)[1]);
   return { count: Number(/(\d+) requests in/.exec(stdout)[1]), perSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)[1]), p50: at(50), p99: at(99) };
 }
 

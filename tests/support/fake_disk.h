@@ -42,8 +42,10 @@ class WrittenBody final : public storage::StoredBody {
     });
   }
   [[nodiscard]] std::size_t memory_size() const override { return 0; }
+  [[nodiscard]] bool pins_memory() const override { return pins; }
 
   std::string bytes;
+  bool pins = false;           // the test's: as if it had been read with its head
   std::uint64_t readable = 0;  // the test's setting while it grows
 };
 

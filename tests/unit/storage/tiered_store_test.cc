@@ -73,6 +73,9 @@ class TieredStoreTest : public ::testing::Test {
   tests::ManualExecutor executor_;
   TieredStore store_{memory_, &disk_, generations_, counters_};
   TieredStore memory_only_{memory_, nullptr, generations_, counters_};
+  // Fills that memory does not see.
+  MemoryStore no_memory_{MemoryStoreOptions{0, 1, 64}, Describe{}, counters_};
+  TieredStore disk_only_{no_memory_, &disk_, generations_, counters_};
 };
 
 TEST_F(TieredStoreTest, PromotesWhatTheDiskFinds) {
@@ -88,6 +91,61 @@ TEST_F(TieredStoreTest, PromotesWhatTheDiskFinds) {
   EXPECT_EQ(disk_.lookups, 1);
   EXPECT_EQ(counters_.get(Counter::kDiskHits), 1);
   EXPECT_EQ(counters_.get(Counter::kMemoryHits), 1);
+}
+
+TEST_F(TieredStoreTest, ABodyOfSomeSizeIsKeptInMemoryWhenItComesBack) {
+  disk_.needs_io = false;
+  ASSERT_EQ(store_body(disk_only_, head_of({key_of("/a")}), "body"), true);
+  disk_.written.back()->pins = true;
+  EXPECT_EQ(store_.try_lookup(key_of("/a")).found, Found::kYes);
+  EXPECT_FALSE(in_memory(key_of("/a"))) << "read once";
+  const auto second = store_.try_lookup(key_of("/a"));
+  EXPECT_TRUE(in_memory(key_of("/a")));
+  ASSERT_EQ(second.found, Found::kYes);
+  EXPECT_FALSE(second.variants->front()->body()->pins_memory()) << "a copy";
+  EXPECT_EQ(tests::bytes_of(*second.variants->front()->body(), 4), "body");
+  EXPECT_EQ(counters_.get(Counter::kDiskHits), 2);
+  EXPECT_EQ(store_.try_lookup(key_of("/a")).found, Found::kYes);
+  EXPECT_EQ(counters_.get(Counter::kMemoryHits), 1);
+}
+
+TEST_F(TieredStoreTest, APieceOfABodyIsNotKept) {
+  disk_.needs_io = false;
+  ASSERT_EQ(store_body(disk_only_, head_of({key_of("/a")}), "body"), true);
+  disk_.written.back()->pins = true;
+  disk_.written.back()->readable = 2;
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(store_.try_lookup(key_of("/a")).found, Found::kYes);
+  EXPECT_FALSE(in_memory(key_of("/a")));
+}
+
+TEST_F(TieredStoreTest, WhatIsNotKeptIsJoinedWithWhatIsInMemory) {
+  const auto newer = response_of({key_of("/a"), 200, "de"});
+  memory_.put(newer, false);
+  disk_.needs_io = false;
+  ASSERT_EQ(store_body(disk_only_, head_of({key_of("/a"), 100, "en"}), "body"), true);
+  disk_.written.back()->pins = true;
+  disk_.written.back()->readable = 2;
+  const auto found = store_.try_lookup(key_of("/a"));
+  ASSERT_EQ(found.found, Found::kYes);
+  ASSERT_EQ(found.variants->size(), 2U);
+  EXPECT_EQ(found.variants->front(), newer);
+}
+
+TEST_F(TieredStoreTest, AVariantDoesNotPinMemoryOfTheDiskTier) {
+  disk_.needs_io = false;
+  ASSERT_EQ(store_body(disk_only_, head_of({key_of("/a"), 100, "en"}), "body"), true);
+  const auto on_disk = disk_.variants_of(key_of("/a"))->front();
+  disk_.written.back()->pins = true;
+  (void)store_.try_lookup(key_of("/a"));
+  (void)store_.try_lookup(key_of("/a"));
+  ASSERT_TRUE(in_memory(key_of("/a")));
+  StoredHead head = head_of({key_of("/a"), 200, "de"});
+  head.body_id = on_disk->head().body_id;
+  head.body_size = on_disk->head().body_size;
+  store_.add_variant(on_disk, std::make_shared<const StoredResponse>(head, on_disk->body(), Describe{}));
+  const auto found = store_.try_lookup(key_of("/a")).variants;
+  ASSERT_EQ(found->size(), 2U);
+  for (const auto& each : *found) EXPECT_FALSE(each->body()->pins_memory());
 }
 
 TEST_F(TieredStoreTest, ADiskThatCanTellWithoutIoIsBelieved) {

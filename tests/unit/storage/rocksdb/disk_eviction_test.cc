@@ -475,15 +475,5 @@ TEST(UsedBodies, RemembersEachAlone) {
   EXPECT_TRUE(used.is_marked(70));
 }
 
-TEST(Ghosts, AreTakenOnce) {
-  Ghosts ghosts(1 << 12);
-  const Digest128 key = digest128("a");
-  EXPECT_FALSE(ghosts.take(key));
-  ghosts.add(key);
-  EXPECT_FALSE(ghosts.take(digest128("b")));
-  EXPECT_TRUE(ghosts.take(key));
-  EXPECT_FALSE(ghosts.take(key));
-}
-
 }  // namespace
 }  // namespace freshet::storage

@@ -130,10 +130,46 @@ TEST_F(RocksdbStoreTest, IsWarmAfterReopening) {
 
 TEST_F(RocksdbStoreTest, GivesSmallBodiesInMemoryAndLargeOnesFromDisk) {
   open();
-  ASSERT_TRUE(put_simple(test_key("/s"), kBodyChunkSize, 1));
-  ASSERT_TRUE(put_simple(test_key("/l"), kBodyChunkSize + 1, 2));
-  EXPECT_GE(find(*store_, test_key("/s"))->front()->body()->memory_size(), kBodyChunkSize);
-  EXPECT_EQ(find(*store_, test_key("/l"))->front()->body()->memory_size(), 0U);
+  constexpr std::size_t kSmall = std::size_t{16} * 1024;
+  ASSERT_TRUE(put_simple(test_key("/s"), kSmall, 1));
+  ASSERT_TRUE(put_simple(test_key("/m"), kSmall + 1, 2));
+  ASSERT_TRUE(put_simple(test_key("/p"), kBodyChunkSize, 3));
+  ASSERT_TRUE(put_simple(test_key("/l"), kBodyChunkSize + 1, 4));
+  const auto body = [this](const char* path) { return find(*store_, test_key(path))->front()->body(); };
+  EXPECT_GE(body("/s")->memory_size(), kSmall);
+  EXPECT_FALSE(body("/s")->pins_memory());
+  for (const char* one_piece : {"/m", "/p"}) {
+    EXPECT_EQ(body(one_piece)->memory_size(), 0U) << one_piece;
+    EXPECT_TRUE(body(one_piece)->pins_memory()) << one_piece;
+  }
+  EXPECT_EQ(body("/l")->memory_size(), 0U);
+  EXPECT_FALSE(body("/l")->pins_memory());
+}
+
+TEST_F(RocksdbStoreTest, ABodyThatWasReadWithItsHeadIsReadFromAnyPlaceWithoutIo) {
+  open();
+  ASSERT_TRUE(put_simple(test_key("/m"), 100'000, 1));
+  const auto body = find(*store_, test_key("/m"))->front()->body();
+  drop_from_page_cache(options_.directory);
+  for (const std::size_t offset : {0U, 1U, 99'999U}) {
+    Chunk chunk;
+    ASSERT_EQ(body->try_read(offset, chunk), StoredBody::TryRead::kData);
+    EXPECT_TRUE(chunk.view() == std::string_view(test_body(100'000, 1)).substr(offset)) << offset;
+  }
+  EXPECT_EQ(store_->held_bytes(), 100'000U) << "pinned once";
+}
+
+TEST_F(RocksdbStoreTest, WhereMuchIsPinnedABodyIsReadInPieces) {
+  open();
+  ASSERT_TRUE(put_simple(test_key("/m"), kBodyChunkSize, 1));
+  std::vector<VariantSetPtr> readers;
+  while (store_->held_bytes() + kBodyChunkSize <= options_.memory / 4)
+    readers.push_back(find(*store_, test_key("/m")));
+  const auto body = find(*store_, test_key("/m"))->front()->body();
+  Chunk chunk;
+  ASSERT_EQ(body->try_read(0, chunk), StoredBody::TryRead::kData);
+  EXPECT_LT(chunk.size(), kBodyChunkSize);
+  EXPECT_TRUE(read_body(*find(*store_, test_key("/m"))->front()) == test_body(kBodyChunkSize, 1));
 }
 
 TEST_F(RocksdbStoreTest, ReadsFromTheFilesAskForIoFirst) {
