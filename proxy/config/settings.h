@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "proxy/net/tls_options.h"
 #include "storage/base/clock.h"
 #include "storage/base/log.h"
 
@@ -55,6 +56,22 @@ struct ServerSettings {
   std::uint64_t max_head = 64 * kKiB;
   std::uint64_t max_connections = 10'000;    // over all workers
   std::vector<std::string> trusted_proxies;  // addresses or ADDRESS/BITS
+};
+
+struct TlsSettings {
+  HostPort listen;  // empty: no TLS
+  std::string cert;
+  std::string key;
+  std::string ocsp;
+  std::vector<TlsCertificateFiles> certificates;  // further ones
+  TlsVersion min_version = TlsVersion::k12;
+  std::string ciphers;        // empty: see tls_options.h
+  std::string cipher_suites;  // likewise
+  ClientCertificates client_certificates = ClientCertificates::kOff;
+  std::string client_ca;
+  std::string ticket_keys;  // empty: keys of this process
+  SettingMs ticket_period{std::chrono::hours{12}};
+  bool ktls = false;
 };
 
 struct OriginSettings {
@@ -121,6 +138,7 @@ struct LogSettings {
 
 struct Settings {
   ServerSettings server;
+  TlsSettings tls;
   OriginSettings origin;
   CacheSettings cache;
   AdminSettings admin;

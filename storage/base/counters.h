@@ -37,6 +37,10 @@ namespace freshet::storage {
   X(kConnectionsAccepted, "connections_accepted_total", "counter", "Client connections accepted.")          \
   X(kConnectionsOpen, "connections_open", "gauge", "Client connections open now.")                          \
   X(kConnectionsRefused, "connections_refused_total", "counter", "Connections closed at the limit.")        \
+  X(kTlsHandshakes, "tls_handshakes_total", "counter", "TLS handshakes that were completed.")               \
+  X(kTlsResumed, "tls_resumed_total", "counter", "Of those, with a session ticket.")                        \
+  X(kTlsFailed, "tls_failed_total", "counter", "TLS handshakes that failed or took too long.")              \
+  X(kTlsHandshaking, "tls_handshakes_open", "gauge", "TLS handshakes in progress now.")                     \
   X(kOriginRequests, "origin_requests_total", "counter", "Requests sent to the origin.")                    \
   X(kOriginConditional, "origin_conditional_total", "counter", "Of those, conditional ones.")               \
   X(kOriginNotModified, "origin_not_modified_total", "counter", "304 answers of the origin.")               \
