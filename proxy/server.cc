@@ -108,6 +108,16 @@ Http1Timeouts timeouts_from(const ServerSettings& server) {
   return timeouts;
 }
 
+Http2Options http2_from(const Http2Settings& settings) {
+  Http2Options options;
+  options.enabled = settings.enabled;
+  options.max_streams = settings.max_streams;
+  options.stream_window = settings.stream_window;
+  options.window = settings.window;
+  options.flood_allowance = settings.flood_allowance;
+  return options;
+}
+
 std::string address_text(const HostPort& address) {
   const bool v6 = address.host.find(':') != std::string::npos;
   return (v6 ? "[" + address.host + "]" : address.host) + ":" + std::to_string(address.port);
@@ -320,6 +330,7 @@ void Server::start_workers() {
                                  origin_,
                                  parser_from(settings_.server),
                                  timeouts_from(settings_.server),
+                                 http2_from(settings_.http2),
                                  networks_from(settings_.server.trusted_proxies),
                                  exchange_,
                                  settings_.cache.max_object,

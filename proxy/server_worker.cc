@@ -40,8 +40,17 @@ class ServerWorker::Parts {
                    [&loop] { return loop.wall_time(); },
                    [&loop] { return loop.mono_time(); },
                    shared.exchange},
-        sessions_context_(loop, timers_, exchanges_, shared.parser, shared.timeouts) {
-    sessions_context_.retire = [this](Http1Session& session) { retire(session); };
+        sessions_context_(loop, timers_, exchanges_, shared.parser, shared.timeouts),
+        http2_context_(loop, timers_, exchanges_, shared.parser, shared.timeouts, shared.http2) {
+    sessions_context_.retire = [this](ClientSession& session) { retire(session); };
+    http2_context_.retire = sessions_context_.retire;
+    if (shared.http2.enabled) {
+      sessions_context_.to_http2 = [this](Transport transport, const ClientInfo& client,
+                                          std::string_view received) {
+        shared_.connections.fetch_add(1);  // the session that hands it over gives its own back
+        begin_http2(std::move(transport), client, received);
+      };
+    }
     listener_ = std::make_unique<Listener>(
         loop_, std::move(listening),
         [this](Descriptor socket, const SocketAddress& peer) { accept(std::move(socket), peer); });
@@ -61,10 +70,10 @@ class ServerWorker::Parts {
     listener_->accept_all();
     listener_.reset();
     sessions_context_.draining = true;
-    std::vector<Http1Session*> all;
+    std::vector<ClientSession*> all;
     all.reserve(sessions_.size());
     for (const auto& each : sessions_) all.push_back(each.first);
-    for (Http1Session* session : all) session->drain();
+    for (ClientSession* session : all) session->drain();
     tell_if_drained();
   }
 
@@ -78,10 +87,20 @@ class ServerWorker::Parts {
     }
     const auto ip = peer.ip();
     ClientInfo client{ip ? ip->text() : "unix", ip && trusts(*ip)};
-    auto session = std::make_unique<Http1Session>(sessions_context_, socket.release(), std::move(client));
-    Http1Session& started = *session;
+    begin(std::make_unique<Http1Session>(sessions_context_, socket.release(), std::move(client)));
+  }
+
+  void begin_http2(Transport transport, ClientInfo client, std::string_view received) {
+    ClientSession& session = begin(
+        std::make_unique<Http2Session>(http2_context_, std::move(transport), std::move(client), received));
+    if (sessions_context_.draining) session.drain();
+  }
+
+  ClientSession& begin(std::unique_ptr<ClientSession> session) {
+    ClientSession& started = *session;
     sessions_.emplace(&started, std::move(session));
     started.start();
+    return started;
   }
 
   [[nodiscard]] bool trusts(const IpAddress& address) const {
@@ -90,7 +109,7 @@ class ServerWorker::Parts {
   }
 
   // Called by the session itself, so it is destroyed in a later turn.
-  void retire(Http1Session& session) {
+  void retire(ClientSession& session) {
     const auto place = sessions_.find(&session);
     if (place == sessions_.end()) return;
     shared_.connections.fetch_sub(1);
@@ -115,9 +134,10 @@ class ServerWorker::Parts {
   revalidate::FlightContext flights_;
   ExchangeContext exchanges_;
   Http1Context sessions_context_;
+  Http2Context http2_context_;
   std::unique_ptr<Listener> listener_;
-  std::unordered_map<Http1Session*, std::unique_ptr<Http1Session>> sessions_;
-  std::vector<std::unique_ptr<Http1Session>> retired_;
+  std::unordered_map<ClientSession*, std::unique_ptr<ClientSession>> sessions_;
+  std::vector<std::unique_ptr<ClientSession>> retired_;
   std::function<void()> drained_;
 };
 

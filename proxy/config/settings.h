@@ -57,6 +57,14 @@ struct ServerSettings {
   std::vector<std::string> trusted_proxies;  // addresses or ADDRESS/BITS
 };
 
+struct Http2Settings {
+  bool enabled = true;
+  std::uint64_t max_streams = 100;
+  std::uint64_t stream_window = 256 * kKiB;
+  std::uint64_t window = kMiB;
+  std::uint64_t flood_allowance = 1000;
+};
+
 struct OriginSettings {
   std::string url;  // http://HOST[:PORT] or https://HOST[:PORT]; required by `run`
   std::uint64_t max_concurrent = 256;
@@ -121,6 +129,7 @@ struct LogSettings {
 
 struct Settings {
   ServerSettings server;
+  Http2Settings http2;
   OriginSettings origin;
   CacheSettings cache;
   AdminSettings admin;

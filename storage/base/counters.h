@@ -37,6 +37,10 @@ namespace freshet::storage {
   X(kConnectionsAccepted, "connections_accepted_total", "counter", "Client connections accepted.")          \
   X(kConnectionsOpen, "connections_open", "gauge", "Client connections open now.")                          \
   X(kConnectionsRefused, "connections_refused_total", "counter", "Connections closed at the limit.")        \
+  X(kHttp2Connections, "http2_connections_total", "counter", "Client connections that spoke HTTP/2.")       \
+  X(kHttp2Reset, "http2_streams_reset_total", "counter", "HTTP/2 requests that their clients took back.")   \
+  X(kHttp2Stalled, "http2_streams_stalled_total", "counter", "HTTP/2 responses ended: nothing was taken.")  \
+  X(kHttp2Floods, "http2_floods_total", "counter", "HTTP/2 connections ended: they asked too much.")        \
   X(kOriginRequests, "origin_requests_total", "counter", "Requests sent to the origin.")                    \
   X(kOriginConditional, "origin_conditional_total", "counter", "Of those, conditional ones.")               \
   X(kOriginNotModified, "origin_not_modified_total", "counter", "304 answers of the origin.")               \

@@ -1,0 +1,62 @@
+#include "proxy/net/transport.h"
+
+#include <cerrno>
+#include <sys/socket.h>
+#include <utility>
+
+namespace freshet::proxy {
+
+namespace {
+
+TransportOutcome outcome_of_error() {
+  return errno == EAGAIN || errno == EWOULDBLOCK ? TransportOutcome::kBlocked : TransportOutcome::kBroken;
+}
+
+}  // namespace
+
+Transport::Transport(Descriptor socket) : socket_(std::move(socket)) {}
+Transport::~Transport() = default;
+Transport::Transport(Transport&&) noexcept = default;
+Transport& Transport::operator=(Transport&&) noexcept = default;
+
+TransportOutcome Transport::read(char* buffer, std::size_t capacity, std::size_t& got) {
+  got = 0;
+  const ssize_t received = ::recv(socket_.get(), buffer, capacity, 0);
+  if (received > 0) {
+    got = static_cast<std::size_t>(received);
+    return TransportOutcome::kDone;
+  }
+  if (received == 0) return TransportOutcome::kEnd;
+  return errno == EINTR ? TransportOutcome::kBlocked : outcome_of_error();
+}
+
+TransportOutcome Transport::write(const iovec* pieces, std::size_t count, std::size_t& written) {
+  written = 0;
+  msghdr message{};
+  message.msg_iov = const_cast<iovec*>(pieces);  // NOLINT: sendmsg does not write to it
+  message.msg_iovlen = count;
+  ssize_t sent = 0;
+  do {
+    sent = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
+  } while (sent < 0 && errno == EINTR);
+  if (sent < 0) return outcome_of_error();
+  written = static_cast<std::size_t>(sent);
+  std::size_t wanted = 0;
+  for (std::size_t i = 0; i < count; ++i) wanted += pieces[i].iov_len;
+  return written < wanted ? TransportOutcome::kBlocked : TransportOutcome::kDone;
+}
+
+TransportOutcome Transport::end_output() {
+  return ::shutdown(socket_.get(), SHUT_WR) == 0 ? TransportOutcome::kDone : TransportOutcome::kBroken;
+}
+
+void Transport::close(bool reset) {
+  if (!socket_.valid()) return;
+  if (reset) {
+    const linger at_once{1, 0};
+    ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  }
+  socket_.reset();
+}
+
+}  // namespace freshet::proxy
