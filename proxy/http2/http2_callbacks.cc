@@ -160,7 +160,6 @@ int Http2Callbacks::on_frame(nghttp2_session* frames, const nghttp2_frame* frame
     case NGHTTP2_WINDOW_UPDATE:
       if (frame->window_update.window_size_increment < kTinyWindow) session.spend();
       break;
-    case NGHTTP2_PRIORITY:
     case NGHTTP2_PRIORITY_UPDATE:
       session.spend();
       break;

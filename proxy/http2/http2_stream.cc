@@ -151,6 +151,7 @@ bool Http2Stream::has_room() const {
 bool Http2Stream::give_room() {
   if (!room_wanted_ || !has_room()) return false;
   room_wanted_ = false;
+  if (body_.size() == 0) deadline_.disarm();
   exchange_.on_room();
   return true;
 }
@@ -178,13 +179,14 @@ void Http2Stream::abort() {
 }
 
 void Http2Stream::flush() {
+  if (room_wanted_ && !deadline_.armed()) wait_for_client();
   Http2Session& session = *session_;  // the stream may be over when its last frame is made
   session.drive();
   session.drive_later_if_over();
 }
 
 void Http2Stream::resume() {
-  if (!deadline_.armed()) context_.timers.arm(deadline_, context_.send_deadlines, context_.loop.mono_time());
+  if (!deadline_.armed()) wait_for_client();
   if (std::exchange(deferred_, false)) nghttp2_session_resume_data(session_->frames(), id_);
 }
 
@@ -201,11 +203,15 @@ void Http2Stream::take_piece(std::size_t size, OutputQueue& output) {
     size -= piece.size();
     output.append(piece);
   }
-  if (body_.size() == 0) {
+  if (body_.size() == 0 && !room_wanted_) {
     deadline_.disarm();
   } else {
-    context_.timers.arm(deadline_, context_.send_deadlines, context_.loop.mono_time());
+    wait_for_client();
   }
+}
+
+void Http2Stream::wait_for_client() {
+  context_.timers.arm(deadline_, context_.send_deadlines, context_.loop.mono_time());
 }
 
 bool Http2Stream::submit_trailers() {
@@ -236,7 +242,7 @@ void Http2Stream::on_deadline() {
     upload_waits_ = false;
     return exchange_.on_upload();
   }
-  if (body_.size() == 0 && !response_done_) return;
+  if (body_.size() == 0 && !response_done_ && !room_wanted_ && !upload_waits_) return;
   context_.exchanges.counters.add(storage::Counter::kHttp2Stalled);
   nghttp2_submit_rst_stream(session_->frames(), NGHTTP2_FLAG_NONE, id_, NGHTTP2_CANCEL);
   session_->drive();

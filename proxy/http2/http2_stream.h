@@ -89,6 +89,7 @@ class Http2Stream final : public ResponseSink, private revalidate::UploadSource 
   void drop_content();
   void content_used(std::size_t bytes);
   void resume();
+  void wait_for_client();
   [[nodiscard]] std::size_t window() const;
 
   Http2Context& context_;
