@@ -14,6 +14,7 @@
 #include "proxy/admin/invalidate_endpoint.h"
 #include "proxy/admin/metrics_endpoint.h"
 #include "proxy/admin/stats_endpoint.h"
+#include "proxy/config/tls_settings.h"
 #include "proxy/net/listener.h"
 #include "proxy/net/signals.h"
 #include "proxy/server_worker.h"
@@ -136,7 +137,10 @@ class Server {
   void serve();
 
  private:
-  Status open_listener();
+  Status open_listeners();
+  Status open_tls();
+  Status listen(const std::string& setting, const HostPort& where, std::string& text,
+                std::vector<Descriptor>& sockets) const;
   Status open_origin();
   Status open_store();
   void close_store();
@@ -144,6 +148,7 @@ class Server {
   void add_store_endpoints();
   Status admin_listen(const std::string& setting, const std::string& text);
   void start_workers();
+  void reload_tls();
   [[nodiscard]] std::int64_t longest_turn_us() const;
   void drain();
 
@@ -153,7 +158,9 @@ class Server {
   storage::CounterSet counters_;
   EventLoop loop_;
   std::unique_ptr<Signals> signals_;
+  std::unique_ptr<TlsCredentials> tls_;
   std::vector<Descriptor> listening_;
+  std::vector<Descriptor> listening_tls_;
   std::string listen_text_;
   revalidate::CurlClient::Options origin_;
   std::unique_ptr<AccessLog> access_log_;
@@ -175,7 +182,8 @@ class Server {
 };
 
 Status Server::open() {
-  if (Status status = open_listener(); !status) return status;
+  if (Status status = open_tls(); !status) return status;
+  if (Status status = open_listeners(); !status) return status;
   if (Status status = open_origin(); !status) return status;
   if (Status status = open_store(); !status) return status;
   auto log = AccessLog::open(settings_.log.access);
@@ -186,14 +194,48 @@ Status Server::open() {
   return {};
 }
 
-Status Server::open_listener() {
-  auto address = SocketAddress::parse(address_text(settings_.server.listen));
-  if (!address) return Error{"server.listen: " + address.error()};
-  auto sockets = open_listening_sockets(*address, settings_.server.workers);
-  if (!sockets) return Error{"server.listen: " + sockets.error()};
-  listening_ = sockets.take();
-  listen_text_ = local_address(listening_.front()).text();
+Status Server::open_listeners() {
+  std::string text;
+  if (Status status = listen("server.listen", settings_.server.listen, text, listening_); !status)
+    return status;
+  listen_text_ = "http://" + text;
+  if (settings_.tls.listen.empty()) return {};
+  if (Status status = listen("tls.listen", settings_.tls.listen, text, listening_tls_); !status)
+    return status;
+  listen_text_ += " and https://" + text;
   return {};
+}
+
+Status Server::listen(const std::string& setting, const HostPort& where, std::string& text,
+                      std::vector<Descriptor>& sockets) const {
+  auto address = SocketAddress::parse(address_text(where));
+  if (!address) return Error{setting + ": " + address.error()};
+  auto opened = open_listening_sockets(*address, settings_.server.workers);
+  if (!opened) return Error{setting + ": " + opened.error()};
+  sockets = opened.take();
+  text = local_address(sockets.front()).text();
+  return {};
+}
+
+Status Server::open_tls() {
+  if (settings_.tls.listen.empty()) return {};
+  std::vector<std::string> warnings;
+  TlsOptions options = tls_options(settings_.tls);
+  if (settings_.http2.enabled) options.protocols.insert(options.protocols.begin(), "h2");
+  auto credentials = TlsCredentials::open(options, warnings);
+  if (!credentials) return Error{"tls: " + credentials.error()};
+  tls_ = credentials.take();
+  for (const std::string& warning : warnings) storage::log_event(LogLevel::kWarning, "tls: " + warning);
+  return {};
+}
+
+void Server::reload_tls() {
+  if (!tls_) return;
+  std::vector<std::string> warnings;
+  const Status reloaded = tls_->reload(warnings);
+  for (const std::string& warning : warnings) storage::log_event(LogLevel::kWarning, "tls: " + warning);
+  if (reloaded) return storage::log_event(LogLevel::kInfo, "tls: the certificates have been read again");
+  storage::log_event(LogLevel::kError, "tls: " + reloaded.error() + "; what was read before stays in use");
 }
 
 Status Server::open_origin() {
@@ -335,10 +377,13 @@ void Server::start_workers() {
                                  exchange_,
                                  settings_.cache.max_object,
                                  {settings_.cache.slice_above, settings_.cache.slice_size},
-                                 settings_.server.max_connections});
+                                 settings_.server.max_connections,
+                                 tls_.get()});
   for (std::size_t i = 0; i < listening_.size(); ++i) {
+    ListeningSockets sockets{std::move(listening_[i]), {}};
+    if (tls_) sockets.tls = std::move(listening_tls_[i]);
     workers_.push_back(
-        std::make_unique<ServerWorker>("worker-" + std::to_string(i), *shared_, std::move(listening_[i])));
+        std::make_unique<ServerWorker>("worker-" + std::to_string(i), *shared_, std::move(sockets)));
   }
   for (const auto& worker : workers_) worker->start();
 }
@@ -351,11 +396,14 @@ std::int64_t Server::longest_turn_us() const {
 
 void Server::serve() {
   signals_ = std::make_unique<Signals>(loop_, [this](int signal) {
-    if (signal == SIGHUP) return access_log_->reopen();
+    if (signal == SIGHUP) {
+      access_log_->reopen();
+      return reload_tls();
+    }
     drain();
   });
   ready_ = true;
-  storage::log_event(LogLevel::kInfo, "ready: listening on http://" + listen_text_ + ", origin " +
+  storage::log_event(LogLevel::kInfo, "ready: listening on " + listen_text_ + ", origin " +
                                           origin_.origin.base() + ", cache in " + settings_.cache.dir);
   loop_.run();
   for (const auto& worker : workers_) worker->stop();

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "proxy/net/listener.h"
+#include "proxy/net/tls_acceptor.h"
+#include "storage/base/check.h"
 
 namespace freshet::proxy {
 
@@ -12,7 +14,7 @@ using storage::Counter;
 
 class ServerWorker::Parts {
  public:
-  Parts(EventLoop& loop, ServerShared& shared, Descriptor listening)
+  Parts(EventLoop& loop, ServerShared& shared, ListeningSockets listening)
       : loop_(loop),
         shared_(shared),
         counters_(shared.counters.make()),
@@ -51,15 +53,18 @@ class ServerWorker::Parts {
         begin_http2(std::move(transport), client, received);
       };
     }
-    listener_ = std::make_unique<Listener>(
-        loop_, std::move(listening),
-        [this](Descriptor socket, const SocketAddress& peer) { accept(std::move(socket), peer); });
+    listeners_.push_back(std::make_unique<Listener>(
+        loop_, std::move(listening.plain), [this](Descriptor socket, const SocketAddress& peer) {
+          if (admit()) begin_http1(Transport(std::move(socket)), client_of(peer));
+        }));
+    if (shared.tls != nullptr) listen_tls(std::move(listening.tls));
   }
 
   ~Parts() {
-    listener_.reset();
+    listeners_.clear();
     sessions_.clear();
     retired_.clear();
+    tls_.reset();
     // Background validations and fills that nobody waits for any more.
     while (!flights_.active.empty()) (*flights_.active.begin())->abandon();
   }
@@ -67,9 +72,10 @@ class ServerWorker::Parts {
   void drain(std::function<void()> drained) {
     drained_ = std::move(drained);
     // What waits in the kernel's queue is accepted too: closing the socket would reset it (G10).
-    listener_->accept_all();
-    listener_.reset();
+    for (const auto& listener : listeners_) listener->accept_all();
+    listeners_.clear();
     sessions_context_.draining = true;
+    if (tls_) tls_->drain();
     std::vector<ClientSession*> all;
     all.reserve(sessions_.size());
     for (const auto& each : sessions_) all.push_back(each.first);
@@ -78,18 +84,47 @@ class ServerWorker::Parts {
   }
 
  private:
-  void accept(Descriptor socket, const SocketAddress& peer) {
-    counters_.add(Counter::kConnectionsAccepted);
-    if (shared_.connections.fetch_add(1) >= shared_.max_connections) {
+  void listen_tls(Descriptor listening) {
+    TlsAcceptor::Hooks hooks;
+    hooks.established = [this](Transport transport, const SocketAddress& peer, std::string_view protocol) {
+      // One of those that we offer, or none.
+      FRESHET_CHECK(protocol.empty() || protocol == "http/1.1" || protocol == "h2");
+      if (protocol == "h2") {
+        begin_http2(std::move(transport), client_of(peer), {});
+      } else {
+        begin_http1(std::move(transport), client_of(peer));
+      }
+    };
+    hooks.gone = [this] {
       shared_.connections.fetch_sub(1);
-      counters_.add(Counter::kConnectionsRefused);
-      return;
-    }
-    const auto ip = peer.ip();
-    ClientInfo client{ip ? ip->text() : "unix", ip && trusts(*ip)};
-    begin(std::make_unique<Http1Session>(sessions_context_, socket.release(), std::move(client)));
+      tell_if_drained();
+    };
+    tls_ = std::make_unique<TlsAcceptor>(loop_, timers_, *shared_.tls, counters_, shared_.timeouts.head,
+                                         std::move(hooks));
+    listeners_.push_back(std::make_unique<Listener>(loop_, std::move(listening),
+                                                    [this](Descriptor socket, const SocketAddress& peer) {
+                                                      if (admit()) tls_->accept(std::move(socket), peer);
+                                                    }));
   }
 
+  [[nodiscard]] bool admit() {
+    counters_.add(Counter::kConnectionsAccepted);
+    if (shared_.connections.fetch_add(1) < shared_.max_connections) return true;
+    shared_.connections.fetch_sub(1);
+    counters_.add(Counter::kConnectionsRefused);
+    return false;
+  }
+
+  [[nodiscard]] ClientInfo client_of(const SocketAddress& peer) const {
+    const auto ip = peer.ip();
+    return {ip ? ip->text() : "unix", ip && trusts(*ip)};
+  }
+
+  void begin_http1(Transport transport, ClientInfo client) {
+    begin(std::make_unique<Http1Session>(sessions_context_, std::move(transport), std::move(client)));
+  }
+
+  // `received`: what was read of it already.
   void begin_http2(Transport transport, ClientInfo client, std::string_view received) {
     ClientSession& session = begin(
         std::make_unique<Http2Session>(http2_context_, std::move(transport), std::move(client), received));
@@ -123,7 +158,7 @@ class ServerWorker::Parts {
   }
 
   void tell_if_drained() {
-    if (drained_ && sessions_.empty()) std::exchange(drained_, nullptr)();
+    if (drained_ && sessions_.empty() && (!tls_ || tls_->empty())) std::exchange(drained_, nullptr)();
   }
 
   EventLoop& loop_;
@@ -135,13 +170,14 @@ class ServerWorker::Parts {
   ExchangeContext exchanges_;
   Http1Context sessions_context_;
   Http2Context http2_context_;
-  std::unique_ptr<Listener> listener_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::unique_ptr<TlsAcceptor> tls_;
   std::unordered_map<ClientSession*, std::unique_ptr<ClientSession>> sessions_;
   std::vector<std::unique_ptr<ClientSession>> retired_;
   std::function<void()> drained_;
 };
 
-ServerWorker::ServerWorker(const std::string& name, ServerShared& shared, Descriptor listening)
+ServerWorker::ServerWorker(const std::string& name, ServerShared& shared, ListeningSockets listening)
     : shared_(shared), listening_(std::move(listening)), worker_(name) {}
 
 ServerWorker::~ServerWorker() {

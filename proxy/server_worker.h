@@ -15,6 +15,7 @@
 #include "proxy/http2/http2_session.h"
 #include "proxy/net/descriptor.h"
 #include "proxy/net/ip_address.h"
+#include "proxy/net/tls_context.h"
 #include "proxy/net/worker.h"
 #include "proxy/observe/access_log.h"
 #include "revalidate/flight_table.h"
@@ -47,12 +48,19 @@ struct ServerShared {
   std::uint64_t max_object = 0;
   revalidate::SliceOptions slices;
   std::uint64_t max_connections = 0;
+  const TlsCredentials* tls = nullptr;  // null: TLS is off
   std::atomic<std::uint64_t> connections{0};
+};
+
+// Where one worker accepts.
+struct ListeningSockets {
+  Descriptor plain;
+  Descriptor tls;  // not valid: TLS is off
 };
 
 class ServerWorker {
  public:
-  ServerWorker(const std::string& name, ServerShared& shared, Descriptor listening);
+  ServerWorker(const std::string& name, ServerShared& shared, ListeningSockets listening);
   ~ServerWorker();
 
   void start();
@@ -66,7 +74,7 @@ class ServerWorker {
   class Parts;
 
   ServerShared& shared_;
-  Descriptor listening_;
+  ListeningSockets listening_;
   std::unique_ptr<Parts> parts_;  // on the worker's thread
   Worker worker_;
 };

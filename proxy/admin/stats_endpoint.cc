@@ -71,6 +71,10 @@ constexpr std::array kRows = {
     Row{"edge", "stale", "served stale", Unit::kCount, &of<Counter::kStaleServed>},
     Row{"edge", "misses", "misses", Unit::kCount, &of<Counter::kMisses>},
 
+    Row{"tls", "handshakes", "handshakes", Unit::kCount, &of<Counter::kTlsHandshakes>},
+    Row{"tls", "resumed", "resumed of those", Unit::kCount, &of<Counter::kTlsResumed>},
+    Row{"tls", "failed", "failed", Unit::kCount, &of<Counter::kTlsFailed>},
+
     Row{"memory", "bytes", "bytes", Unit::kBytes, &of<Counter::kMemoryBytes>},
     Row{"memory", "budget", "budget", Unit::kBytes, &memory_budget},
     Row{"memory", "responses", "responses", Unit::kCount, &of<Counter::kMemoryResponses>},

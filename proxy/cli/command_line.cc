@@ -10,6 +10,7 @@
 #include "proxy/config/config_file.h"
 #include "proxy/config/setting_table.h"
 #include "proxy/config/setting_values.h"
+#include "proxy/config/tls_settings.h"
 
 namespace freshet::proxy {
 
@@ -265,9 +266,13 @@ Command check_command(const Parser& parser, const Surroundings& surroundings) {
   if (!errors.ok()) return FailedCommand{std::move(errors.lines)};
   fill_defaults(settings, surroundings);
   std::vector<std::string> wrong = check_settings(settings);
+  std::vector<std::string> warnings;
+  if (wrong.empty()) wrong = check_tls_files(settings.tls, warnings);
   for (std::string& line : wrong) line.insert(0, parser.check_config + ": ");
   if (!wrong.empty()) return FailedCommand{std::move(wrong)};
-  return PrintCommand{parser.check_config + ": ok\n"};
+  std::string text;
+  for (const std::string& line : warnings) text += parser.check_config + ": warning: tls: " + line + "\n";
+  return PrintCommand{text + parser.check_config + ": ok\n"};
 }
 
 Command simulate_command(const Parser& parser) {

@@ -65,6 +65,8 @@ std::string wanted_form(const SettingRow& row) {
       return "a string such as \"127.0.0.1:8080\"";
     case SettingType::kSwitch:
       return "true or false";
+    case SettingType::kCertificates:
+      return "an array of tables such as {cert = \"a.pem\", key = \"a.key\"}";
     case SettingType::kNetworks:
     case SettingType::kNames:
     case SettingType::kPatterns:
@@ -153,6 +155,7 @@ class Loader {
 
   Status set_from(const SettingRow& row, const toml::node& node) {
     if (is_list(row.type)) return set_list_from(row, node);
+    if (row.type == SettingType::kCertificates) return set_certificates_from(row, node);
     const std::optional<std::string> text = scalar_text(row, node);
     if (!text.has_value()) return wrong_type(row, node);
     return set_setting(settings_, row.key, *text);
@@ -168,6 +171,34 @@ class Loader {
       list.push_back(string->get());
     }
     return set_setting(settings_, row, std::move(list));
+  }
+
+  Status set_certificates_from(const SettingRow& row, const toml::node& node) {
+    const toml::array* const array = node.as_array();
+    if (array == nullptr) return wrong_type(row, node);
+    std::vector<TlsCertificateFiles> certificates;
+    for (const toml::node& element : *array) {
+      const toml::table* const table = element.as_table();
+      if (table == nullptr) return wrong_type(row, element);
+      TlsCertificateFiles& files = certificates.emplace_back();
+      for (const auto& [key, value] : *table) {
+        const std::string name(key.str());
+        std::string* const place = name == "cert"   ? &files.certificate
+                                   : name == "key"  ? &files.key
+                                   : name == "ocsp" ? &files.ocsp
+                                                    : nullptr;
+        if (place == nullptr) {
+          return Error{std::string(row.key) + ": unknown key " + in_quotes(name) +
+                       "; cert, key and ocsp are known"};
+        }
+        const auto* const string = value.as_string();
+        if (string == nullptr) {
+          return Error{std::string(row.key) + ": " + name + " is " + type_name(value) + ", not a string"};
+        }
+        *place = string->get();
+      }
+    }
+    return set_setting(settings_, row, std::move(certificates));
   }
 
   static Error wrong_type(const SettingRow& row, const toml::node& node) {
@@ -222,6 +253,17 @@ std::string example_value(const SettingRow& row) {
   std::string text = setting_text(Settings{}, row);
   if (row.key == "origin.url") return "\"http://127.0.0.1:3000\"";
   if (row.key == "server.workers") return "2";
+  if (row.key == "tls.listen") return "\"[::]:443\"";
+  if (row.key == "tls.cert") return "\"/etc/freshet/example.org.pem\"";
+  if (row.key == "tls.key") return "\"/etc/freshet/example.org.key\"";
+  if (row.type == SettingType::kCertificates) {
+    return "[{cert = \"/etc/freshet/example.net.pem\", key = \"/etc/freshet/example.net.key\"}]";
+  }
+  if (row.key == "tls.ocsp") return "\"/etc/freshet/example.org.ocsp\"";
+  if (row.key == "tls.client_ca") return "\"/etc/freshet/clients.pem\"";
+  if (row.key == "tls.ticket_keys") return "\"/etc/freshet/tickets\"";
+  if (row.key == "tls.ciphers") return "\"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256\"";
+  if (row.key == "tls.cipher_suites") return "\"TLS_AES_128_GCM_SHA256\"";
   if (row.key == "admin.listen") return "\"127.0.0.1:9180\"";
   if (row.key == "cache.dir") return "\"/var/cache/freshet\"";
   if (row.key == "admin.socket") return "\"/var/cache/freshet/admin.sock\"";

@@ -72,6 +72,36 @@ std::vector<SettingRow> make_table() {  // NOLINT(readability-function-size)
       {"http2.flood_allowance", "", Type::kCount, COUNT(http2.flood_allowance), "N", 10, 1'000'000, "",
        "Resets, pings, settings, empty frames beyond one for each request answered; a tenth a second comes back."},
 
+      {"tls.listen", "--tls-listen", Type::kAddress, ADDRESS(tls.listen), "HOST:PORT", 0, 0, "no TLS",
+       "Where clients connect by TLS (https), beside server.listen."},
+      {"tls.cert", "--tls-cert", Type::kPath, TEXT(tls.cert), "FILE", 0, 0, "none",
+       "PEM file of the certificate, followed by those that vouch for it. SIGHUP reads all files of this table anew."},
+      {"tls.key", "--tls-key", Type::kPath, TEXT(tls.key), "FILE", 0, 0, "none",
+       "PEM file of its private key, without a passphrase."},
+      {"tls.ocsp", "", Type::kPath, TEXT(tls.ocsp), "FILE", 0, 0, "none",
+       "OCSP response (DER) to staple to it."},
+      {"tls.certificates", "", Type::kCertificates, MEMBER(std::vector<TlsCertificateFiles>, tls.certificates), "LIST", 0, 0, "none",
+       "Further certificates, each with cert, key and perhaps ocsp. Each is for the names in it, exact or wildcard; ECDSA and RSA "
+       "may stand side by side for one name. The first of all is for clients that name no host, or none of these."},
+      {"tls.min_version", "", Type::kChoice, MEMBER(TlsVersion, tls.min_version), "WORD", 0, 0, "",
+       "The lowest version of TLS that is spoken; the highest is 1.3.", {"1.2", "1.3"}},
+      {"tls.ciphers", "", Type::kText, TEXT(tls.ciphers), "LIST", 0, 0,
+       "ECDHE with AES-GCM or ChaCha20-Poly1305", "Ciphers of TLS 1.2, in OpenSSL's names, separated by colons."},
+      {"tls.cipher_suites", "", Type::kText, TEXT(tls.cipher_suites), "LIST", 0, 0,
+       "AES-128-GCM, AES-256-GCM, ChaCha20-Poly1305", "Cipher suites of TLS 1.3, likewise."},
+      {"tls.client_certificates", "", Type::kChoice, MEMBER(ClientCertificates, tls.client_certificates), "WORD", 0, 0, "",
+       "Whether clients are asked for a certificate: optional refuses one that is not good, required also a client without one.",
+       {"off", "optional", "required"}},
+      {"tls.client_ca", "", Type::kPath, TEXT(tls.client_ca), "FILE", 0, 0, "none",
+       "PEM file of the authorities that may vouch for clients."},
+      {"tls.ticket_keys", "", Type::kPath, TEXT(tls.ticket_keys), "FILE", 0, 0, "keys of this process",
+       "File with the keys of session tickets, which a fleet can share: on each line 80 random bytes in base64. The first seals, "
+       "all open."},
+      {"tls.ticket_period", "", Type::kDuration, DURATION(tls.ticket_period), "TIME", 100, 3 * kDay, "",
+       "How long a key of this process seals tickets; it opens them for two periods more. A ticket is good for two periods."},
+      {"tls.ktls", "", Type::kSwitch, SWITCH(tls.ktls), "BOOL", 0, 0, "",
+       "Records are made by the kernel, where it can (kTLS)."},
+
       {"origin.url", "--origin", Type::kOrigin, TEXT(origin.url), "URL", 0, 0, "none; `freshet run` needs it",
        "The origin whose responses are served: http://HOST:PORT or https://HOST:PORT."},
       {"origin.max_concurrent", "", Type::kCount, COUNT(origin.max_concurrent), "N", 1, 1'000'000, "",
@@ -209,6 +239,17 @@ Result<std::uint64_t> parse_number(const SettingRow& row, std::string_view text)
   return static_cast<std::uint64_t>(duration.value().count());
 }
 
+// No text has no part.
+std::vector<std::string> split(std::string_view text, char separator) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    const std::size_t end = text.find(separator);
+    parts.emplace_back(text.substr(0, end));
+    text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+  }
+  return parts;
+}
+
 // One overload for each kind of member.
 struct Setter {
   const SettingRow& row;
@@ -277,16 +318,32 @@ struct Setter {
   }
   Status operator()(SetCookiePolicy& member) const { return choose(member); }
   Status operator()(ClientDirectives& member) const { return choose(member); }
+  Status operator()(TlsVersion& member) const { return choose(member); }
+  Status operator()(ClientCertificates& member) const { return choose(member); }
   Status operator()(LogLevel& member) const { return choose(member); }
-  Status operator()(std::vector<std::string>& member) const {
-    std::vector<std::string> list;
-    std::string_view rest = text;
-    while (!rest.empty()) {
-      const std::size_t comma = rest.find(',');
-      list.emplace_back(rest.substr(0, comma));
-      rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
+  Status operator()(std::vector<std::string>& member) const { return set_list(member, split(text, ',')); }
+
+  Status operator()(std::vector<TlsCertificateFiles>& member) const {
+    std::vector<TlsCertificateFiles> certificates;
+    for (const std::string& element : split(text, ',')) {
+      std::vector<std::string> parts = split(element, ':');
+      if (parts.size() != 2 && parts.size() != 3) {
+        return with_key(row, in_quotes(element) + " is not CERT:KEY or CERT:KEY:OCSP");
+      }
+      parts.resize(3);
+      certificates.push_back({parts[0], parts[1], parts[2]});
     }
-    return set_list(member, std::move(list));
+    return set_certificates(member, std::move(certificates));
+  }
+
+  Status set_certificates(std::vector<TlsCertificateFiles>& member,
+                          std::vector<TlsCertificateFiles> certificates) const {
+    for (const TlsCertificateFiles& files : certificates) {
+      if (files.certificate.empty()) return with_key(row, "cert is missing");
+      if (files.key.empty()) return with_key(row, "key is missing, of " + files.certificate);
+    }
+    member = std::move(certificates);
+    return {};
   }
 
   Status set_list(std::vector<std::string>& member, std::vector<std::string> list) const {
@@ -334,10 +391,20 @@ struct Getter {
   std::string operator()(bool value) const { return value ? "true" : "false"; }
   std::string operator()(SetCookiePolicy value) const { return choice(static_cast<std::size_t>(value)); }
   std::string operator()(ClientDirectives value) const { return choice(static_cast<std::size_t>(value)); }
+  std::string operator()(TlsVersion value) const { return choice(static_cast<std::size_t>(value)); }
+  std::string operator()(ClientCertificates value) const { return choice(static_cast<std::size_t>(value)); }
   std::string operator()(LogLevel value) const { return choice(static_cast<std::size_t>(value)); }
   std::string operator()(const std::vector<std::string>& value) const {
     std::string text;
     for (const std::string& element : value) text += (text.empty() ? "" : ",") + element;
+    return text;
+  }
+  std::string operator()(const std::vector<TlsCertificateFiles>& value) const {
+    std::string text;
+    for (const TlsCertificateFiles& files : value) {
+      text += (text.empty() ? "" : ",") + files.certificate + ":" + files.key;
+      if (!files.ocsp.empty()) text += ":" + files.ocsp;
+    }
     return text;
   }
   std::string choice(std::size_t index) const { return std::string(row.choices[index]); }
@@ -417,6 +484,11 @@ Status set_setting(Settings& settings, const SettingRow& row, std::vector<std::s
   FRESHET_CHECK(is_list(row.type));
   auto member = std::get<std::vector<std::string>& (*)(Settings&)>(row.member);
   return Setter{row, ""}.set_list(member(settings), std::move(list));
+}
+
+Status set_setting(Settings& settings, const SettingRow& row, std::vector<TlsCertificateFiles> certificates) {
+  auto member = std::get<std::vector<TlsCertificateFiles>& (*)(Settings&)>(row.member);
+  return Setter{row, ""}.set_certificates(member(settings), std::move(certificates));
 }
 
 std::string setting_text(const Settings& settings, const SettingRow& row) {

@@ -21,15 +21,17 @@ enum class SettingType {
   kDuration,
   kCount,
   kRatio,
-  kAddress,   // HOST:PORT
-  kOrigin,    // http://HOST:PORT
-  kPath,      // of a file or directory
-  kChoice,    // one of SettingRow::choices
-  kSwitch,    // true or false
-  kNetworks,  // a list of addresses and networks
-  kNames,     // a list of tokens: field or cookie names
-  kToken,     // a secret that a client shows
-  kPatterns,  // a list of names of query parameters; a last `*` stands for any rest
+  kAddress,       // HOST:PORT
+  kOrigin,        // http://HOST:PORT
+  kPath,          // of a file or directory
+  kText,          // any words, which start-up looks at
+  kChoice,        // one of SettingRow::choices
+  kSwitch,        // true or false
+  kNetworks,      // a list of addresses and networks
+  kNames,         // a list of tokens: field or cookie names
+  kToken,         // a secret that a client shows
+  kCertificates,  // a list of certificates with their keys
+  kPatterns,      // a list of names of query parameters; a last `*` stands for any rest
 };
 
 // Which member a row sets.
@@ -37,8 +39,9 @@ using SettingMember =
     std::variant<std::uint64_t& (*)(Settings&), unsigned& (*)(Settings&), SettingMs& (*)(Settings&),
                  double& (*)(Settings&), std::string& (*)(Settings&), HostPort& (*)(Settings&),
                  SetCookiePolicy& (*)(Settings&), ClientDirectives& (*)(Settings&),
+                 TlsVersion& (*)(Settings&), ClientCertificates& (*)(Settings&),
                  storage::LogLevel& (*)(Settings&), bool& (*)(Settings&),
-                 std::vector<std::string>& (*)(Settings&)>;
+                 std::vector<TlsCertificateFiles>& (*)(Settings&), std::vector<std::string>& (*)(Settings&)>;
 
 struct SettingRow {
   std::string_view key;   // section.name
@@ -71,6 +74,9 @@ struct SettingRow {
 storage::Status set_setting(Settings& settings, std::string_view key, std::string_view text);
 // The same for a list, element by element (the other form takes them separated by commas).
 storage::Status set_setting(Settings& settings, const SettingRow& row, std::vector<std::string> list);
+// The same for a list of certificates (the other form takes CERT:KEY or CERT:KEY:OCSP, separated by commas).
+storage::Status set_setting(Settings& settings, const SettingRow& row,
+                            std::vector<TlsCertificateFiles> certificates);
 
 // The value as set_setting() would take it.
 [[nodiscard]] std::string setting_text(const Settings& settings, const SettingRow& row);

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "proxy/net/tls_options.h"
 #include "storage/base/clock.h"
 #include "storage/base/log.h"
 
@@ -63,6 +64,22 @@ struct Http2Settings {
   std::uint64_t stream_window = 256 * kKiB;
   std::uint64_t window = kMiB;
   std::uint64_t flood_allowance = 1000;
+};
+
+struct TlsSettings {
+  HostPort listen;  // empty: no TLS
+  std::string cert;
+  std::string key;
+  std::string ocsp;
+  std::vector<TlsCertificateFiles> certificates;  // further ones
+  TlsVersion min_version = TlsVersion::k12;
+  std::string ciphers;        // empty: see tls_options.h
+  std::string cipher_suites;  // likewise
+  ClientCertificates client_certificates = ClientCertificates::kOff;
+  std::string client_ca;
+  std::string ticket_keys;  // empty: keys of this process
+  SettingMs ticket_period{std::chrono::hours{12}};
+  bool ktls = false;
 };
 
 struct OriginSettings {
@@ -130,6 +147,7 @@ struct LogSettings {
 struct Settings {
   ServerSettings server;
   Http2Settings http2;
+  TlsSettings tls;
   OriginSettings origin;
   CacheSettings cache;
   AdminSettings admin;

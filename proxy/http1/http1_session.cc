@@ -1,9 +1,6 @@
 #include "proxy/http1/http1_session.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <sys/socket.h>
-#include <unistd.h>
 #include <utility>
 
 #include "storage/http/status_code.h"
@@ -33,6 +30,12 @@ bool accepts_trailers(const storage::RequestHead& request) {
   return te && te->find("trailers") != std::string::npos;
 }
 
+// The scheme of the target URI is how the client reached us.
+RequestParserOptions parser_for(RequestParserOptions options, const Transport& transport) {
+  if (transport.secure()) options.scheme = "https";
+  return options;
+}
+
 }  // namespace
 
 Http1Context::Http1Context(EventLoop& event_loop, CoarseTimers& coarse_timers,
@@ -49,12 +52,12 @@ Http1Context::Http1Context(EventLoop& event_loop, CoarseTimers& coarse_timers,
       linger_deadlines(timers.list(timeouts.linger)),
       scratch(kScratch, '\0') {}
 
-Http1Session::Http1Session(Http1Context& context, int descriptor, ClientInfo client)
+Http1Session::Http1Session(Http1Context& context, Transport transport, ClientInfo client)
     : context_(context),
-      descriptor_(descriptor),
+      transport_(std::move(transport)),
       client_(std::move(client)),
       deadline_([this] { on_deadline(); }),
-      parser_(context.parser),
+      parser_(parser_for(context.parser, transport_)),
       exchange_(context.exchanges, *this, client_),
       may_be_http2_(context.to_http2 != nullptr) {
   context_.exchanges.counters.add(Counter::kConnectionsOpen);
@@ -62,14 +65,14 @@ Http1Session::Http1Session(Http1Context& context, int descriptor, ClientInfo cli
 
 Http1Session::~Http1Session() {
   watch_.reset();
-  if (phase_ != Phase::kClosed) ::close(descriptor_);
   context_.exchanges.counters.add(Counter::kConnectionsOpen, -1);
 }
 
 void Http1Session::start() {
-  watch_ = context_.loop.watch(descriptor_, IoInterest::kRead,
+  watch_ = context_.loop.watch(transport_.descriptor(), IoInterest::kRead,
                                [this](storage::IoReady ready) { on_ready(ready); });
   arm(context_.head_deadlines);
+  if (transport_.holds_input()) read_input();
 }
 
 void Http1Session::drain() {
@@ -84,32 +87,38 @@ void Http1Session::drain() {
 void Http1Session::on_ready(storage::IoReady ready) {
   if (phase_ == Phase::kClosed) return;
   if (ready.writable) progressed_ = sent_some_ = true;
-  if (ready.readable) {
+  if (ready.writable && ending_output_) end_output();
+  if (phase_ == Phase::kClosed) return;
+  if (ready.readable || transport_.read_waits_for_room()) {
     read_input();
   } else {
     drive();
   }
 }
 
-// One recv a turn: another connection's request is worth as much as this one's next. Level-triggered, so what
+// One read a turn: another connection's request is worth as much as this one's next. Level-triggered, so what
 // is left comes in the next turn.
 void Http1Session::read_input() {
   if (read_closed_) return drive();
-  const ssize_t got = ::recv(descriptor_, context_.scratch.data(), context_.scratch.size(), 0);
-  if (got < 0) {
-    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return drive();
-    return close_now(false);
+  std::size_t got = 0;
+  switch (transport_.read(context_.scratch.data(), context_.scratch.size(), got)) {
+    case TransportOutcome::kBlocked:
+      return drive();
+    case TransportOutcome::kBroken:
+      return close_now(false);
+    case TransportOutcome::kEnd: {
+      // It sends no more, but may still read: what it has asked for is answered.
+      read_closed_ = true;
+      const bool owes_nothing = !responding_ && input().empty() && output_.size() == 0;
+      if (phase_ == Phase::kLingering || owes_nothing) return close_now(false);
+      return drive();
+    }
+    case TransportOutcome::kDone:
+      break;
   }
-  if (got == 0) {
-    // It sends no more, but may still read: what it has asked for is answered.
-    read_closed_ = true;
-    const bool owes_nothing = !responding_ && input().empty() && output_.size() == 0;
-    if (phase_ == Phase::kLingering || owes_nothing) return close_now(false);
-    return drive();
-  }
-  if (phase_ == Phase::kLingering) return;
+  if (phase_ == Phase::kLingering) return set_interest();
   progressed_ = true;
-  const std::string_view bytes(context_.scratch.data(), static_cast<std::size_t>(got));
+  const std::string_view bytes(context_.scratch.data(), got);
   if (kept_used_ < kept_.size()) {
     kept_.append(bytes);
   } else {
@@ -228,7 +237,7 @@ bool Http1Session::take_preface() {
   phase_ = Phase::kClosed;
   deadline_.disarm();
   watch_.reset();
-  context_.to_http2(Transport(Descriptor(descriptor_)), client_, input());
+  context_.to_http2(std::move(transport_), client_, input());
   context_.retire(*this);
   return true;
 }
@@ -294,6 +303,16 @@ revalidate::UploadSource::Next Http1Session::next(char* buffer, std::size_t capa
 void Http1Session::drive_later() {
   context_.loop.post([this, alive = std::weak_ptr<const bool>(alive_)] {
     if (!alive.expired()) drive();
+  });
+}
+
+// What TLS holds already, the descriptor does not announce.
+void Http1Session::read_later() {
+  if (std::exchange(reading_later_, true)) return;
+  context_.loop.post([this, alive = std::weak_ptr<const bool>(alive_)] {
+    if (alive.expired()) return;
+    reading_later_ = false;
+    if (phase_ != Phase::kClosed && transport_.holds_input()) read_input();
   });
 }
 
@@ -387,7 +406,7 @@ void Http1Session::after_response() {
 bool Http1Session::write_output() {
   if (output_.size() == 0) return true;
   std::uint64_t written = 0;
-  const auto outcome = output_.write_to(descriptor_, kTurnBudget, written);
+  const auto outcome = output_.write_to(transport_, kTurnBudget, written);
   if (written > 0) {
     progressed_ = sent_some_ = true;
     context_.exchanges.counters.add(Counter::kBytesSent, static_cast<std::int64_t>(written));
@@ -409,9 +428,13 @@ void Http1Session::close_gracefully() {
   if (read_closed_) return close_now(false);
   // Closing with input unread would reset the connection and take our answer back from the client.
   phase_ = Phase::kLingering;
-  ::shutdown(descriptor_, SHUT_WR);
-  set_interest();
   arm(context_.linger_deadlines);
+  end_output();
+  set_interest();
+}
+
+void Http1Session::end_output() {
+  ending_output_ = transport_.end_output() == TransportOutcome::kBlocked;
 }
 
 void Http1Session::close_now(bool reset) {
@@ -421,11 +444,7 @@ void Http1Session::close_now(bool reset) {
   deadline_.disarm();
   watch_.reset();
   output_.clear();
-  if (reset) {
-    const linger at_once{1, 0};
-    ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-  }
-  ::close(descriptor_);
+  transport_.close(reset);
   context_.retire(*this);
 }
 
@@ -435,7 +454,8 @@ void Http1Session::set_interest() {
   const bool room_for_input = input().size() < most_kept;
   // During a response only its request's content is wanted, and a little of what is pipelined behind it.
   const bool read = !read_closed_ && (phase_ == Phase::kLingering || room_for_input);
-  const bool write = output_.size() > 0;
+  const bool write = output_.size() > 0 || ending_output_ || (read && transport_.read_waits_for_room());
+  if (read && transport_.holds_input()) read_later();
   watch_->set_interest(read ? (write ? IoInterest::kReadWrite : IoInterest::kRead)
                             : (write ? IoInterest::kWrite : IoInterest::kNone));
 }

@@ -1,4 +1,5 @@
-// Http1Session: one client connection speaking HTTP/1.1 or 1.0. It parses requests in order, hands each to
+// Http1Session: one client connection speaking HTTP/1.1 or 1.0, in clear or over TLS (Transport tells them
+// apart, the session does not). It parses requests in order, hands each to
 // its Exchange, and is the ResponseSink that the exchange writes to and the source of the request's content.
 //
 // One request at a time: what a client pipelines stays in the input until its turn, so answers keep the order
@@ -57,7 +58,7 @@ class Http1Context {
   DeadlineList& body_deadlines;
   DeadlineList& send_deadlines;
   DeadlineList& linger_deadlines;
-  // recv() goes here; only what cannot be used at once is copied into a session's own buffer, so an idle
+  // Input is read to here; only what cannot be used at once is copied into a session's own buffer, so an idle
   // connection holds none.
   std::string scratch;
   // Told when a session is over; destroys it later.
@@ -70,8 +71,8 @@ class Http1Context {
 
 class Http1Session final : public ClientSession, public ResponseSink, private revalidate::UploadSource {
  public:
-  // Takes the descriptor over. `client`: see ExchangeContext.
-  Http1Session(Http1Context& context, int descriptor, ClientInfo client);
+  // `client`: see ExchangeContext.
+  Http1Session(Http1Context& context, Transport transport, ClientInfo client);
   ~Http1Session() override;
 
   void start() override;
@@ -113,6 +114,8 @@ class Http1Session final : public ClientSession, public ResponseSink, private re
   bool write_output();
   void after_response();
   void drive_later();
+  void read_later();
+  void end_output();
   void close_gracefully();
   void close_now(bool reset);
   void set_interest();
@@ -125,7 +128,7 @@ class Http1Session final : public ClientSession, public ResponseSink, private re
   // Tasks that are posted find out by it whether the session is still there.
   const std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
   Http1Context& context_;
-  const int descriptor_;
+  Transport transport_;
   const ClientInfo client_;
   std::unique_ptr<storage::IoWatch> watch_;
   Deadline deadline_;
@@ -143,7 +146,9 @@ class Http1Session final : public ClientSession, public ResponseSink, private re
   std::string kept_;
   std::size_t kept_used_ = 0;
   bool driving_ = false;
-  bool may_be_http2_;           // nothing has been read that tells
+  bool may_be_http2_;  // nothing has been read that tells
+  bool reading_later_ = false;
+  bool ending_output_ = false;  // the transport still has to say that no more comes
   bool read_closed_ = false;    // the client sends no more
   bool head_begun_ = false;     // some bytes of a request's head are there
   bool responding_ = false;     // an exchange is in progress

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <sys/socket.h>
 #include <sys/uio.h>
 
 namespace freshet::proxy {
@@ -36,7 +34,7 @@ void OutputQueue::append(const storage::Chunk& chunk) {
   size_ += chunk.size();
 }
 
-OutputQueue::Written OutputQueue::write_to(int descriptor, std::size_t budget, std::uint64_t& total) {
+OutputQueue::Written OutputQueue::write_to(Transport& transport, std::size_t budget, std::uint64_t& total) {
   end_text();
   while (size_ > 0) {
     if (budget == 0) return Written::kBudget;
@@ -51,18 +49,13 @@ OutputQueue::Written OutputQueue::write_to(int descriptor, std::size_t budget, s
       vectors[count++] = {const_cast<char*>(data) + skip, length};  // NOLINT: writev does not write to it
       wanted += length;
     }
-    msghdr message{};
-    message.msg_iov = vectors.data();
-    message.msg_iovlen = count;
-    const ssize_t written = ::sendmsg(descriptor, &message, MSG_NOSIGNAL);
-    if (written < 0) {
-      if (errno == EINTR) continue;
-      return errno == EAGAIN || errno == EWOULDBLOCK ? Written::kBlocked : Written::kBroken;
-    }
-    total += static_cast<std::uint64_t>(written);
-    consume(static_cast<std::size_t>(written));
-    budget -= static_cast<std::size_t>(written);
-    if (static_cast<std::size_t>(written) < wanted) return Written::kBlocked;
+    std::size_t written = 0;
+    const TransportOutcome outcome = transport.write(vectors.data(), count, written);
+    total += written;
+    consume(written);
+    budget -= written;
+    if (outcome == TransportOutcome::kBlocked) return Written::kBlocked;
+    if (outcome != TransportOutcome::kDone) return Written::kBroken;
   }
   return Written::kAll;
 }

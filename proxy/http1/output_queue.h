@@ -1,5 +1,5 @@
 // OutputQueue: what a connection still has to send: heads and framing in one buffer, bodies by reference, in
-// order, written with as few writev calls as the socket takes. Owned by a session; on its worker's thread.
+// order, written with as few calls as the transport takes. Owned by a session; on its worker's thread.
 // After everything is written its buffers are kept for the next response, unless they have become large.
 #pragma once
 
@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "proxy/net/transport.h"
 #include "storage/base/chunk.h"
 
 namespace freshet::proxy {
@@ -25,9 +26,9 @@ class OutputQueue {
   // Bytes that wait.
   [[nodiscard]] std::size_t size() const { return size_; }
 
-  // Writes until all is written, the socket is full, `budget` bytes are written (so that no connection holds
-  // up the others of its worker), or the connection is broken. `total` grows by what was written.
-  [[nodiscard]] Written write_to(int descriptor, std::size_t budget, std::uint64_t& total);
+  // Writes until all is written, there is no more room, `budget` bytes are written (so that no connection
+  // holds up the others of its worker), or the connection is broken. `total` grows by what was written.
+  [[nodiscard]] Written write_to(Transport& transport, std::size_t budget, std::uint64_t& total);
 
   void clear();
 

@@ -254,7 +254,7 @@ bool Http2Session::give_room() {
 bool Http2Session::write_output() {
   if (output_.size() == 0) return true;
   std::uint64_t written = 0;
-  const auto outcome = output_.write_to(transport_.descriptor(), kTurnBudget, written);
+  const auto outcome = output_.write_to(transport_, kTurnBudget, written);
   if (written > 0) {
     progressed_ = sent_some_ = true;
     context_.exchanges.counters.add(Counter::kBytesSent, static_cast<std::int64_t>(written));

@@ -178,6 +178,7 @@ class EventLoop::Impl {
 
   event_base* base() const { return base_; }
   TurnClock& clock() { return clock_; }
+  std::uint64_t turn() const { return turn_; }
 
  private:
   static void on_wake(int descriptor, short what, void* self);
@@ -188,6 +189,7 @@ class EventLoop::Impl {
   int wake_descriptor_ = -1;
   event wake_event_{};
   TurnClock clock_;
+  std::uint64_t turn_ = 0;
   bool posted_here_ = false;  // the loop's own thread queued a task and woke nobody for it
   bool done_ = false;
 
@@ -230,6 +232,7 @@ void EventLoop::Impl::run() {
     event_base_loop(base_, EVLOOP_ONCE | (posted_here_ ? EVLOOP_NONBLOCK : 0));
     if (posted_here_) run_tasks();
     clock_.end();
+    ++turn_;
   }
   running_loop = nullptr;
 }
@@ -318,6 +321,9 @@ WallTime EventLoop::wall_time() {
 }
 MonoTime EventLoop::mono_time() {
   return impl_->clock().mono();
+}
+std::uint64_t EventLoop::turn() const {
+  return impl_->turn();
 }
 bool EventLoop::on_loop_thread() const {
   return running_loop == impl_.get();

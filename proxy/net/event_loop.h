@@ -11,6 +11,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 
 #include "storage/base/clock.h"
@@ -43,6 +44,9 @@ class EventLoop final : public storage::IoLoop {
   // The time at which this turn began (outside a turn: now).
   [[nodiscard]] storage::WallTime wall_time();
   [[nodiscard]] storage::MonoTime mono_time();
+
+  // The number of this turn: what may be done so often a turn is counted by it.
+  [[nodiscard]] std::uint64_t turn() const;
 
   // Whether the caller is inside run() of this loop.
   [[nodiscard]] bool on_loop_thread() const;

@@ -4,6 +4,8 @@
 #include <sys/socket.h>
 #include <utility>
 
+#include "proxy/net/tls_connection.h"
+
 namespace freshet::proxy {
 
 namespace {
@@ -15,11 +17,14 @@ TransportOutcome outcome_of_error() {
 }  // namespace
 
 Transport::Transport(Descriptor socket) : socket_(std::move(socket)) {}
+Transport::Transport(Descriptor socket, std::unique_ptr<TlsConnection> tls)
+    : socket_(std::move(socket)), tls_(std::move(tls)) {}
 Transport::~Transport() = default;
 Transport::Transport(Transport&&) noexcept = default;
 Transport& Transport::operator=(Transport&&) noexcept = default;
 
 TransportOutcome Transport::read(char* buffer, std::size_t capacity, std::size_t& got) {
+  if (tls_) return tls_->read(buffer, capacity, got);
   got = 0;
   const ssize_t received = ::recv(socket_.get(), buffer, capacity, 0);
   if (received > 0) {
@@ -31,6 +36,7 @@ TransportOutcome Transport::read(char* buffer, std::size_t capacity, std::size_t
 }
 
 TransportOutcome Transport::write(const iovec* pieces, std::size_t count, std::size_t& written) {
+  if (tls_) return tls_->write(pieces, count, written);
   written = 0;
   msghdr message{};
   message.msg_iov = const_cast<iovec*>(pieces);  // NOLINT: sendmsg does not write to it
@@ -46,7 +52,19 @@ TransportOutcome Transport::write(const iovec* pieces, std::size_t count, std::s
   return written < wanted ? TransportOutcome::kBlocked : TransportOutcome::kDone;
 }
 
+bool Transport::holds_input() const {
+  return tls_ && tls_->holds_input();
+}
+
+bool Transport::read_waits_for_room() const {
+  return tls_ && tls_->read_waits_for_room();
+}
+
 TransportOutcome Transport::end_output() {
+  if (tls_) {
+    const TransportOutcome told = tls_->say_end();
+    if (told != TransportOutcome::kDone) return told;
+  }
   return ::shutdown(socket_.get(), SHUT_WR) == 0 ? TransportOutcome::kDone : TransportOutcome::kBroken;
 }
 
@@ -55,7 +73,10 @@ void Transport::close(bool reset) {
   if (reset) {
     const linger at_once{1, 0};
     ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  } else if (tls_) {
+    static_cast<void>(tls_->say_end());
   }
+  tls_.reset();
   socket_.reset();
 }
 

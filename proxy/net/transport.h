@@ -7,11 +7,14 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <sys/uio.h>
 
 #include "proxy/net/descriptor.h"
 
 namespace freshet::proxy {
+
+class TlsConnection;
 
 enum class TransportOutcome {
   kDone,
@@ -23,12 +26,14 @@ enum class TransportOutcome {
 class Transport {
  public:
   explicit Transport(Descriptor socket);
+  // TLS whose handshake is done; it works on `socket`.
+  Transport(Descriptor socket, std::unique_ptr<TlsConnection> tls);
   ~Transport();
   Transport(Transport&&) noexcept;
   Transport& operator=(Transport&&) noexcept;
 
   [[nodiscard]] int descriptor() const { return socket_.get(); }
-  [[nodiscard]] bool secure() const { return false; }
+  [[nodiscard]] bool secure() const { return tls_ != nullptr; }
 
   // What is there, at most `capacity`: kDone with `got` > 0.
   [[nodiscard]] TransportOutcome read(char* buffer, std::size_t capacity, std::size_t& got);
@@ -37,9 +42,9 @@ class Transport {
   [[nodiscard]] TransportOutcome write(const iovec* pieces, std::size_t count, std::size_t& written);
 
   // Input is held here that the descriptor will not announce: read() again without waiting.
-  [[nodiscard]] bool holds_input() const { return false; }
+  [[nodiscard]] bool holds_input() const;
   // read() goes on when the descriptor is writable.
-  [[nodiscard]] bool read_waits_for_room() const { return false; }
+  [[nodiscard]] bool read_waits_for_room() const;
 
   // Tells the peer that no more comes, after all was written; it may still send. kBlocked: again when there
   // is room.
@@ -50,6 +55,7 @@ class Transport {
 
  private:
   Descriptor socket_;
+  std::unique_ptr<TlsConnection> tls_;
 };
 
 }  // namespace freshet::proxy

@@ -41,6 +41,10 @@ namespace freshet::storage {
   X(kHttp2Reset, "http2_streams_reset_total", "counter", "HTTP/2 requests that their clients took back.")   \
   X(kHttp2Stalled, "http2_streams_stalled_total", "counter", "HTTP/2 responses ended: nothing was taken.")  \
   X(kHttp2Floods, "http2_floods_total", "counter", "HTTP/2 connections ended: they asked too much.")        \
+  X(kTlsHandshakes, "tls_handshakes_total", "counter", "TLS handshakes that were completed.")               \
+  X(kTlsResumed, "tls_resumed_total", "counter", "Of those, with a session ticket.")                        \
+  X(kTlsFailed, "tls_failed_total", "counter", "TLS handshakes that failed or took too long.")              \
+  X(kTlsHandshaking, "tls_handshakes_open", "gauge", "TLS handshakes in progress now.")                     \
   X(kOriginRequests, "origin_requests_total", "counter", "Requests sent to the origin.")                    \
   X(kOriginConditional, "origin_conditional_total", "counter", "Of those, conditional ones.")               \
   X(kOriginNotModified, "origin_not_modified_total", "counter", "304 answers of the origin.")               \

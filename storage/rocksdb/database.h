@@ -2,9 +2,10 @@
 // bounds; the one class that calls RocksDB. It knows records and keys as bytes and the live range of bodies;
 // what a response is, it does not know.
 //
-// Any thread may call anything. Only reads with `cache_only` never wait for the disk; writes and all else may
-// and belong on the io pool or the maintenance thread. Chunks that were read keep their block of the cache
-// pinned, and may outlive the database.
+// Any thread may call anything. Only scan_heads() with `cache_only`, read_chunk() with Caching::kOnly and
+// what says "without I/O" never wait for the disk; writes and all else may and belong on the io pool or the
+// maintenance thread. Chunks that were read keep their block of the cache pinned, and may outlive the
+// database.
 #pragma once
 
 #include <atomic>
@@ -168,6 +169,9 @@ class Database {
 
   const std::unique_ptr<Rocks> rocks_;
   std::atomic<bool> unsynced_{false};
+  // Else RocksDB has the first of several writers copy the batches of the others: work, and what the thread
+  // sanitizer takes for a race at each of its bytes.
+  Mutex write_mutex_;
   Mutex ids_mutex_;
 };
 

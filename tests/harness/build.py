@@ -69,6 +69,6 @@ def environment(more: dict[str, str]) -> dict[str, str]:
         "CCACHE_BASEDIR": str(ROOT),
         "ASAN_OPTIONS": "exitcode=66:detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1",
         "UBSAN_OPTIONS": "exitcode=66:halt_on_error=1:print_stacktrace=1",
-        "TSAN_OPTIONS": f"exitcode=66:halt_on_error=1:second_deadlock_stack=1:suppressions={suppressions}",
+        "TSAN_OPTIONS": f"exitcode=66:halt_on_error=1:second_deadlock_stack=1:history_size=7:suppressions={suppressions}",
         **more,
     }

@@ -1,7 +1,7 @@
 // A freshet process under test.
 //
 //   const edge = await Edge.start({ origin: origin.url, settings: { 'cache.set_cookie': 'rfc' } });
-//   ... edge.port, edge.get('/x'), edge.accessLine(l => l.target === '/x'), edge.metrics() ...
+//   ... edge.port (and edge.tlsPort, with tls.listen), edge.get('/x'), edge.accessLine(l => l.target === '/x'), edge.metrics() ...
 //   await edge.stop();   // SIGTERM; anything but exit status 0 is an error that shows stderr
 //
 // The binary is $FRESHET_BIN. Each edge has a cache directory of its own under the temporary directory, removed at stop() unless it was given. A sanitizer
@@ -142,6 +142,8 @@ export class Edge {
     this.log.push(line);
     const ready = /listening on http:\/\/[^\s]*:(\d+)/.exec(line);
     if (ready) this.port = Number(ready[1]);
+    const tls = /listening on .* and https:\/\/[^\s]*:(\d+)/.exec(line);
+    if (tls) this.tlsPort = Number(tls[1]);
   }
 
   #ending() {

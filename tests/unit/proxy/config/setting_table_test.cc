@@ -73,6 +73,12 @@ TEST(SettingTable, EveryRowHasItsOwnNameAndMember) {
       case SettingType::kToken:
         text = "0123456789abcdef";
         break;
+      case SettingType::kText:
+        text = "A:B";
+        break;
+      case SettingType::kCertificates:
+        text = "/a.pem:/a.key,/b.pem:/b.key:/b.ocsp";
+        break;
       case SettingType::kPatterns:
         text = "utm_*,a";
         break;
@@ -106,6 +112,9 @@ TEST(SettingTable, ErrorsNameTheSettingTheValueAndWhatIsAllowed) {
             "server.listen: \"\" is not HOST:PORT (try 127.0.0.1:8080 or [::1]:8080)");
   EXPECT_EQ(error_of("log.access", ""), "log.access: is empty");
   EXPECT_EQ(error_of("admin.listen", ""), "ok");
+  EXPECT_EQ(error_of("tls.certificates", "a.pem"),
+            "tls.certificates: \"a.pem\" is not CERT:KEY or CERT:KEY:OCSP");
+  EXPECT_EQ(error_of("tls.certificates", ":a.key"), "tls.certificates: cert is missing");
   EXPECT_EQ(error_of("server.trusted_proxies", "10.0.0.0/8,nonsense"),
             "server.trusted_proxies: \"nonsense\" is not an address or network (try 10.0.0.0/8)");
 }
@@ -176,7 +185,7 @@ TEST(SettingTable, UnknownNamesGetTheNearestKnownOne) {
   EXPECT_EQ(error_of("server.disk", "1G"), "server.disk: unknown setting; did you mean cache.disk?");
   EXPECT_EQ(error_of("server.max_header", "1G"),
             "server.max_header: unknown setting; did you mean server.max_head?");
-  EXPECT_EQ(error_of("tls.certificate", "x"), "tls.certificate: unknown setting");
+  EXPECT_EQ(error_of("quic.versions", "x"), "quic.versions: unknown setting");
   EXPECT_EQ(error_of("", "x"), ": unknown setting");
 }
 

@@ -1,6 +1,7 @@
 #include "proxy/http1/output_queue.h"
 
 #include <gtest/gtest.h>
+#include <optional>
 #include <string>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -14,9 +15,10 @@ class OutputQueueTest : public ::testing::Test {
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends_), 0);
     const int small = 32 * 1024;
     ::setsockopt(ends_[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+    transport_.emplace(Descriptor{ends_[0]});
   }
   void TearDown() override {
-    ::close(ends_[0]);
+    transport_.reset();
     ::close(ends_[1]);
   }
 
@@ -31,7 +33,7 @@ class OutputQueueTest : public ::testing::Test {
   }
   OutputQueue::Written write() {
     std::uint64_t total = 0;
-    return queue_.write_to(ends_[0], std::size_t{1} << 20, total);
+    return queue_.write_to(*transport_, std::size_t{1} << 20, total);
   }
   // Up to `most` bytes.
   void read(std::size_t most) {
@@ -48,6 +50,7 @@ class OutputQueueTest : public ::testing::Test {
   }
 
   int ends_[2] = {-1, -1};
+  std::optional<Transport> transport_;
   OutputQueue queue_;
   std::string expected_;
   std::string arrived_;
