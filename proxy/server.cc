@@ -109,6 +109,16 @@ Http1Timeouts timeouts_from(const ServerSettings& server) {
   return timeouts;
 }
 
+Http2Options http2_from(const Http2Settings& settings) {
+  Http2Options options;
+  options.enabled = settings.enabled;
+  options.max_streams = settings.max_streams;
+  options.stream_window = settings.stream_window;
+  options.window = settings.window;
+  options.flood_allowance = settings.flood_allowance;
+  return options;
+}
+
 std::string address_text(const HostPort& address) {
   const bool v6 = address.host.find(':') != std::string::npos;
   return (v6 ? "[" + address.host + "]" : address.host) + ":" + std::to_string(address.port);
@@ -210,7 +220,9 @@ Status Server::listen(const std::string& setting, const HostPort& where, std::st
 Status Server::open_tls() {
   if (settings_.tls.listen.empty()) return {};
   std::vector<std::string> warnings;
-  auto credentials = TlsCredentials::open(tls_options(settings_.tls), warnings);
+  TlsOptions options = tls_options(settings_.tls);
+  if (settings_.http2.enabled) options.protocols.insert(options.protocols.begin(), "h2");
+  auto credentials = TlsCredentials::open(options, warnings);
   if (!credentials) return Error{"tls: " + credentials.error()};
   tls_ = credentials.take();
   for (const std::string& warning : warnings) storage::log_event(LogLevel::kWarning, "tls: " + warning);
@@ -360,6 +372,7 @@ void Server::start_workers() {
                                  origin_,
                                  parser_from(settings_.server),
                                  timeouts_from(settings_.server),
+                                 http2_from(settings_.http2),
                                  networks_from(settings_.server.trusted_proxies),
                                  exchange_,
                                  settings_.cache.max_object,

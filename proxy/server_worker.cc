@@ -42,13 +42,21 @@ class ServerWorker::Parts {
                    [&loop] { return loop.wall_time(); },
                    [&loop] { return loop.mono_time(); },
                    shared.exchange},
-        sessions_context_(loop, timers_, exchanges_, shared.parser, shared.timeouts) {
-    sessions_context_.retire = [this](Http1Session& session) { retire(session); };
-    listeners_.push_back(std::make_unique<Listener>(loop_, std::move(listening.plain),
-                                                    [this](Descriptor socket, const SocketAddress& peer) {
-                                                      if (admit())
-                                                        begin_session(Transport(std::move(socket)), peer);
-                                                    }));
+        sessions_context_(loop, timers_, exchanges_, shared.parser, shared.timeouts),
+        http2_context_(loop, timers_, exchanges_, shared.parser, shared.timeouts, shared.http2) {
+    sessions_context_.retire = [this](ClientSession& session) { retire(session); };
+    http2_context_.retire = sessions_context_.retire;
+    if (shared.http2.enabled) {
+      sessions_context_.to_http2 = [this](Transport transport, const ClientInfo& client,
+                                          std::string_view received) {
+        shared_.connections.fetch_add(1);  // the session that hands it over gives its own back
+        begin_http2(std::move(transport), client, received);
+      };
+    }
+    listeners_.push_back(std::make_unique<Listener>(
+        loop_, std::move(listening.plain), [this](Descriptor socket, const SocketAddress& peer) {
+          if (admit()) begin_http1(Transport(std::move(socket)), client_of(peer));
+        }));
     if (shared.tls != nullptr) listen_tls(std::move(listening.tls));
   }
 
@@ -68,10 +76,10 @@ class ServerWorker::Parts {
     listeners_.clear();
     sessions_context_.draining = true;
     if (tls_) tls_->drain();
-    std::vector<Http1Session*> all;
+    std::vector<ClientSession*> all;
     all.reserve(sessions_.size());
     for (const auto& each : sessions_) all.push_back(each.first);
-    for (Http1Session* session : all) session->drain();
+    for (ClientSession* session : all) session->drain();
     tell_if_drained();
   }
 
@@ -79,9 +87,13 @@ class ServerWorker::Parts {
   void listen_tls(Descriptor listening) {
     TlsAcceptor::Hooks hooks;
     hooks.established = [this](Transport transport, const SocketAddress& peer, std::string_view protocol) {
-      // The one that we offer, or none.
-      FRESHET_CHECK(protocol.empty() || protocol == "http/1.1");
-      begin_session(std::move(transport), peer);
+      // One of those that we offer, or none.
+      FRESHET_CHECK(protocol.empty() || protocol == "http/1.1" || protocol == "h2");
+      if (protocol == "h2") {
+        begin_http2(std::move(transport), client_of(peer), {});
+      } else {
+        begin_http1(std::move(transport), client_of(peer));
+      }
     };
     hooks.gone = [this] {
       shared_.connections.fetch_sub(1);
@@ -103,13 +115,27 @@ class ServerWorker::Parts {
     return false;
   }
 
-  void begin_session(Transport transport, const SocketAddress& peer) {
+  [[nodiscard]] ClientInfo client_of(const SocketAddress& peer) const {
     const auto ip = peer.ip();
-    ClientInfo client{ip ? ip->text() : "unix", ip && trusts(*ip)};
-    auto session = std::make_unique<Http1Session>(sessions_context_, std::move(transport), std::move(client));
-    Http1Session& started = *session;
+    return {ip ? ip->text() : "unix", ip && trusts(*ip)};
+  }
+
+  void begin_http1(Transport transport, ClientInfo client) {
+    begin(std::make_unique<Http1Session>(sessions_context_, std::move(transport), std::move(client)));
+  }
+
+  // `received`: what was read of it already.
+  void begin_http2(Transport transport, ClientInfo client, std::string_view received) {
+    ClientSession& session = begin(
+        std::make_unique<Http2Session>(http2_context_, std::move(transport), std::move(client), received));
+    if (sessions_context_.draining) session.drain();
+  }
+
+  ClientSession& begin(std::unique_ptr<ClientSession> session) {
+    ClientSession& started = *session;
     sessions_.emplace(&started, std::move(session));
     started.start();
+    return started;
   }
 
   [[nodiscard]] bool trusts(const IpAddress& address) const {
@@ -118,7 +144,7 @@ class ServerWorker::Parts {
   }
 
   // Called by the session itself, so it is destroyed in a later turn.
-  void retire(Http1Session& session) {
+  void retire(ClientSession& session) {
     const auto place = sessions_.find(&session);
     if (place == sessions_.end()) return;
     shared_.connections.fetch_sub(1);
@@ -143,10 +169,11 @@ class ServerWorker::Parts {
   revalidate::FlightContext flights_;
   ExchangeContext exchanges_;
   Http1Context sessions_context_;
+  Http2Context http2_context_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::unique_ptr<TlsAcceptor> tls_;
-  std::unordered_map<Http1Session*, std::unique_ptr<Http1Session>> sessions_;
-  std::vector<std::unique_ptr<Http1Session>> retired_;
+  std::unordered_map<ClientSession*, std::unique_ptr<ClientSession>> sessions_;
+  std::vector<std::unique_ptr<ClientSession>> retired_;
   std::function<void()> drained_;
 };
 

@@ -12,6 +12,7 @@
 
 #include "proxy/exchange/exchange.h"
 #include "proxy/http1/http1_session.h"
+#include "proxy/http2/http2_session.h"
 #include "proxy/net/descriptor.h"
 #include "proxy/net/ip_address.h"
 #include "proxy/net/tls_context.h"
@@ -41,6 +42,7 @@ struct ServerShared {
   revalidate::CurlClient::Options origin;
   RequestParserOptions parser;
   Http1Timeouts timeouts;
+  Http2Options http2;
   std::vector<IpNetwork> trusted_proxies;
   ExchangeOptions exchange;
   std::uint64_t max_object = 0;

@@ -61,6 +61,17 @@ std::vector<SettingRow> make_table() {  // NOLINT(readability-function-size)
       {"server.trusted_proxies", "", Type::kNetworks, LIST(server.trusted_proxies),
        "LIST", 0, 0, "", "Clients whose X-Forwarded-* and Forwarded fields are believed: addresses or networks."},
 
+      {"http2.enabled", "", Type::kSwitch, SWITCH(http2.enabled), "BOOL", 0, 0, "",
+       "Whether clients may speak HTTP/2: in clear by prior knowledge, over TLS by ALPN."},
+      {"http2.max_streams", "", Type::kCount, COUNT(http2.max_streams), "N", 1, 10'000, "",
+       "The most requests of one HTTP/2 connection at once."},
+      {"http2.stream_window", "", Type::kBytes, BYTES(http2.stream_window), "SIZE", kKiB, kGiB, "",
+       "How much of an HTTP/2 request's content may wait for the origin."},
+      {"http2.window", "", Type::kBytes, BYTES(http2.window), "SIZE", 64 * kKiB, kGiB, "",
+       "The same, of all requests of a connection together."},
+      {"http2.flood_allowance", "", Type::kCount, COUNT(http2.flood_allowance), "N", 10, 1'000'000, "",
+       "Resets, pings, settings, empty frames beyond one for each request answered; a tenth a second comes back."},
+
       {"tls.listen", "--tls-listen", Type::kAddress, ADDRESS(tls.listen), "HOST:PORT", 0, 0, "no TLS",
        "Where clients connect by TLS (https), beside server.listen."},
       {"tls.cert", "--tls-cert", Type::kPath, TEXT(tls.cert), "FILE", 0, 0, "none",

@@ -58,6 +58,14 @@ struct ServerSettings {
   std::vector<std::string> trusted_proxies;  // addresses or ADDRESS/BITS
 };
 
+struct Http2Settings {
+  bool enabled = true;
+  std::uint64_t max_streams = 100;
+  std::uint64_t stream_window = 256 * kKiB;
+  std::uint64_t window = kMiB;
+  std::uint64_t flood_allowance = 1000;
+};
+
 struct TlsSettings {
   HostPort listen;  // empty: no TLS
   std::string cert;
@@ -138,6 +146,7 @@ struct LogSettings {
 
 struct Settings {
   ServerSettings server;
+  Http2Settings http2;
   TlsSettings tls;
   OriginSettings origin;
   CacheSettings cache;

@@ -318,7 +318,7 @@ void Exchange::count_and_log(bool complete) {
   record.method = request_.method_text;
   record.host = request_.authority;
   record.path = asked_target_.empty() ? request_.target : asked_target_;
-  record.protocol = request_.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1";
+  record.protocol = storage::http_version_text(request_.version);
   record.status = sent_status_;
   record.head_bytes = sink_.head_bytes();
   record.body_bytes = body_bytes_;

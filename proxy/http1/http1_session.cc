@@ -20,6 +20,9 @@ constexpr std::size_t kMostQueued = 512 * 1024;
 // Written for one connection before the worker's others have their turn.
 constexpr std::size_t kTurnBudget = 2 * 1024 * 1024;
 
+// What an HTTP/2 client begins with (RFC 9113, 3.4), as far as a request line and an empty head would reach.
+constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0\r\n\r\n";
+
 // RFC 9110, 6.5.1 and 10.1.4.
 bool accepts_trailers(const storage::RequestHead& request) {
   if (!request.fields.has(storage::FieldName::kTe)) return false;
@@ -55,7 +58,8 @@ Http1Session::Http1Session(Http1Context& context, Transport transport, ClientInf
       client_(std::move(client)),
       deadline_([this] { on_deadline(); }),
       parser_(parser_for(context.parser, transport_)),
-      exchange_(context.exchanges, *this, client_) {
+      exchange_(context.exchanges, *this, client_),
+      may_be_http2_(context.to_http2 != nullptr) {
   context_.exchanges.counters.add(Counter::kConnectionsOpen);
 }
 
@@ -202,6 +206,7 @@ bool Http1Session::take_request() {
     if (read_closed_) after_ = After::kClose;
     return false;
   }
+  if (may_be_http2_ && take_preface()) return false;
   std::size_t consumed = 0;
   switch (parser_.parse(input(), exchange_.request(), framing_, consumed)) {
     case RequestParser::Outcome::kNeedMore:
@@ -217,6 +222,23 @@ bool Http1Session::take_request() {
   consume(consumed);
   head_begun_ = false;
   begin_exchange();
+  return true;
+}
+
+bool Http1Session::take_preface() {
+  const std::string_view begin = input().substr(0, kHttp2Preface.size());
+  may_be_http2_ = kHttp2Preface.substr(0, begin.size()) == begin;
+  if (!may_be_http2_) return false;
+  if (begin.size() < kHttp2Preface.size()) {
+    head_begun_ = true;
+    if (read_closed_) after_ = After::kClose;
+    return true;
+  }
+  phase_ = Phase::kClosed;
+  deadline_.disarm();
+  watch_.reset();
+  context_.to_http2(std::move(transport_), client_, input());
+  context_.retire(*this);
   return true;
 }
 
@@ -296,7 +318,9 @@ void Http1Session::read_later() {
 
 void Http1Session::send_informational(const storage::ResponseHead& head) {
   // RFC 9110, 15.2: not to an HTTP/1.0 client. To one that reads nothing they are not worth the room.
-  if (exchange_.request().minor_version == 0 || head_sent_ || output_.size() >= kMostQueued) return;
+  if (exchange_.request().version == storage::HttpVersion::kHttp10 || head_sent_ ||
+      output_.size() >= kMostQueued)
+    return;
   if (head.status == 100 && std::exchange(continue_sent_, true)) return;
   std::string& text = output_.text();
   append_status_line(text, head.status, head.reason);
@@ -310,8 +334,7 @@ void Http1Session::send_head(const ReplyHead& head) {
   const bool last = read_closed_ && input().empty();
   const bool keep =
       framing_.keep_alive && after_ == After::kContinue && !context_.draining && content_.complete() && !last;
-  reply_framing_ =
-      frame_response(head.status, request.method, head.content_length, request.minor_version, keep);
+  reply_framing_ = frame_response(head.status, request.method, head.content_length, request.version, keep);
   if (!head.has_body) {
     reply_framing_.has_body = reply_framing_.chunked = false;
     reply_framing_.keep_alive = keep;

@@ -18,6 +18,7 @@
 #include <string>
 #include <string_view>
 
+#include "proxy/exchange/client_session.h"
 #include "proxy/exchange/exchange.h"
 #include "proxy/exchange/response_sink.h"
 #include "proxy/http1/output_queue.h"
@@ -61,20 +62,22 @@ class Http1Context {
   // connection holds none.
   std::string scratch;
   // Told when a session is over; destroys it later.
-  std::function<void(Http1Session&)> retire;
+  std::function<void(ClientSession&)> retire;
+  // Takes a connection over whose client speaks HTTP/2, with what was read of it (RFC 9113, 3.3). Empty: such
+  // a client is refused.
+  std::function<void(Transport, const ClientInfo&, std::string_view received)> to_http2;
   bool draining = false;  // answers say "Connection: close"
 };
 
-class Http1Session final : public ResponseSink, private revalidate::UploadSource {
+class Http1Session final : public ClientSession, public ResponseSink, private revalidate::UploadSource {
  public:
   // `client`: see ExchangeContext.
   Http1Session(Http1Context& context, Transport transport, ClientInfo client);
   ~Http1Session() override;
 
-  // Begins to read.
-  void start();
+  void start() override;
   // Closes at once if it is between requests, else after the response in progress.
-  void drain();
+  void drain() override;
 
   // ResponseSink.
   void send_informational(const storage::ResponseHead& head) override;
@@ -104,6 +107,8 @@ class Http1Session final : public ResponseSink, private revalidate::UploadSource
   void drive();
   // One step of drive(); false when nothing more can be done now.
   bool take_request();
+  // True: it is no request but the beginning of HTTP/2, or may be.
+  bool take_preface();
   void begin_exchange();
   void refuse(int status, std::string_view reason);
   bool write_output();
@@ -141,6 +146,7 @@ class Http1Session final : public ResponseSink, private revalidate::UploadSource
   std::string kept_;
   std::size_t kept_used_ = 0;
   bool driving_ = false;
+  bool may_be_http2_;  // nothing has been read that tells
   bool reading_later_ = false;
   bool ending_output_ = false;  // the transport still has to say that no more comes
   bool read_closed_ = false;    // the client sends no more

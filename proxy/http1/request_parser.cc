@@ -145,7 +145,7 @@ RequestParser::Step RequestParser::version(std::string_view text, RequestHead& h
   }
   if (text[5] != '1') return bad(505, "HTTP version not supported");
   // A minor version above ours is read as ours (RFC 9110, 2.5).
-  head.minor_version = text[7] == '0' ? 0 : 1;
+  head.version = text[7] == '0' ? storage::HttpVersion::kHttp10 : storage::HttpVersion::kHttp11;
   return Step::kNext;
 }
 
@@ -306,7 +306,7 @@ RequestParser::Step RequestParser::finish(RequestHead& head, RequestFraming& fra
   if (state_.transfer_encoding && state_.content_length) {
     return bad(400, "Content-Length with Transfer-Encoding");
   }
-  const bool http_1_1 = head.minor_version == 1;
+  const bool http_1_1 = head.version == storage::HttpVersion::kHttp11;
   if (state_.transfer_encoding && !http_1_1) return bad(400, "Transfer-Encoding in HTTP/1.0");
   framing.keep_alive = !state_.close && (http_1_1 || state_.keep_alive);
   // What follows is meant for the tunnel's other end, and must not be taken for a request to us.
@@ -320,7 +320,7 @@ RequestParser::Step RequestParser::finish(RequestHead& head, RequestFraming& fra
 RequestParser::Step RequestParser::authority(RequestHead& head) {
   if (state_.hosts > 1) return bad(400, "more than one Host");
   if (state_.hosts == 0) {
-    return head.minor_version == 1 ? bad(400, "no Host") : Step::kEnd;
+    return head.version == storage::HttpVersion::kHttp11 ? bad(400, "no Host") : Step::kEnd;
   }
   const std::string_view host = head.fields.line(state_.host_line).value;
   if (!parse_authority(host)) return bad(400, "malformed Host");

@@ -23,18 +23,18 @@ void append_number(std::string& out, std::uint64_t value, int base) {
 }  // namespace
 
 ResponseFraming frame_response(int status, Method method, std::optional<std::uint64_t> body_size,
-                               int minor_version, bool keep_alive) {
+                               storage::HttpVersion version, bool keep_alive) {
   ResponseFraming framing;
   framing.keep_alive = keep_alive;
   if (!storage::status_has_no_body(status)) {
     framing.content_length = body_size;
     framing.has_body = method != Method::kHead && body_size != std::uint64_t{0};
     if (framing.has_body && !body_size) {
-      framing.chunked = minor_version >= 1;
+      framing.chunked = version != storage::HttpVersion::kHttp10;
       framing.keep_alive = keep_alive && framing.chunked;
     }
   }
-  framing.say_keep_alive = framing.keep_alive && minor_version == 0;
+  framing.say_keep_alive = framing.keep_alive && version == storage::HttpVersion::kHttp10;
   return framing;
 }
 

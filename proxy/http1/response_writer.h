@@ -14,6 +14,7 @@
 
 #include "storage/base/clock.h"
 #include "storage/http/header_fields.h"
+#include "storage/http/message_head.h"
 #include "storage/http/method.h"
 
 namespace freshet::proxy {
@@ -32,12 +33,12 @@ struct ResponseFraming {
   bool say_keep_alive = false;                  // an HTTP/1.0 client has to be told
 };
 
-// `body_size`: what is known of the body's length, or of the one that GET would have. `minor_version` and
+// `body_size`: what is known of the body's length, or of the one that GET would have. `version` and
 // `keep_alive`: of the request. Without a length, HTTP/1.1 gets chunks and HTTP/1.0 the end of the
 // connection.
 [[nodiscard]] ResponseFraming frame_response(int status, storage::Method method,
-                                             std::optional<std::uint64_t> body_size, int minor_version,
-                                             bool keep_alive);
+                                             std::optional<std::uint64_t> body_size,
+                                             storage::HttpVersion version, bool keep_alive);
 
 // "HTTP/1.1 200 OK\r\n"; an empty reason stands for the standard phrase.
 void append_status_line(std::string& out, int status, std::string_view reason = {});

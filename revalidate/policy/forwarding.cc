@@ -260,7 +260,7 @@ HeaderFields origin_request_fields(const RequestHead& request, const ForwardingC
   if (context.keep_conditions || context.keep_range) strip_content_tags(fields);
   add_max_forwards(request, fields);
   add_forwarding_fields(request, context, authority, fields);
-  append_via(fields, request.minor_version);
+  append_via(fields, request.version);
   if (context.announce_surrogate) {
     std::string capability(kEdgeName);
     fields.add("Surrogate-Capability", capability.append("=\"Surrogate/1.0\""));
@@ -309,9 +309,9 @@ HeaderFields forwarded_trailers(const HeaderFields& received) {
   return fields;
 }
 
-void append_via(HeaderFields& fields, int minor_version) {
-  std::string via(minor_version == 0 ? "1.0 " : "1.1 ");
-  fields.add(FieldName::kVia, via.append(kEdgeName));
+void append_via(HeaderFields& fields, storage::HttpVersion version) {
+  std::string via(storage::http_version_text(version).substr(std::string_view("HTTP/").size()));
+  fields.add(FieldName::kVia, via.append(" ").append(kEdgeName));
 }
 
 }  // namespace freshet::revalidate

@@ -60,6 +60,6 @@ void remove_connection_fields(storage::RequestHead& request);
 [[nodiscard]] storage::HeaderFields forwarded_trailers(const storage::HeaderFields& received);
 
 // "1.1 freshet" behind what is there.
-void append_via(storage::HeaderFields& fields, int minor_version = 1);
+void append_via(storage::HeaderFields& fields, storage::HttpVersion version = storage::HttpVersion::kHttp11);
 
 }  // namespace freshet::revalidate

@@ -37,6 +37,10 @@ namespace freshet::storage {
   X(kConnectionsAccepted, "connections_accepted_total", "counter", "Client connections accepted.")          \
   X(kConnectionsOpen, "connections_open", "gauge", "Client connections open now.")                          \
   X(kConnectionsRefused, "connections_refused_total", "counter", "Connections closed at the limit.")        \
+  X(kHttp2Connections, "http2_connections_total", "counter", "Client connections that spoke HTTP/2.")       \
+  X(kHttp2Reset, "http2_streams_reset_total", "counter", "HTTP/2 requests that their clients took back.")   \
+  X(kHttp2Stalled, "http2_streams_stalled_total", "counter", "HTTP/2 responses ended: nothing was taken.")  \
+  X(kHttp2Floods, "http2_floods_total", "counter", "HTTP/2 connections ended: they asked too much.")        \
   X(kTlsHandshakes, "tls_handshakes_total", "counter", "TLS handshakes that were completed.")               \
   X(kTlsResumed, "tls_resumed_total", "counter", "Of those, with a session ticket.")                        \
   X(kTlsFailed, "tls_failed_total", "counter", "TLS handshakes that failed or took too long.")              \

@@ -45,7 +45,7 @@ Parsed parse(std::string_view text, std::size_t step, const RequestParserOptions
 void check_same(const Parsed& a, const Parsed& b) {
   FRESHET_CHECK(a.head.method_text == b.head.method_text);
   FRESHET_CHECK(a.head.target == b.head.target);
-  FRESHET_CHECK(a.head.minor_version == b.head.minor_version);
+  FRESHET_CHECK(a.head.version == b.head.version);
   FRESHET_CHECK(a.head.fields.wire() == b.head.fields.wire());
   FRESHET_CHECK(a.framing.body == b.framing.body);
   FRESHET_CHECK(a.framing.length == b.framing.length);
@@ -54,8 +54,8 @@ void check_same(const Parsed& a, const Parsed& b) {
 }
 
 void check_reads_the_same_again(const Parsed& parsed) {
-  std::string text = parsed.head.method_text + " " + parsed.head.target + " HTTP/1." +
-                     std::to_string(parsed.head.minor_version) + "\r\n";
+  std::string text = parsed.head.method_text + " " + parsed.head.target + " " +
+                     std::string(storage::http_version_text(parsed.head.version)) + "\r\n";
   text.append(parsed.head.fields.wire()).append("\r\n");
   RequestParserOptions roomy;
   roomy.max_request_line = roomy.max_field = roomy.max_head = std::size_t{1} << 20;

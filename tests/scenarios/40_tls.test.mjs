@@ -200,10 +200,10 @@ test('noise, silence and probes on the port harm nobody', async () => {
   await lab.edge.metricsWhen((m) => m.sum('freshet_tls_failed_total') === before + 2 && m.sum('freshet_tls_handshakes_open') === 0);
 });
 
-test('ALPN: http/1.1 is chosen, without it the same is spoken, and a client with none of ours is refused', async () => {
-  for (const offered of [['h2', 'http/1.1'], ['http/1.1']]) {
+test('ALPN: h2 comes before http/1.1, without it HTTP/1.1 is spoken, and a client with none of ours is refused', async () => {
+  for (const [offered, chosen] of [[['http/1.1', 'h2'], 'h2'], [['http/1.1'], 'http/1.1']]) {
     const client = await connect({ ALPNProtocols: offered });
-    assert.equal(client.socket.alpnProtocol, 'http/1.1');
+    assert.equal(client.socket.alpnProtocol, chosen);
     client.close();
   }
   const none = await connect();
@@ -216,8 +216,10 @@ test('curl: one connection, several requests', async () => {
   const target = lab.path();
   lab.origin.on(target, { fields: fresh, body: 'hello' });
   const url = `https://127.0.0.1:${lab.edge.tlsPort}${target}`;
-  const { stdout } = await curl(target, '-w', ' %{num_connects} %{http_version}\n', url);
-  assert.equal(stdout, 'hello 1 1.1\nhello 0 1.1\n');
+  for (const [flag, version] of [['--http1.1', '1.1'], ['--http2', '2']]) {
+    const { stdout } = await curl(target, flag, '-w', ' %{num_connects} %{http_version}\n', url);
+    assert.equal(stdout, `hello 1 ${version}\nhello 0 ${version}\n`);
+  }
 });
 
 test('a handshake that makes no progress is ended within server.head_timeout', async (t) => {

@@ -183,7 +183,7 @@ TEST(RequestParser, ReadsAnOrdinaryRequest) {
   EXPECT_EQ(parsed.head.scheme, "http");
   EXPECT_EQ(parsed.head.authority, "Example.org:8080");
   EXPECT_EQ(parsed.head.target, "/a/b?c=d%20e&f");
-  EXPECT_EQ(parsed.head.minor_version, 1);
+  EXPECT_EQ(parsed.head.version, storage::HttpVersion::kHttp11);
   EXPECT_EQ(parsed.head.fields.wire(),
             "Host: Example.org:8080\r\nUser-Agent: t/1\r\nAccept: */*\r\nX-Empty: \r\nX-Blank: \r\n"
             "X-Trim: a b\r\nx-utf: \xc3\xa4\r\n");
@@ -268,7 +268,7 @@ TEST(RequestParser, AllowsHttp10WithoutHost) {
   const Parsed parsed = parse("GET / HTTP/1.0\r\n\r\n");
   ASSERT_EQ(parsed.outcome, Outcome::kDone);
   EXPECT_EQ(parsed.head.authority, "");
-  EXPECT_EQ(parsed.head.minor_version, 0);
+  EXPECT_EQ(parsed.head.version, storage::HttpVersion::kHttp10);
   EXPECT_FALSE(parsed.framing.keep_alive);
 }
 
@@ -276,7 +276,7 @@ TEST(RequestParser, AllowsHttp10WithoutHost) {
 TEST(RequestParser, ReadsAMinorVersionAboveOursAsOurs) {
   const Parsed parsed = parse("GET / HTTP/1.2\r\nHost: a\r\n\r\n");
   ASSERT_EQ(parsed.outcome, Outcome::kDone);
-  EXPECT_EQ(parsed.head.minor_version, 1);
+  EXPECT_EQ(parsed.head.version, storage::HttpVersion::kHttp11);
   EXPECT_TRUE(parsed.framing.keep_alive);
   EXPECT_EQ(parse("GET / HTTP/1.9\r\n\r\n").outcome, Outcome::kBad);  // Host is needed as in 1.1
 }

@@ -8,6 +8,7 @@
 namespace freshet::proxy {
 namespace {
 
+using storage::HttpVersion;
 using storage::Method;
 
 std::string framing_lines(const ResponseFraming& framing) {
@@ -17,33 +18,34 @@ std::string framing_lines(const ResponseFraming& framing) {
 }
 
 TEST(FrameResponse, AKnownLengthIsAnnounced) {
-  const ResponseFraming framing = frame_response(200, Method::kGet, 5, 1, true);
+  const ResponseFraming framing = frame_response(200, Method::kGet, 5, HttpVersion::kHttp11, true);
   EXPECT_TRUE(framing.has_body);
   EXPECT_EQ(framing_lines(framing), "Content-Length: 5\r\n\r\n");
 }
 
 TEST(FrameResponse, AnEmptyBodyIsAnnouncedToo) {
-  const ResponseFraming framing = frame_response(200, Method::kGet, 0, 1, true);
+  const ResponseFraming framing = frame_response(200, Method::kGet, 0, HttpVersion::kHttp11, true);
   EXPECT_FALSE(framing.has_body);
   EXPECT_EQ(framing_lines(framing), "Content-Length: 0\r\n\r\n");
 }
 
 TEST(FrameResponse, AnUnknownLengthIsChunkedOrEndsWithTheConnection) {
-  EXPECT_EQ(framing_lines(frame_response(200, Method::kGet, std::nullopt, 1, true)),
+  EXPECT_EQ(framing_lines(frame_response(200, Method::kGet, std::nullopt, HttpVersion::kHttp11, true)),
             "Transfer-Encoding: chunked\r\n\r\n");
-  EXPECT_EQ(framing_lines(frame_response(200, Method::kGet, std::nullopt, 1, false)),
+  EXPECT_EQ(framing_lines(frame_response(200, Method::kGet, std::nullopt, HttpVersion::kHttp11, false)),
             "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n");
-  const ResponseFraming old = frame_response(200, Method::kGet, std::nullopt, 0, true);
+  const ResponseFraming old = frame_response(200, Method::kGet, std::nullopt, HttpVersion::kHttp10, true);
   EXPECT_TRUE(old.has_body);
   EXPECT_FALSE(old.keep_alive);
   EXPECT_EQ(framing_lines(old), "Connection: close\r\n\r\n");
 }
 
 TEST(FrameResponse, HeadAnnouncesButHasNoBody) {
-  const ResponseFraming known = frame_response(200, Method::kHead, 5, 1, true);
+  const ResponseFraming known = frame_response(200, Method::kHead, 5, HttpVersion::kHttp11, true);
   EXPECT_FALSE(known.has_body);
   EXPECT_EQ(framing_lines(known), "Content-Length: 5\r\n\r\n");
-  const ResponseFraming unknown = frame_response(200, Method::kHead, std::nullopt, 1, true);
+  const ResponseFraming unknown =
+      frame_response(200, Method::kHead, std::nullopt, HttpVersion::kHttp11, true);
   EXPECT_FALSE(unknown.has_body);
   EXPECT_TRUE(unknown.keep_alive);
   EXPECT_EQ(framing_lines(unknown), "\r\n");
@@ -51,8 +53,8 @@ TEST(FrameResponse, HeadAnnouncesButHasNoBody) {
 
 TEST(FrameResponse, SomeStatusesNeverHaveABody) {
   for (const int status : {100, 103, 204, 304}) {
-    for (const int minor : {0, 1}) {
-      const ResponseFraming framing = frame_response(status, Method::kGet, 7, minor, true);
+    for (const HttpVersion version : {HttpVersion::kHttp10, HttpVersion::kHttp11}) {
+      const ResponseFraming framing = frame_response(status, Method::kGet, 7, version, true);
       EXPECT_FALSE(framing.has_body) << status;
       EXPECT_FALSE(framing.chunked) << status;
       EXPECT_FALSE(framing.content_length.has_value()) << status;
@@ -62,9 +64,9 @@ TEST(FrameResponse, SomeStatusesNeverHaveABody) {
 }
 
 TEST(FrameResponse, AnOldClientIsToldThatTheConnectionStays) {
-  EXPECT_EQ(framing_lines(frame_response(200, Method::kGet, 5, 0, true)),
+  EXPECT_EQ(framing_lines(frame_response(200, Method::kGet, 5, HttpVersion::kHttp10, true)),
             "Content-Length: 5\r\nConnection: keep-alive\r\n\r\n");
-  EXPECT_EQ(framing_lines(frame_response(200, Method::kGet, 5, 0, false)),
+  EXPECT_EQ(framing_lines(frame_response(200, Method::kGet, 5, HttpVersion::kHttp10, false)),
             "Content-Length: 5\r\nConnection: close\r\n\r\n");
 }
 
