@@ -1,6 +1,7 @@
 #include "storage/rocksdb/disk_evictor.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <limits>
 #include <pthread.h>
 #include <utility>
@@ -110,8 +111,10 @@ void DiskEvictor::round() {
 
 std::vector<BodyFile> DiskEvictor::next_to_go() {
   Database& database = core_->database();
-  const std::uint64_t now = database.measure();
+  const std::uint64_t going_already = bytes_still_there();
+  const std::uint64_t measured = database.measure();
   core_->room_changed();
+  const std::uint64_t now = measured - std::min(measured, going_already);
   const std::uint64_t soft = database.budget().soft(database.head_file_bytes());
   const std::uint64_t hard = database.budget().hard();
   const std::uint64_t excess = std::max(wanted_by_full_disk(), now - std::min(now, soft));
@@ -132,6 +135,17 @@ std::vector<BodyFile> DiskEvictor::next_to_go() {
   return going;
 }
 
+std::uint64_t DiskEvictor::bytes_still_there() {
+  const auto is_gone = [this](const BodyFile& file) {
+    std::error_code failure;
+    return !std::filesystem::exists(core_->options().directory + "/" + file.name, failure);
+  };
+  dropped_.erase(std::remove_if(dropped_.begin(), dropped_.end(), is_gone), dropped_.end());
+  std::uint64_t bytes = 0;
+  for (const BodyFile& file : dropped_) bytes += file.bytes;
+  return bytes;
+}
+
 bool DiskEvictor::evict(const std::vector<BodyFile>& files, Keep keep) {
   Database& database = core_->database();
   bool copied = false;
@@ -143,6 +157,7 @@ bool DiskEvictor::evict(const std::vector<BodyFile>& files, Keep keep) {
   for (const BodyFile& file : files) {
     if (!database.drop_file(file)) return false;
     core_->note_dropped(file.bytes);
+    dropped_.push_back(file);
   }
   return true;
 }

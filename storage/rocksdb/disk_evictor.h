@@ -51,6 +51,8 @@ class DiskEvictor {
   // In the order in which they go: as many as make enough room, or as may be copied from at once.
   [[nodiscard]] std::vector<BodyFile> next_to_go();
   [[nodiscard]] bool takes_from_main(const Queue& newcomers, const Queue& main) const;
+  // Of files that were dropped: RocksDB deletes them behind, when nobody reads them any more.
+  [[nodiscard]] std::uint64_t bytes_still_there();
   bool evict(const std::vector<BodyFile>& files, Keep keep);
   // Copies what is to be kept of the file; `copied`: something was. False: the file has to stay.
   bool copy_out(const BodyFile& file, Keep keep, bool& copied);
@@ -73,6 +75,7 @@ class DiskEvictor {
   // What may still be copied of the main family's files; less than nothing after a body larger than that.
   std::int64_t main_allowance_ = 0;
   std::uint64_t given_to_full_disk_ = 0;
+  std::vector<BodyFile> dropped_;  // that may still be there
   mutable Mutex mutex_;
   CondVar changed_;
   bool stopping_ GUARDED_BY(mutex_) = false;
