@@ -4,6 +4,7 @@
 #include <array>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <optional>
 #include <random>
@@ -206,6 +207,10 @@ class FaultFileSystem final : public rocksdb::FileSystemWrapper {
   Mutex mutex_;  // held while a file changes: what a power cut leaves is taken between two changes
 
  private:
+  // Stands before what `open` opens.
+  template <typename Ours, typename File>
+  IOStatus open_to_read(const std::string& path, std::unique_ptr<File>* result,
+                        const std::function<IOStatus(std::unique_ptr<File>*)>& open);
   void hold() REQUIRES(faults_mutex_) {
     const std::uint64_t until = released_ + 1;
     ++held_;
@@ -389,24 +394,28 @@ IOStatus FaultFileSystem::NewWritableFile(const std::string& path, const FileOpt
   return status;
 }
 
+template <typename Ours, typename File>
+IOStatus FaultFileSystem::open_to_read(const std::string& path, std::unique_ptr<File>* result,
+                                       const std::function<IOStatus(std::unique_ptr<File>*)>& open) {
+  IOStatus status = check(FileOp::kRead, path);
+  std::unique_ptr<File> file;
+  if (status.ok()) status = open(&file);
+  if (status.ok()) *result = std::make_unique<Ours>(std::move(file), *this, tidy(path));
+  return status;
+}
+
 IOStatus FaultFileSystem::NewRandomAccessFile(const std::string& path, const FileOptions& options,
                                               std::unique_ptr<rocksdb::FSRandomAccessFile>* result,
                                               IODebugContext* debug) {
-  IOStatus status = check(FileOp::kRead, path);
-  std::unique_ptr<rocksdb::FSRandomAccessFile> file;
-  if (status.ok()) status = target()->NewRandomAccessFile(path, options, &file, debug);
-  if (status.ok()) *result = std::make_unique<RandomAccessFile>(std::move(file), *this, tidy(path));
-  return status;
+  return open_to_read<RandomAccessFile, rocksdb::FSRandomAccessFile>(
+      path, result, [&](auto* file) { return target()->NewRandomAccessFile(path, options, file, debug); });
 }
 
 IOStatus FaultFileSystem::NewSequentialFile(const std::string& path, const FileOptions& options,
                                             std::unique_ptr<rocksdb::FSSequentialFile>* result,
                                             IODebugContext* debug) {
-  IOStatus status = check(FileOp::kRead, path);
-  std::unique_ptr<rocksdb::FSSequentialFile> file;
-  if (status.ok()) status = target()->NewSequentialFile(path, options, &file, debug);
-  if (status.ok()) *result = std::make_unique<SequentialFile>(std::move(file), *this, tidy(path));
-  return status;
+  return open_to_read<SequentialFile, rocksdb::FSSequentialFile>(
+      path, result, [&](auto* file) { return target()->NewSequentialFile(path, options, file, debug); });
 }
 
 IOStatus FaultFileSystem::NewRandomRWFile(const std::string& path, const FileOptions& options,
