@@ -91,7 +91,14 @@ function fill(text, at) {
 
 // What runs, so that an interrupted benchmark leaves nothing behind.
 const running = new Set();
-export const stopAll = () => Promise.allSettled([...running].map((each) => each.stop()));
+let interrupted = false;
+export function stopAll() {
+  interrupted = true;
+  return Promise.allSettled([...running].map((each) => each.stop()));
+}
+function goOn() {
+  if (interrupted) throw new Error('interrupted');
+}
 
 // A program in a folder of its own, with its configuration, on free ports.
 class Program {
@@ -131,6 +138,7 @@ class Program {
   get folder() { return this.at.folder; }
 
   #run([command, ...args], environment = {}) {
+    goOn();
     const output = fs.openSync(path.join(this.at.folder, 'output'), 'a');
     const child = spawn(command, args, { env: { ...process.env, ...environment }, stdio: ['ignore', output, output] });
     fs.closeSync(output);
@@ -200,6 +208,7 @@ async function startFreshet(origin, { workers, wrap = [], settings = {}, tls = f
   const tlsPort = await freePort();
   const flags = tls ? ['--tls-listen', `127.0.0.1:${tlsPort}`, '--tls-cert', keyPair().certificate, '--tls-key', keyPair().key] : [];
   const accessLog = logs ? path.join(folder, 'access.log') : 'off';
+  goOn();
   const edge = await Edge.start({ origin: origin.url, workers, wrap, accessLog, settings, flags });
   const started = {
     edge,
