@@ -146,7 +146,7 @@ VariantSetPtr TieredStore::worth_keeping(const CacheKey& key, const VariantSetPt
 
 VariantSetPtr TieredStore::promote(const CacheKey& key, const VariantSetPtr& from_disk,
                                    std::uint64_t removals) {
-  const VariantSetPtr alive = from_disk ? only_current(from_disk) : nullptr;
+  VariantSetPtr alive = from_disk ? only_current(from_disk) : nullptr;
   if (!alive) return nullptr;
   counters_.add(Counter::kDiskHits);
   const VariantSetPtr kept = worth_keeping(key, alive);
