@@ -32,7 +32,7 @@ class Cache {
     policy_->miss(digest_of(number));
     EvictionNode& node = held_[number];
     node.digest = digest_of(number);
-    node.bytes = bytes;
+    set_bytes(node, bytes);
     numbers_[node.digest] = number;
     policy_->insert(node);
     shrink();
