@@ -298,6 +298,20 @@ TEST(AdaptivePolicy, ALargeEntryThatComesOnceGoesAgainAndTheSecondTimeStays) {
   EXPECT_TRUE(cache.has(5000));
 }
 
+TEST(AdaptivePolicy, ALargeEntryThatCameBackLeavesProbationToTheOthers) {
+  Cache cache("adaptive", 10'000);
+  for (std::uint64_t round = 0; round < 2; ++round) {
+    for (std::uint64_t i = 0; i < 900; ++i) cache.request(i, 10);
+  }
+  for (std::uint64_t i = 1000; i < 1150; ++i) cache.request(i, 10);
+  ASSERT_TRUE(cache.has(1149));
+  cache.request(5000, 1000);
+  cache.request(5000, 1000);
+  for (std::uint64_t i = 1140; i < 1150; ++i) EXPECT_TRUE(cache.has(i)) << "tried still: " << i;
+  for (std::uint64_t i = 2000; i < 2300; ++i) cache.request(i, 10);
+  EXPECT_TRUE(cache.has(5000)) << "what comes once does not push it out";
+}
+
 TEST(AdaptivePolicy, WhereAllAreLargeTheFirstTimeIsEnough) {
   Cache cache("adaptive", 10'000);
   for (std::uint64_t i = 0; i < 20; ++i) {
