@@ -18,7 +18,8 @@ VariantSet::VariantSet(std::vector<StoredResponsePtr> variants) {
 std::size_t VariantSet::memory_size() const {
   if (list_ == nullptr) return 0;
   constexpr std::size_t kCounts = 2 * sizeof(void*);
-  return allocated(kCounts + sizeof(*list_)) + allocated(list_->capacity() * sizeof(StoredResponsePtr));
+  return allocated(kCounts + sizeof(std::vector<StoredResponsePtr>)) +
+         allocated(list_->capacity() * sizeof(StoredResponsePtr));
 }
 
 bool operator==(const VariantSet& a, const VariantSet& b) {
