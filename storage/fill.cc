@@ -57,7 +57,8 @@ void Fill::copy_in_locked(std::string_view bytes) {
             static_cast<std::size_t>(std::min<std::uint64_t>(*options_.expected_size - size_, largest));
       }
       budget_.take(capacity);
-      pieces_.push_back({std::shared_ptr<char[]>(new char[capacity]), 0, capacity, size_});
+      // One piece of memory with its count of owners, as it is accounted for once it is stored.
+      pieces_.push_back({std::make_shared_for_overwrite<char[]>(capacity), 0, capacity, size_});
     }
     Piece& tail = pieces_.back();
     const std::size_t taken = std::min(bytes.size(), tail.capacity - tail.size);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "storage/stored_response.h"
+#include "storage/variant_set.h"
 
 namespace freshet::storage {
 

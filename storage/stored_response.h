@@ -135,8 +135,4 @@ class StoredResponse {
 
 using StoredResponsePtr = std::shared_ptr<const StoredResponse>;
 
-// All stored responses of one key, newest (by response_time) first; never empty. Immutable and shared.
-using VariantSet = std::vector<StoredResponsePtr>;
-using VariantSetPtr = std::shared_ptr<const VariantSet>;
-
 }  // namespace freshet::storage

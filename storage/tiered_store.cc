@@ -125,9 +125,9 @@ VariantSetPtr TieredStore::in_memory(const CacheKey& key, bool& complete) {
 VariantSetPtr TieredStore::only_current(const VariantSetPtr& variants) const {
   const auto current = [&](const StoredResponsePtr& each) { return generations_.is_current(*each); };
   if (std::all_of(variants->begin(), variants->end(), current)) return variants;
-  auto kept = std::make_shared<VariantSet>();
-  std::copy_if(variants->begin(), variants->end(), std::back_inserter(*kept), current);
-  return kept->empty() ? nullptr : kept;
+  std::vector<StoredResponsePtr> kept;
+  std::copy_if(variants->begin(), variants->end(), std::back_inserter(kept), current);
+  return make_variants(std::move(kept));
 }
 
 VariantSetPtr TieredStore::worth_keeping(const CacheKey& key, const VariantSetPtr& from_disk) {

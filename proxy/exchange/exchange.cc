@@ -51,7 +51,7 @@ void Exchange::reset() {
   ticket_.reset();
   response_.reset();
   selected_.reset();
-  variants_.reset();
+  variants_ = nullptr;
   hints_.reset();
   first_chunk_ = {};
   request_.clear();
@@ -63,7 +63,7 @@ void Exchange::reset() {
   looked_up_at_.reset();
   ask_alone_ = joined_ = tell_key_ = may_force_ = origin_hinted_ = conditions_forwarded_ = prepared_ =
       has_body_ = range_forwarded_ = looked_for_part_ = false;
-  parts_.reset();
+  parts_ = nullptr;
   place_.reset();
   beginning_.reset();
   body_size_.reset();

@@ -136,7 +136,7 @@ Exchange::Outcome Exchange::look_up_by_plain_key(const storage::StoredResponse& 
   search_rule_.reset();
   storage::make_cache_key(request_.scheme, request_.authority, request_.target, key_);
   complete_key();
-  variants_.reset();
+  variants_ = nullptr;
   selected_.reset();
   return go(Step::kLookup);
 }

@@ -80,7 +80,7 @@ Exchange::Outcome Exchange::replace_damaged() {
   pump_.reset();
   if (damaged) context_.store.remove(*damaged);
   response_.reset();
-  variants_.reset();
+  variants_ = nullptr;
   selected_.reset();
   status_ = {};
   prepared_ = false;
@@ -275,8 +275,8 @@ Exchange::Outcome Exchange::finish() {
   ticket_.reset();
   response_.reset();
   selected_.reset();
-  variants_.reset();
-  parts_.reset();
+  variants_ = nullptr;
+  parts_ = nullptr;
   step_ = Step::kDone;
   return Outcome::kWait;
 }

@@ -85,7 +85,7 @@ Exchange::Outcome Exchange::decide() {
   if (selected_) standing = context_.store.generations().standing(*selected_);
   if (standing == Standing::kDead) {
     // While it was on its way from the disk.
-    variants_.reset();
+    variants_ = nullptr;
     selected_.reset();
   }
   ReuseDecision decision = revalidate::decide_reuse(facts_, selected_.get(), variants_ != nullptr,

@@ -64,7 +64,7 @@ void Simulator::insert(const Trace::Request& request) {
   }
   Entry& entry = entries_[place];
   entry.digest = trace_.digest(request.object);
-  entry.bytes = cost;
+  set_bytes(entry, cost);
   entry.object = request.object;
   entry.version = request.version;
   entry.expires = request.expires;

@@ -63,7 +63,7 @@ void set_qualified(const std::optional<std::string_view>& argument, bool& whole,
   if (!argument || !read_field_names(*argument, names)) whole = true;
 }
 
-void apply(ResponseDirectives& d, std::string_view element) {
+void apply_element(ResponseDirectives& d, std::string_view element) {
   const NameValue directive = read_directive(element);
   const auto is = [&](std::string_view name) { return equals_ignoring_case(directive.name, name); };
   if (is("max-age")) {
@@ -99,13 +99,13 @@ void apply_list(ResponseDirectives& d, std::string_view value) {
   storage::ListReader reader(value);
   std::string_view element;
   while (reader.next(element)) {
-    apply(d, element);
+    apply_element(d, element);
     if (!reader.unbalanced()) continue;
     // A quote was left open: what it swallowed is read once more as if there were none, so that no
     // restriction is lost.
     for (std::size_t comma = element.find(','); comma != std::string_view::npos; comma = element.find(',')) {
       element.remove_prefix(comma + 1);
-      apply(d, storage::trim_whitespace(element.substr(0, element.find(','))));
+      apply_element(d, storage::trim_whitespace(element.substr(0, element.find(','))));
     }
   }
 }
@@ -128,7 +128,7 @@ void apply_structured(ResponseDirectives& d, const std::string& name, const stor
   } else if (name == "stale-if-error") {
     d.stale_if_error = seconds();
   } else if (!member.is_inner_list && value.is_true()) {
-    apply(d, name);
+    apply_element(d, name);
   } else if (!member.is_inner_list && (value.type == Type::kString || value.type == Type::kToken)) {
     if (name == "no-cache") set_qualified(value.text, d.no_cache, d.no_cache_fields);
     if (name == "private") set_qualified(value.text, d.is_private, d.private_fields);
@@ -185,7 +185,7 @@ bool parse_surrogate(const HeaderFields& fields, ResponseDirectives& d) {
   return true;
 }
 
-void apply(RequestDirectives& d, std::string_view element) {
+void apply_element(RequestDirectives& d, std::string_view element) {
   const NameValue directive = read_directive(element);
   const auto is = [&](std::string_view name) { return equals_ignoring_case(directive.name, name); };
   if (is("no-cache")) {
@@ -266,7 +266,7 @@ RequestDirectives parse_request_directives(const HeaderFields& fields) {
     has_cache_control = true;
     storage::ListReader reader(line.value);
     std::string_view element;
-    while (reader.next(element)) apply(directives, element);
+    while (reader.next(element)) apply_element(directives, element);
   }
   directives.pragma_no_cache = pragma && !has_cache_control;
   return directives;

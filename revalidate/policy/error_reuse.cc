@@ -38,11 +38,10 @@ ErrorReuse decide_error_reuse(const RequestFacts& request, const ResponseFacts& 
   if (standing == storage::Standing::kDead) return result;
   if (!request.may_use_store() || !may_reuse_for(request, stored)) return result;
 
-  const std::optional<Seconds>& stated = stored.directives.stale_if_error;
+  const std::optional<Seconds> stated = stored.stale_if_error();
   Seconds grace = stated.value_or(options.stale_if_error);
   if (request.directives.stale_if_error) grace = std::min(grace, *request.directives.stale_if_error);
-  const bool fresh =
-      standing == storage::Standing::kCurrent && is_fresh(stored, now) && !stored.directives.no_cache;
+  const bool fresh = standing == storage::Standing::kCurrent && is_fresh(stored, now) && !stored.no_cache;
   // An error that is stored is no better than the one that came.
   const bool may_be_stale = !stored.never_stale && !is_replaceable_error(stored.status);
   result.serve_stale = fresh || (may_be_stale && grace > Seconds{0} && -left <= grace);

@@ -2,6 +2,7 @@
 // `now` is an argument, a clock that went back never makes a response younger than it was on arrival.
 #pragma once
 
+#include "revalidate/policy/cache_control.h"
 #include "revalidate/policy/response_facts.h"
 
 namespace freshet::revalidate {

@@ -72,7 +72,7 @@ PreconditionResult evaluate_range(const RequestFacts& facts, const RequestHead& 
 }  // namespace
 
 Validators validators_of(const ResponseFacts& facts) {
-  return {facts.status, facts.entity_tag(), facts.last_modified, facts.date, facts.response_time};
+  return {facts.status, facts.entity_tag(), facts.last_modified(), facts.date(), facts.response_time};
 }
 
 Validators validators_of(const storage::ResponseHead& response, WallTime response_time) {

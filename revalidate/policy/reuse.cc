@@ -28,8 +28,7 @@ Reason client_demand(const RequestDirectives& d, Milliseconds age, Milliseconds 
 
 Reason why_stale(const ResponseFacts& facts) {
   if (facts.lifetime_source == LifetimeSource::kNone) return Reason::kNoFreshness;
-  return facts.directives.must_revalidate || facts.directives.proxy_revalidate ? Reason::kMustRevalidate
-                                                                               : Reason::kStale;
+  return facts.must_revalidate ? Reason::kMustRevalidate : Reason::kStale;
 }
 
 bool client_takes_stale(const RequestDirectives& d, const ResponseFacts& facts, Milliseconds left) {
@@ -48,7 +47,7 @@ Verdict judge(const RequestFacts& request, const ResponseFacts& facts, Milliseco
               bool marked_stale) {
   const bool fresh = left > Milliseconds{0} && !marked_stale;
   if (facts.outdated) return {Kind::kValidate, Reason::kOutdated};
-  if (facts.directives.no_cache) return {Kind::kValidate, Reason::kNoCache};
+  if (facts.no_cache) return {Kind::kValidate, Reason::kNoCache};
   if (!may_reuse_for(request, facts)) return {Kind::kValidate, Reason::kCredentials};
   const Reason demand = client_demand(request.directives, age, left);
   if (fresh) {
@@ -63,7 +62,7 @@ Verdict judge(const RequestFacts& request, const ResponseFacts& facts, Milliseco
     return {Kind::kServe, Reason::kClientMaxStale};
   }
   if (facts.stale_while_revalidate && !request.directives.min_fresh &&
-      -left <= *facts.directives.stale_while_revalidate) {
+      -left <= facts.stale_while_revalidate_for()) {
     return {Kind::kServeStaleAndRevalidate, Reason::kStaleWhileRevalidate};
   }
   return {Kind::kValidate, marked_stale && left > Milliseconds{0} ? Reason::kInvalidated : why_stale(facts)};

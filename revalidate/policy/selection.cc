@@ -200,8 +200,8 @@ class RequestValues {
 
 // By Date; where that says nothing, the order stays.
 bool is_more_recent(const storage::StoredResponse& a, const storage::StoredResponse& b) {
-  const auto& date_of_a = facts_of(a).date;
-  const auto& date_of_b = facts_of(b).date;
+  const auto date_of_a = facts_of(a).date();
+  const auto date_of_b = facts_of(b).date();
   return date_of_a && date_of_b && *date_of_a > *date_of_b;
 }
 

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "storage/stored_response.h"
+#include "storage/variant_set.h"
 
 namespace freshet::revalidate {
 

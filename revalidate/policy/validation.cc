@@ -161,11 +161,11 @@ storage::SelectingFields selecting_or_never(const ResponseHead& response,
 }  // namespace
 
 storage::VariantSet variants_for(const storage::VariantSet& variants, const storage::RequestHead& request) {
-  storage::VariantSet chosen;
+  std::vector<StoredResponsePtr> chosen;
   for (const StoredResponsePtr& each : variants) {
     if (coding_suits(each->head(), request)) chosen.push_back(each);
   }
-  return chosen;
+  return storage::VariantSet(std::move(chosen));
 }
 
 Conditions conditions_for(const storage::VariantSet& variants, const StoredResponse* selected,

@@ -10,6 +10,7 @@
 
 #include "revalidate/policy/policy_options.h"
 #include "storage/stored_response.h"
+#include "storage/variant_set.h"
 
 namespace freshet::revalidate {
 

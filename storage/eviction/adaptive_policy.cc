@@ -50,6 +50,7 @@ void AdaptivePolicy::insert(EvictionNode& node) {
   const double step = kStep * static_cast<double>(node.bytes);
   double moved = 0;
   node.frequency = 0;
+  refusing_ = nullptr;
   if (gone_from_probation_.take(node.digest)) {
     moved = step * weight(gone_from_probation_, gone_from_main_);
     node.frequency = 1;
@@ -58,7 +59,14 @@ void AdaptivePolicy::insert(EvictionNode& node) {
   }
   probation_capacity_ = std::clamp(probation_capacity_ + moved, kLeast * capacity_, kMost * capacity_);
   (moved != 0 ? main_ : probation_).push_newest(node);
-  refusing_ = pushes_out_many(node) && !refused_.take(node.digest) ? &node : nullptr;
+  if (!pushes_out_many(node)) return;
+  if (!refused_.take(node.digest)) {
+    refusing_ = &node;
+  } else if (moved == 0) {
+    // It came back like any other; in probation it would push out all that is tried there.
+    probation_.remove(node);
+    main_.push_newest(node);
+  }
 }
 
 void AdaptivePolicy::erase(EvictionNode& node) {

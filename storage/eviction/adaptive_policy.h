@@ -5,7 +5,7 @@
 // where popularity stays, and to LRU where it moves on.
 //
 // What is much larger than the others, and more than a small part of the cache, pushes out many: it must have
-// come before to be let in.
+// come before to be let in, and goes to the main queue then.
 //
 // The two queues and how they learn are ARC's (Megiddo and Modha, FAST 2003), the rounds and the quick
 // way out for what is used once S3-FIFO's (Yang and others, SOSP 2023).

@@ -41,7 +41,7 @@ class EvictionList {
 
   void resize(EvictionNode& node, std::uint64_t bytes) {
     bytes_ += bytes - node.bytes;
-    node.bytes = bytes;
+    set_bytes(node, bytes);
   }
 
   [[nodiscard]] bool holds(const EvictionNode& node) const { return node.queue == queue_; }

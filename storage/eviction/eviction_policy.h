@@ -21,10 +21,14 @@ struct EvictionNode {
   EvictionNode* newer = nullptr;
   EvictionNode* older = nullptr;
   Digest128 digest;
-  std::uint64_t bytes = 0;
-  std::uint8_t queue = 0;      // which of the policy's queues holds it; 0: none, the policy does not know it
-  std::uint8_t frequency = 0;  // uses since it came, or since it was looked at; saturates
+  std::uint64_t bytes : 48 = 0;  // set_bytes()
+  std::uint64_t queue : 8 = 0;  // which of the policy's queues holds it; 0: none, the policy does not know it
+  std::uint64_t frequency : 8 = 0;  // uses since it came, or since it was looked at; saturates
 };
+
+inline void set_bytes(EvictionNode& node, std::uint64_t bytes) {
+  node.bytes = bytes & ((std::uint64_t{1} << 48U) - 1);
+}
 
 class EvictionPolicy {
  public:

@@ -1,38 +1,82 @@
 #include "storage/http/header_fields.h"
 
+#include <algorithm>
+#include <cstring>
 #include <limits>
+#include <new>
+#include <utility>
 
 #include "storage/base/check.h"
 #include "storage/base/chunk.h"
 
 namespace freshet::storage {
 
+namespace {
+
+constexpr std::size_t kLeastCapacity = 256;
+
+}  // namespace
+
+std::unique_ptr<HeaderFields::Block, HeaderFields::Free> HeaderFields::allocate(std::size_t capacity) {
+  constexpr std::size_t kStep = sizeof(Place);
+  capacity = (capacity + kStep - 1) / kStep * kStep;
+  FRESHET_CHECK(capacity <= std::numeric_limits<std::uint32_t>::max());
+  std::unique_ptr<Block, Free> block(new (::operator new(sizeof(Block) + capacity)) Block);
+  block->capacity = static_cast<std::uint32_t>(capacity);
+  return block;
+}
+
+std::unique_ptr<HeaderFields::Block, HeaderFields::Free> HeaderFields::copy(std::size_t capacity) const {
+  auto block = allocate(capacity);
+  if (empty()) return block;
+  block->bytes = block_->bytes;
+  block->lines = block_->lines;
+  const std::size_t index = block->lines * sizeof(Place);
+  std::memcpy(text_of(block.get()), text(), block->bytes);
+  std::memcpy(text_of(block.get()) + block->capacity - index, text() + block_->capacity - index, index);
+  return block;
+}
+
+std::size_t HeaderFields::needed() const {
+  return wire().size() + size() * sizeof(Place);
+}
+
+HeaderFields::HeaderFields(const HeaderFields& other)
+    : block_(other.empty() ? nullptr : other.copy(other.needed())) {}
+
+HeaderFields& HeaderFields::operator=(const HeaderFields& other) {
+  if (this != &other) *this = HeaderFields(other);
+  return *this;
+}
+
 HeaderFields::Line HeaderFields::line(std::size_t i) const {
-  const Place& place = index_[i];
-  const std::string_view all = arena_;
-  return {place.id, all.substr(place.name_offset, place.name_size),
-          all.substr(place.value_offset, place.value_size)};
+  const Place at = place(i);
+  const std::size_t end = i + 1 < size() ? place(i + 1).start() : block_->bytes;
+  const std::string_view whole(text() + at.start(), end - at.start());
+  const std::size_t name = at.id() == FieldName::kOther ? whole.find(':') : field_name_text(at.id()).size();
+  return {at.id(), whole.substr(0, name), whole.substr(name + 2, whole.size() - name - 4)};
 }
 
 std::size_t HeaderFields::memory_size() const {
-  static const std::size_t inside = std::string().capacity();
-  return (arena_.capacity() > inside ? allocated(arena_.capacity() + 1) : 0) +
-         allocated(index_.capacity() * sizeof(Place));
+  return block_ ? allocated(sizeof(Block) + block_->capacity) : 0;
 }
 
 void HeaderFields::reserve(std::size_t bytes, std::size_t lines) {
-  arena_.reserve(bytes);
-  index_.reserve(lines);
+  const std::size_t capacity = bytes + lines * sizeof(Place);
+  if (capacity != 0 && (!block_ || capacity > block_->capacity)) block_ = copy(capacity);
 }
 
 void HeaderFields::shrink_to_fit() {
-  arena_.shrink_to_fit();
-  index_.shrink_to_fit();
+  if (!block_) return;
+  if (empty()) {
+    block_.reset();
+  } else if (const std::size_t exact = needed(); block_->capacity >= exact + sizeof(Place)) {
+    block_ = copy(exact);
+  }
 }
 
 void HeaderFields::clear() {
-  arena_.clear();
-  index_.clear();
+  if (block_) block_->bytes = block_->lines = 0;
 }
 
 void HeaderFields::add(std::string_view name, std::string_view value) {
@@ -44,25 +88,28 @@ void HeaderFields::add(FieldName name, std::string_view value) {
 }
 
 void HeaderFields::add_interned(FieldName id, std::string_view name, std::string_view value) {
-  FRESHET_CHECK(name.size() <= std::numeric_limits<std::uint16_t>::max());
-  FRESHET_CHECK(arena_.size() + name.size() + value.size() + 4 < std::numeric_limits<std::uint32_t>::max());
-  Place place{};
-  place.id = id;
-  place.name_offset = static_cast<std::uint32_t>(arena_.size());
-  place.name_size = static_cast<std::uint16_t>(name.size());
-  arena_.append(name);
-  arena_.append(": ", 2);
-  place.value_offset = static_cast<std::uint32_t>(arena_.size());
-  place.value_size = static_cast<std::uint32_t>(value.size());
-  arena_.append(value);
-  arena_.append("\r\n", 2);
-  index_.push_back(place);
+  const std::size_t before = wire().size();
+  const std::size_t after = before + name.size() + value.size() + 4;
+  FRESHET_CHECK(after < Place::kMostBytes);
+  const std::size_t capacity = after + (size() + 1) * sizeof(Place);
+  std::unique_ptr<Block, Free> old;  // until the end: `value` may point into it
+  if (!block_ || capacity > block_->capacity) {
+    old = std::exchange(block_, copy(std::max(2 * capacity, kLeastCapacity)));
+  }
+  char* to = text() + before;
+  const auto append = [&to](std::string_view piece) { to = std::copy(piece.begin(), piece.end(), to); };
+  append(name);
+  append(": ");
+  append(value);
+  append("\r\n");
+  new (index_end() - 1 - block_->lines) Place(before, id);
+  block_->bytes = static_cast<std::uint32_t>(after);
+  ++block_->lines;
 }
 
-bool HeaderFields::matches(const Place& place, FieldName id, std::string_view name) const {
-  if (place.id != id) return false;
-  if (id != FieldName::kOther) return true;
-  return equals_ignoring_case(std::string_view(arena_).substr(place.name_offset, place.name_size), name);
+bool HeaderFields::matches(std::size_t i, FieldName id, std::string_view name) const {
+  if (place(i).id() != id) return false;
+  return id != FieldName::kOther || equals_ignoring_case(line(i).name, name);
 }
 
 std::size_t HeaderFields::remove(FieldName name) {
@@ -80,10 +127,7 @@ void HeaderFields::set(FieldName name, std::string_view value) {
 }
 
 bool HeaderFields::has(FieldName name) const {
-  for (const Place& place : index_) {
-    if (place.id == name) return true;
-  }
-  return false;
+  return first(name).has_value();
 }
 
 bool HeaderFields::has(std::string_view name) const {
@@ -92,21 +136,21 @@ bool HeaderFields::has(std::string_view name) const {
 
 std::size_t HeaderFields::count(FieldName name) const {
   std::size_t lines = 0;
-  for (const Place& place : index_) lines += place.id == name ? 1 : 0;
+  for (std::size_t i = 0; i < size(); ++i) lines += place(i).id() == name ? 1 : 0;
   return lines;
 }
 
 std::optional<std::string_view> HeaderFields::first(FieldName name) const {
-  for (std::size_t i = 0; i < index_.size(); ++i) {
-    if (index_[i].id == name) return line(i).value;
+  for (std::size_t i = 0; i < size(); ++i) {
+    if (place(i).id() == name) return line(i).value;
   }
   return std::nullopt;
 }
 
 std::optional<std::string_view> HeaderFields::first(std::string_view name) const {
   const FieldName id = intern_field_name(name);
-  for (std::size_t i = 0; i < index_.size(); ++i) {
-    if (matches(index_[i], id, name)) return line(i).value;
+  for (std::size_t i = 0; i < size(); ++i) {
+    if (matches(i, id, name)) return line(i).value;
   }
   return std::nullopt;
 }
@@ -118,8 +162,8 @@ std::optional<std::string> HeaderFields::combined(FieldName name) const {
 std::optional<std::string> HeaderFields::combined(std::string_view name) const {
   const FieldName id = intern_field_name(name);
   std::optional<std::string> joined;
-  for (std::size_t i = 0; i < index_.size(); ++i) {
-    if (!matches(index_[i], id, name)) continue;
+  for (std::size_t i = 0; i < size(); ++i) {
+    if (!matches(i, id, name)) continue;
     if (joined) {
       joined->append(", ").append(line(i).value);
     } else {

@@ -1,7 +1,9 @@
 // HeaderFields: the field lines of one message, in order, with their spelling kept. All lines stand in one
-// arena in wire form ("Name: value\r\n" each), so that a stored head goes to a client as one piece and a
-// copy costs one allocation; an index gives each line's place and interned name.
+// piece of memory in wire form ("Name: value\r\n" each), so that a stored head goes to a client as one piece
+// and a copy costs one allocation. Behind them, growing towards them, an index of four bytes a line says
+// where it begins and its interned name; where a name ends is known by its name, or by the first colon.
 //
+// All lines together have less than 32 MiB, which is more than what is read from a peer may have.
 // Values have no leading or trailing whitespace and no CR, LF or NUL: whoever parses sees to that, add()
 // checks it. Views that are handed out live until the next change. Owned by its message; not shared between
 // threads while it is being changed. RFC 9110, section 5.
@@ -9,10 +11,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "storage/http/field_name.h"
 
@@ -42,14 +44,23 @@ class HeaderFields {
     std::size_t index_;
   };
 
-  [[nodiscard]] std::size_t size() const { return index_.size(); }
-  [[nodiscard]] bool empty() const { return index_.empty(); }
+  HeaderFields() = default;
+  HeaderFields(const HeaderFields& other);
+  HeaderFields& operator=(const HeaderFields& other);
+  HeaderFields(HeaderFields&&) noexcept = default;
+  HeaderFields& operator=(HeaderFields&&) noexcept = default;
+  ~HeaderFields() = default;
+
+  [[nodiscard]] std::size_t size() const { return block_ ? block_->lines : 0; }
+  [[nodiscard]] bool empty() const { return size() == 0; }
   [[nodiscard]] Line line(std::size_t i) const;
   [[nodiscard]] Iterator begin() const { return {this, 0}; }
-  [[nodiscard]] Iterator end() const { return {this, index_.size()}; }
+  [[nodiscard]] Iterator end() const { return {this, size()}; }
 
   // All lines in wire form, without the empty line that ends a head.
-  [[nodiscard]] std::string_view wire() const { return arena_; }
+  [[nodiscard]] std::string_view wire() const {
+    return block_ ? std::string_view(text(), block_->bytes) : std::string_view{};
+  }
   // Bytes of memory held, for accounting.
   [[nodiscard]] std::size_t memory_size() const;
 
@@ -83,25 +94,50 @@ class HeaderFields {
   [[nodiscard]] std::optional<std::string> combined(std::string_view name) const;
 
  private:
-  struct Place {
-    std::uint32_t name_offset;
-    std::uint32_t value_offset;
-    std::uint32_t value_size;
-    std::uint16_t name_size;
-    FieldName id;
+  // What stands before the lines.
+  struct Block {
+    std::uint32_t bytes = 0;  // of lines
+    std::uint32_t lines = 0;
+    std::uint32_t capacity = 0;  // bytes for lines and index, a multiple of four
+  };
+  struct Free {
+    void operator()(Block* block) const { ::operator delete(block); }
   };
 
-  [[nodiscard]] bool matches(const Place& place, FieldName id, std::string_view name) const;
+  // Where a line begins, and which name it has.
+  class Place {
+   public:
+    static constexpr unsigned kNameBits = 7;
+    static constexpr std::size_t kMostBytes = std::size_t{1} << (32 - kNameBits);
+    Place(std::size_t start, FieldName id)
+        : packed_(static_cast<std::uint32_t>(start << kNameBits) | static_cast<std::uint32_t>(id)) {}
+    [[nodiscard]] std::size_t start() const { return packed_ >> kNameBits; }
+    [[nodiscard]] FieldName id() const { return static_cast<FieldName>(packed_ & ((1U << kNameBits) - 1)); }
 
-  std::string arena_;
-  std::vector<Place> index_;
+   private:
+    std::uint32_t packed_;
+  };
+  static_assert(static_cast<unsigned>(FieldName::kCount) <= 1U << Place::kNameBits);
+
+  static std::unique_ptr<Block, Free> allocate(std::size_t capacity);
+  [[nodiscard]] static char* text_of(Block* block) { return reinterpret_cast<char*>(block + 1); }
+  [[nodiscard]] char* text() const { return text_of(block_.get()); }
+  // The index is read backwards: line 0 has the last place.
+  [[nodiscard]] Place* index_end() const { return reinterpret_cast<Place*>(text() + block_->capacity); }
+  [[nodiscard]] Place place(std::size_t i) const { return *(index_end() - 1 - i); }
+  [[nodiscard]] std::size_t needed() const;
+  // A copy of all lines with room for so many bytes.
+  [[nodiscard]] std::unique_ptr<Block, Free> copy(std::size_t capacity) const;
+  [[nodiscard]] bool matches(std::size_t i, FieldName id, std::string_view name) const;
+
+  std::unique_ptr<Block, Free> block_;  // null: there never was a line
 };
 
 template <typename Predicate>
 std::size_t HeaderFields::remove_if(Predicate doomed) {
   HeaderFields kept;
   std::size_t removed = 0;
-  kept.reserve(arena_.size(), index_.size());
+  kept.reserve(wire().size(), size());
   for (const Line each : *this) {
     if (doomed(each)) {
       ++removed;

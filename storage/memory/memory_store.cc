@@ -10,15 +10,13 @@ namespace freshet::storage {
 
 namespace {
 
-// The set itself with its reference count.
-constexpr std::size_t kSetSize = sizeof(VariantSet) + 2 * sizeof(void*);
-// What the index needs beside the entry: key, link, a place in the table of buckets (half empty at times).
-constexpr std::size_t kIndexLinks = sizeof(Digest128) + 4 * sizeof(void*);
+// Of the table's places: one to two for each entry.
+constexpr std::size_t kPlaces = 3 * sizeof(void*) / 2;
 // Of those that the policy gives up, so many may stay because they were used since.
 constexpr int kMostSpared = 64;
 
 std::size_t size_of(const VariantSet& variants) {
-  std::size_t size = allocated(kSetSize) + allocated(variants.capacity() * sizeof(StoredResponsePtr));
+  std::size_t size = variants.memory_size();
   for (auto each = variants.begin(); each != variants.end(); ++each) {
     const auto& body = (*each)->body();
     size += (*each)->memory_size();
@@ -34,7 +32,7 @@ bool shares_body(const StoredResponse& a, const StoredResponse& b) {
   return a.body() == b.body() || (a.head().body_id != 0 && a.head().body_id == b.head().body_id);
 }
 
-void newest_first(VariantSet& variants) {
+void newest_first(std::vector<StoredResponsePtr>& variants) {
   std::stable_sort(variants.begin(), variants.end(), [](const auto& a, const auto& b) {
     return a->head().response_time > b->head().response_time;
   });
@@ -79,7 +77,12 @@ MemoryStore::MemoryStore(MemoryStoreOptions options, Describe describe, Counters
   if (options_.max_response == 0) options_.max_response = options_.budget / 8;
 }
 
-MemoryStore::~MemoryStore() = default;
+MemoryStore::~MemoryStore() {
+  for (Shard& shard : shards_) {
+    const MutexLock lock(shard.mutex);
+    shard.table.for_each([](Entry& entry) { const std::unique_ptr<Entry> owned(&entry); });
+  }
+}
 
 std::size_t MemoryStore::policy_overhead() const {
   const MutexLock changing(change_);
@@ -87,10 +90,8 @@ std::size_t MemoryStore::policy_overhead() const {
 }
 
 MemoryStore::Entry* MemoryStore::find_locked(Shard& shard, const CacheKey& key) {
-  const auto place = shard.index.find(key.digest);
-  if (place == shard.index.end()) return nullptr;
-  Entry& entry = place->second;
-  return entry.variants->front()->head().key == key ? &entry : nullptr;
+  Entry* const entry = shard.table.find(key.digest);
+  return entry != nullptr && entry->variants.front()->head().key == key ? entry : nullptr;
 }
 
 VariantSetPtr MemoryStore::find(const CacheKey& key, bool& complete) {
@@ -104,13 +105,13 @@ VariantSetPtr MemoryStore::find(const CacheKey& key, bool& complete) {
     shard.last_used.store(entry, std::memory_order_relaxed);
   }
   complete = entry->complete;
-  return entry->variants;
+  return VariantSetPtr(entry->variants);
 }
 
 bool MemoryStore::holds(const Digest128& key) const {
   const Shard& shard = shard_of(key);
   const MutexLock lock(shard.mutex);
-  return shard.index.count(key) != 0;
+  return shard.table.find(key) != nullptr;
 }
 
 ResponseStore::LookupResult MemoryStore::try_lookup(const CacheKey& key) {
@@ -130,21 +131,15 @@ std::unique_ptr<StoreWriter> MemoryStore::begin(const CacheKey& /*key*/,
   return std::make_unique<Writer>(*this);
 }
 
-VariantSetPtr MemoryStore::with(const VariantSetPtr& old, StoredResponsePtr added) const {
-  VariantSet others;
-  if (old) {
-    others.reserve(old->size());
-    std::copy_if(old->begin(), old->end(), std::back_inserter(others),
-                 [&](const auto& other) { return other->variant() != added->variant(); });
-  }
-  newest_first(others);
-  if (others.size() >= options_.max_variants) others.resize(options_.max_variants - 1);
-  auto variants = std::make_shared<VariantSet>();
-  variants->reserve(others.size() + 1);
-  variants->push_back(std::move(added));
-  variants->insert(variants->end(), others.begin(), others.end());
-  newest_first(*variants);
-  return variants;
+VariantSet MemoryStore::with(const VariantSet& old, StoredResponsePtr added) const {
+  std::vector<StoredResponsePtr> variants;
+  std::copy_if(old.begin(), old.end(), std::back_inserter(variants),
+               [&](const auto& other) { return other->variant() != added->variant(); });
+  newest_first(variants);
+  if (variants.size() >= options_.max_variants) variants.resize(options_.max_variants - 1);
+  variants.insert(variants.begin(), std::move(added));
+  newest_first(variants);
+  return VariantSet(std::move(variants));
 }
 
 bool MemoryStore::put(StoredResponsePtr response, bool complete) {
@@ -158,8 +153,8 @@ bool MemoryStore::put(StoredResponsePtr response, bool complete) {
     const MutexLock lock(shard.mutex);
     Entry* const entry = find_locked(shard, key);
     const bool known = entry != nullptr;
-    assign(shard, key, with(known ? entry->variants : nullptr, response), known ? entry->complete : complete,
-           released);
+    assign(shard, key, with(known ? entry->variants : VariantSet(), response),
+           known ? entry->complete : complete, released);
   }
   evict_over_budget(released);
   const bool admitted = holds(key.digest);
@@ -176,26 +171,25 @@ std::uint64_t MemoryStore::removals(const CacheKey& key) {
 VariantSetPtr MemoryStore::merge(const CacheKey& key, const VariantSetPtr& others, std::uint64_t removals) {
   Shard& shard = shard_of(key.digest);
   Released released;
-  VariantSetPtr merged;
+  VariantSet merged;
   const MutexLock changing(change_);
   tell_all_uses();
   {
     const MutexLock lock(shard.mutex);
     Entry* const entry = find_locked(shard, key);
-    merged = entry != nullptr ? entry->variants : nullptr;
+    if (entry != nullptr) merged = entry->variants;
     for (const StoredResponsePtr& other : *others) {
       const auto same = [&](const StoredResponsePtr& mine) { return mine->variant() == other->variant(); };
-      const bool mine_wins =
-          merged && std::any_of(merged->begin(), merged->end(), [&](const StoredResponsePtr& mine) {
-            return same(mine) && mine->head().response_time >= other->head().response_time;
-          });
+      const bool mine_wins = std::any_of(merged.begin(), merged.end(), [&](const StoredResponsePtr& mine) {
+        return same(mine) && mine->head().response_time >= other->head().response_time;
+      });
       if (!mine_wins) merged = with(merged, other);
     }
-    if (shard.removals != removals) return merged;
+    if (shard.removals != removals) return VariantSetPtr(merged);
     assign(shard, key, merged, true, released);
   }
   evict_over_budget(released);
-  return merged;
+  return VariantSetPtr(merged);
 }
 
 void MemoryStore::freshen(const StoredResponsePtr& old, const StoredResponsePtr& fresh) {
@@ -208,12 +202,12 @@ void MemoryStore::freshen(const StoredResponsePtr& old, const StoredResponsePtr&
     const MutexLock lock(shard.mutex);
     Entry* const entry = find_locked(shard, key);
     if (entry == nullptr) return;
-    auto others = std::make_shared<VariantSet>(*entry->variants);
-    const auto place = std::find(others->begin(), others->end(), old);
-    if (place == others->end()) return;
-    others->erase(place);
+    std::vector<StoredResponsePtr> others(entry->variants.begin(), entry->variants.end());
+    const auto place = std::find(others.begin(), others.end(), old);
+    if (place == others.end()) return;
+    others.erase(place);
     // Vary may name other fields now, and another variant's place be taken.
-    assign(shard, key, with(others, fresh), entry->complete, released);
+    assign(shard, key, with(VariantSet(std::move(others)), fresh), entry->complete, released);
   }
   // The fresh head may be larger.
   evict_over_budget(released);
@@ -233,7 +227,7 @@ void MemoryStore::add_variant(const StoredResponsePtr& old, const StoredResponse
     const auto is_old = [&](const StoredResponsePtr& each) {
       return each->variant() == old->variant() && shares_body(*each, *old);
     };
-    if (std::none_of(entry->variants->begin(), entry->variants->end(), is_old)) return;
+    if (std::none_of(entry->variants.begin(), entry->variants.end(), is_old)) return;
     assign(shard, key, with(entry->variants, added), entry->complete, released);
   }
   evict_over_budget(released);
@@ -258,9 +252,9 @@ void MemoryStore::remove(const StoredResponse& response) {
   ++shard.removals;
   Entry* const entry = find_locked(shard, key);
   if (entry == nullptr) return;
-  auto kept = std::make_shared<VariantSet>();
-  for (const StoredResponsePtr& each : *entry->variants) {
-    if (!shares_body(*each, response)) kept->push_back(each);
+  std::vector<StoredResponsePtr> kept;
+  for (const StoredResponsePtr& each : entry->variants) {
+    if (!shares_body(*each, response)) kept.push_back(each);
   }
   keep(shard, *entry, std::move(kept), released);
 }
@@ -276,9 +270,9 @@ void MemoryStore::forget(const CacheKey& key, const VariantSet& responses, const
   ++shard.removals;
   Entry* const entry = find_locked(shard, key);
   if (entry == nullptr) return;
-  auto kept = std::make_shared<VariantSet>();
-  for (const StoredResponsePtr& each : *entry->variants) {
-    if (!is_in(responses, each) || (except != nullptr && is_in(*except, each))) kept->push_back(each);
+  std::vector<StoredResponsePtr> kept;
+  for (const StoredResponsePtr& each : entry->variants) {
+    if (!is_in(responses, each) || (except != nullptr && is_in(*except, each))) kept.push_back(each);
   }
   keep(shard, *entry, std::move(kept), released);
 }
@@ -305,34 +299,38 @@ void MemoryStore::account(std::int64_t bytes, std::int64_t responses) {
   counters_.add(Counter::kMemoryResponses, responses);
 }
 
-void MemoryStore::keep(Shard& shard, Entry& entry, VariantSetPtr kept, Released& released) {
-  if (kept->empty()) return erase(shard, entry, released);
-  const CacheKey key = kept->front()->head().key;
-  assign(shard, key, std::move(kept), entry.complete, released);
+void MemoryStore::keep(Shard& shard, Entry& entry, std::vector<StoredResponsePtr> kept, Released& released) {
+  if (kept.empty()) return erase(shard, entry, released);
+  const CacheKey key = kept.front()->head().key;
+  assign(shard, key, VariantSet(std::move(kept)), entry.complete, released);
 }
 
-void MemoryStore::assign(Shard& shard, const CacheKey& key, VariantSetPtr variants, bool complete,
+void MemoryStore::assign(Shard& shard, const CacheKey& key, VariantSet variants, bool complete,
                          Released& released) {
   tell_uses(shard);
-  const std::size_t bytes = allocated(sizeof(Entry) + kIndexLinks) + size_of(*variants);
-  const auto [place, is_new] = shard.index.try_emplace(key.digest);
-  Entry& entry = place->second;
-  const std::size_t before = is_new ? 0 : entry.variants->size();
-  account(static_cast<std::int64_t>(bytes) - static_cast<std::int64_t>(entry.bytes),
-          static_cast<std::int64_t>(variants->size()) - static_cast<std::int64_t>(before));
-  entry.complete = complete;
-  released.variants = std::exchange(entry.variants, std::move(variants));
-  if (!is_new) return policy_->resize(entry, bytes);
-  entry.digest = key.digest;
-  entry.bytes = bytes;
-  policy_->insert(entry);
+  const std::size_t bytes = allocated(sizeof(Entry)) + kPlaces + size_of(variants);
+  Entry* entry = shard.table.find(key.digest);
+  const bool is_new = entry == nullptr;
+  if (is_new) {
+    entry = std::make_unique<Entry>().release();
+    entry->digest = key.digest;
+    shard.table.insert(*entry);
+  }
+  account(static_cast<std::int64_t>(bytes) - static_cast<std::int64_t>(entry->bytes),
+          static_cast<std::int64_t>(variants.size()) - static_cast<std::int64_t>(entry->variants.size()));
+  entry->complete = complete;
+  released.variants = std::exchange(entry->variants, std::move(variants));
+  if (!is_new) return policy_->resize(*entry, bytes);
+  set_bytes(*entry, bytes);
+  policy_->insert(*entry);
 }
 
 void MemoryStore::erase(Shard& shard, Entry& entry, Released& released) {
   tell_uses(shard);
   if (entry.queue != 0) policy_->erase(entry);
-  account(-static_cast<std::int64_t>(entry.bytes), -static_cast<std::int64_t>(entry.variants->size()));
-  released.entries.push_back(shard.index.extract(entry.digest));
+  account(-static_cast<std::int64_t>(entry.bytes), -static_cast<std::int64_t>(entry.variants.size()));
+  shard.table.remove(entry);
+  released.entries.emplace_back(&entry);
 }
 
 bool MemoryStore::evict(EvictionNode& victim, bool may_spare, Released& released) {
@@ -344,7 +342,7 @@ bool MemoryStore::evict(EvictionNode& victim, bool may_spare, Released& released
     tell_uses(shard);
     return false;
   }
-  counters_.add(Counter::kMemoryEvictions, static_cast<std::int64_t>(entry.variants->size()));
+  counters_.add(Counter::kMemoryEvictions, static_cast<std::int64_t>(entry.variants.size()));
   erase(shard, entry, released);
   return true;
 }

@@ -18,12 +18,12 @@
 #include <memory>
 #include <optional>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "storage/base/counters.h"
 #include "storage/base/mutex.h"
 #include "storage/eviction/eviction_policy.h"
+#include "storage/memory/entry_table.h"
 #include "storage/response_store.h"
 
 namespace freshet::storage {
@@ -80,16 +80,16 @@ class MemoryStore final : public ResponseStore {
   class Writer;
 
   struct Entry : EvictionNode {
-    VariantSetPtr variants;
+    VariantSet variants;  // never empty
+    Entry* next_in_table = nullptr;
     Entry* next_used = nullptr;
     bool used = false;  // and the policy does not know
     bool complete = false;
   };
-  using Index = std::unordered_map<Digest128, Entry, Digest128Hash>;
 
   struct alignas(64) Shard {
     mutable Mutex mutex;
-    Index index GUARDED_BY(mutex);
+    EntryTable<Entry> table GUARDED_BY(mutex);  // owns its entries
     // Those of which the policy does not know, linked. Written under the lock; null is seen without.
     std::atomic<Entry*> last_used{nullptr};
     std::uint64_t removals GUARDED_BY(mutex) = 0;  // calls of remove(), evictions not counted
@@ -97,8 +97,8 @@ class MemoryStore final : public ResponseStore {
 
   // What a change took out, to be released when no lock is held.
   struct Released {
-    VariantSetPtr variants;
-    std::vector<Index::node_type> entries;
+    VariantSet variants;
+    std::vector<std::unique_ptr<Entry>> entries;
   };
 
   static constexpr std::size_t kShards = 64;
@@ -108,17 +108,17 @@ class MemoryStore final : public ResponseStore {
     return shards_[digest.high % kShards];
   }
   // `added` is among them whatever its age.
-  [[nodiscard]] VariantSetPtr with(const VariantSetPtr& old, StoredResponsePtr added) const;
+  [[nodiscard]] VariantSet with(const VariantSet& old, StoredResponsePtr added) const;
   // Null: no such key.
   [[nodiscard]] static Entry* find_locked(Shard& shard, const CacheKey& key) REQUIRES(shard.mutex);
 
   // The rest are steps of a change.
   void tell_uses(Shard& shard) REQUIRES(change_, shard.mutex);
   // Sets the entry's variants.
-  void assign(Shard& shard, const CacheKey& key, VariantSetPtr variants, bool complete, Released& released)
+  void assign(Shard& shard, const CacheKey& key, VariantSet variants, bool complete, Released& released)
       REQUIRES(change_, shard.mutex);
   // Leaves `kept` of the entry's variants, or nothing of it.
-  void keep(Shard& shard, Entry& entry, VariantSetPtr kept, Released& released)
+  void keep(Shard& shard, Entry& entry, std::vector<StoredResponsePtr> kept, Released& released)
       REQUIRES(change_, shard.mutex);
   void erase(Shard& shard, Entry& entry, Released& released) REQUIRES(change_, shard.mutex);
   void account(std::int64_t bytes, std::int64_t responses);

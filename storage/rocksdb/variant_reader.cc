@@ -21,7 +21,8 @@ bool contains(const std::vector<std::uint64_t>& ids, std::uint64_t id) {
 }
 
 // That of another variant with the same body; null: none yet.
-std::shared_ptr<const StoredBody> shared_body(const VariantSet& found, const StoredHead& head) {
+std::shared_ptr<const StoredBody> shared_body(const std::vector<StoredResponsePtr>& found,
+                                              const StoredHead& head) {
   for (const StoredResponsePtr& other : found) {
     const StoredHead& its = other->head();
     if (its.body_id == head.body_id && stored_body_size(its) == stored_body_size(head)) return other->body();
@@ -35,7 +36,7 @@ ReadStatus VariantReader::read(VariantSetPtr& variants) {
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     const Removals::View removed = core_.removals().view(key_.digest);
     if (removed.all_gone) return ReadStatus::kMissing;
-    VariantSet found;
+    std::vector<StoredResponsePtr> found;
     const ReadStatus status = read_once(removed, found);
     if (status == ReadStatus::kWouldBlock) return status;
     // A removal that landed while this was reading wins.
@@ -43,14 +44,14 @@ ReadStatus VariantReader::read(VariantSetPtr& variants) {
     drop_doomed();
     if (!undisturbed) continue;
     if (found.empty()) return ReadStatus::kMissing;
-    variants = std::make_shared<const VariantSet>(std::move(found));
+    variants = make_variants(std::move(found));
     return ReadStatus::kFound;
   }
   // So many removals at once: a miss is always right.
   return cache_only_ ? ReadStatus::kWouldBlock : ReadStatus::kMissing;
 }
 
-ReadStatus VariantReader::read_once(const Removals::View& removed, VariantSet& found) {
+ReadStatus VariantReader::read_once(const Removals::View& removed, std::vector<StoredResponsePtr>& found) {
   moved_ = false;
   heads_.clear();
   doomed_bodies_.clear();

@@ -31,7 +31,7 @@ class VariantReader {
     BodyPlace place;
   };
 
-  ReadStatus read_once(const Removals::View& removed, VariantSet& found);
+  ReadStatus read_once(const Removals::View& removed, std::vector<StoredResponsePtr>& found);
   ReadStatus scan(const Removals::View& removed);
   void take_head(const Removals::View& removed, std::string_view at, std::string_view record);
   // The body, or null with the reason in `status`.

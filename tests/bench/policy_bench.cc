@@ -77,13 +77,14 @@ BENCHMARK(reload);
 // Of several variants by Accept-Encoding, the last is the one.
 void select_variant(benchmark::State& state) {
   const RequestHead asked = browser_request();
-  storage::VariantSet variants;
+  std::vector<StoredResponsePtr> list;
   for (int i = 0; i < 4; ++i) {
     StoredHead head = stored_head({{"Vary", "Accept-Encoding"}, {"ETag", "\"a\""}});
     const std::string coding = i < 3 ? "coding" + std::to_string(i) : "gzip, deflate, br, zstd";
     head.selecting = *selecting_fields(head.response, request({{"Accept-Encoding", coding}}));
-    variants.push_back(keep(std::move(head)));
+    list.push_back(keep(std::move(head)));
   }
+  const storage::VariantSet variants(std::move(list));
   for ([[maybe_unused]] auto _ : state) {  // NOLINT(clang-analyzer-deadcode.DeadStores)
     if (select(variants, asked) != variants.back()) state.SkipWithError("another variant");
   }

@@ -139,15 +139,14 @@ class FakeDisk final : public storage::ResponseStore {
     responses_[{response->head().key.text, response->variant()}] = response;
   }
   [[nodiscard]] storage::VariantSetPtr variants_of(const storage::CacheKey& key) const {
-    auto found = std::make_shared<storage::VariantSet>();
+    std::vector<storage::StoredResponsePtr> found;
     for (const auto& each : responses_) {
-      if (each.first.first == key.text) found->push_back(each.second);
+      if (each.first.first == key.text) found.push_back(each.second);
     }
-    if (found->empty()) return nullptr;
-    std::stable_sort(found->begin(), found->end(), [](const auto& a, const auto& b) {
+    std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
       return a->head().response_time > b->head().response_time;
     });
-    return found;
+    return storage::make_variants(std::move(found));
   }
 
  private:

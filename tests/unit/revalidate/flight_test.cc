@@ -193,7 +193,8 @@ TEST_F(FlightTest, A304UpdatesAllThatHaveItsStrongTag) {
   start(client, request_of(storage::Method::kGet, {{"V", "1"}}));
   answer_whole(304, {{"ETag", "\"1\""}, {"A", "new"}}, "");
   ASSERT_EQ(variants()->size(), 2U);
-  for (const auto& each : *variants()) EXPECT_EQ(each->head().response.fields.first("A"), "new");
+  const storage::VariantSetPtr updated = variants();
+  for (const auto& each : *updated) EXPECT_EQ(each->head().response.fields.first("A"), "new");
 }
 
 // Nobody but the edge itself has set a condition or, after it, a range.
@@ -500,7 +501,7 @@ TEST_F(FlightTest, WhereTheStoredContentCannotBeReadWhoWaitsGetsTheNewFromItsBeg
   client.has_condition = true;
   FlightRequest made = request_of(storage::Method::kGet);
   made.selected = std::make_shared<const storage::StoredResponse>(head, body, store_.describe());
-  made.stored = std::make_shared<const storage::VariantSet>(1, made.selected);
+  made.stored = storage::make_variants({made.selected});
   start(client, std::move(made));
   answer(200, {{"Cache-Control", "max-age=60"}});
   // Until the stored body says something, the origin is held up after a bounded number of bytes.

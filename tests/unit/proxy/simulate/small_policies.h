@@ -18,7 +18,7 @@ class PlainFifo : public storage::EvictionPolicy {
   void miss(const storage::Digest128& /*digest*/) override { ++misses; }
   void resize(storage::EvictionNode& node, std::uint64_t bytes) override {
     bytes_ += bytes - node.bytes;
-    node.bytes = bytes;
+    set_bytes(node, bytes);
   }
   void erase(storage::EvictionNode& node) override {
     order_.remove(&node);

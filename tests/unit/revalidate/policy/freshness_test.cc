@@ -131,6 +131,23 @@ TEST(Freshness, S51TheFirstMemberOfAgeCountsAndAnInvalidOneIsIgnored) {
   EXPECT_EQ(parse_age(fields({})), Seconds{0});
 }
 
+// There is one for each response in memory.
+TEST(ResponseFacts, TheyAreSmall) {
+  const ResponseFacts full =
+      facts({{"Cache-Control", "max-age=5, stale-if-error=6, stale-while-revalidate=7, private=\"a, b\""},
+             {"ETag", "\"0123456789012345678901234567890123456789\""},
+             {"Date", date_at(0)},
+             {"Last-Modified", date_at(-5)}});
+  EXPECT_LE(full.memory_size(), 80U);
+  EXPECT_EQ(full.entity_tag()->opaque, "0123456789012345678901234567890123456789");
+  EXPECT_EQ(full.stale_if_error(), Seconds{6});
+  EXPECT_EQ(full.stale_while_revalidate_for(), Seconds{7});
+  EXPECT_EQ(full.date(), at(0));
+  EXPECT_EQ(full.last_modified(), at(-5));
+  const ResponseFacts empty = facts({});
+  EXPECT_FALSE(empty.entity_tag() || empty.date() || empty.last_modified() || empty.stale_if_error());
+}
+
 TEST(ResponseFacts, S4TellWhatReuseAsks) {
   const ResponseFacts plain = facts({{"Cache-Control", "max-age=5"}, {"ETag", "W/\"x\""}});
   EXPECT_TRUE(plain.has_validator && plain.origin_stated_freshness && plain.shareable_with_credentials);

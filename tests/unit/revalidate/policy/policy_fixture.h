@@ -2,6 +2,7 @@
 // seconds after kStart; a stored response has been requested and received at kStart unless said otherwise.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -81,8 +82,11 @@ inline StoredResponsePtr stored(const Lines& lines, int status = 200, bool reque
   return keep(stored_head(lines, status, request_had_credentials));
 }
 
+// Of a head that lives as long as the tests.
 inline ResponseFacts facts(const Lines& lines, int status = 200, bool request_had_credentials = false) {
-  return ResponseFacts(stored_head(lines, status, request_had_credentials), PolicyOptions{});
+  static std::deque<StoredHead> heads;
+  return ResponseFacts(heads.emplace_back(stored_head(lines, status, request_had_credentials)),
+                       PolicyOptions{});
 }
 
 inline RequestFacts request_facts(const RequestHead& head, bool has_content = false) {

@@ -69,14 +69,14 @@ TEST(Validation, S431WithoutAValidatorNothingIsAsked) {
 }
 
 TEST(Validation, S431AfterAVaryMissAllEntityTagsAreOffered) {
-  VariantSet set{stored({{"ETag", "\"a\""}, {"Last-Modified", date_at(-5)}}),
-                 stored({{"Last-Modified", date_at(-5)}}), stored({{"ETag", "W/\"b\""}}),
-                 stored({{"ETag", "\"a\""}})};
-  const Conditions conditions = offer(set, nullptr);
+  std::vector<StoredResponsePtr> list{stored({{"ETag", "\"a\""}, {"Last-Modified", date_at(-5)}}),
+                                      stored({{"Last-Modified", date_at(-5)}}), stored({{"ETag", "W/\"b\""}}),
+                                      stored({{"ETag", "\"a\""}})};
+  const Conditions conditions = offer(VariantSet(list), nullptr);
   EXPECT_EQ(conditions.if_none_match, "\"a\", W/\"b\"");
   EXPECT_EQ(conditions.if_modified_since, "");
-  for (int i = 0; i < 20; ++i) set.push_back(stored({{"ETag", "\"t" + std::to_string(i) + "\""}}));
-  const std::string many = offer(set, nullptr).if_none_match;
+  for (int i = 0; i < 20; ++i) list.push_back(stored({{"ETag", "\"t" + std::to_string(i) + "\""}}));
+  const std::string many = offer(VariantSet(list), nullptr).if_none_match;
   EXPECT_EQ(std::count(many.begin(), many.end(), ','), static_cast<long>(kMaxOfferedTags) - 2);  // "a" twice
 }
 

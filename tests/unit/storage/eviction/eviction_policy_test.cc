@@ -32,7 +32,7 @@ class Cache {
     policy_->miss(digest_of(number));
     EvictionNode& node = held_[number];
     node.digest = digest_of(number);
-    node.bytes = bytes;
+    set_bytes(node, bytes);
     numbers_[node.digest] = number;
     policy_->insert(node);
     shrink();
@@ -296,6 +296,20 @@ TEST(AdaptivePolicy, ALargeEntryThatComesOnceGoesAgainAndTheSecondTimeStays) {
   EXPECT_EQ(cache.size(), 1000U);
   cache.request(5000, 1000);
   EXPECT_TRUE(cache.has(5000));
+}
+
+TEST(AdaptivePolicy, ALargeEntryThatCameBackLeavesProbationToTheOthers) {
+  Cache cache("adaptive", 10'000);
+  for (std::uint64_t round = 0; round < 2; ++round) {
+    for (std::uint64_t i = 0; i < 900; ++i) cache.request(i, 10);
+  }
+  for (std::uint64_t i = 1000; i < 1150; ++i) cache.request(i, 10);
+  ASSERT_TRUE(cache.has(1149));
+  cache.request(5000, 1000);
+  cache.request(5000, 1000);
+  for (std::uint64_t i = 1140; i < 1150; ++i) EXPECT_TRUE(cache.has(i)) << "tried still: " << i;
+  for (std::uint64_t i = 2000; i < 2300; ++i) cache.request(i, 10);
+  EXPECT_TRUE(cache.has(5000)) << "what comes once does not push it out";
 }
 
 TEST(AdaptivePolicy, WhereAllAreLargeTheFirstTimeIsEnough) {

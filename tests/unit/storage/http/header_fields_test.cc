@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "storage/base/chunk.h"
+
 namespace freshet::storage {
 namespace {
 
@@ -42,6 +44,66 @@ TEST(HeaderFields, RemovesAndSetsEveryLineOfAName) {
   EXPECT_EQ(fields.wire(), "X: y\r\n");
   fields.set(FieldName::kAge, fields.line(0).value);
   EXPECT_EQ(fields.wire(), "X: y\r\nAge: y\r\n");
+}
+
+TEST(HeaderFields, ALineIsFourBytesBesidesItsText) {
+  HeaderFields fields;
+  for (int i = 0; i < 10; ++i) fields.add("X-Number-" + std::to_string(i), std::string(20, 'x'));
+  const std::size_t loose = fields.memory_size();
+  fields.shrink_to_fit();
+  EXPECT_LT(fields.memory_size(), loose);
+  constexpr std::size_t kBlock = 12;
+  EXPECT_EQ(fields.memory_size(), allocated(kBlock + fields.wire().size() + 10 * 4));
+  EXPECT_EQ(HeaderFields(fields).memory_size(), fields.memory_size()) << "a copy is exact";
+  EXPECT_EQ(HeaderFields().memory_size(), 0U);
+  EXPECT_EQ(sizeof(HeaderFields), sizeof(void*));
+}
+
+TEST(HeaderFields, NamesAndValuesOfAnyShape) {
+  HeaderFields fields;
+  fields.add("X", "a:b: c");
+  fields.add("Empty", "");
+  fields.add("etag", "");
+  fields.add(std::string(70'000, 'n'), std::string(300'000, 'v'));
+  fields.add("Last", ":");
+  const HeaderFields copy = fields;
+  ASSERT_EQ(copy.size(), 5U);
+  EXPECT_EQ(copy.line(0).name, "X");
+  EXPECT_EQ(copy.line(0).value, "a:b: c");
+  EXPECT_EQ(copy.line(1).value, "");
+  EXPECT_EQ(copy.line(2).id, FieldName::kETag);
+  EXPECT_EQ(copy.line(2).name, "etag");
+  EXPECT_EQ(copy.line(2).value, "");
+  EXPECT_EQ(copy.line(3).name.size(), 70'000U);
+  EXPECT_EQ(copy.line(3).value.size(), 300'000U);
+  EXPECT_EQ(copy.line(4).value, ":");
+  EXPECT_EQ(copy.first("last"), ":");
+}
+
+TEST(HeaderFields, AValueMayBeOneOfItsOwn) {
+  HeaderFields fields;
+  fields.add("First", std::string(100, 'a'));
+  fields.shrink_to_fit();
+  for (int i = 0; i < 50; ++i) fields.add("Again", *fields.first("first"));
+  for (const HeaderFields::Line line : fields) EXPECT_EQ(line.value, std::string(100, 'a'));
+}
+
+TEST(HeaderFields, WhatIsClearedIsFilledAgainWithoutMoreMemory) {
+  HeaderFields fields;
+  fields.reserve(1000, 20);
+  const std::size_t reserved = fields.memory_size();
+  const char* const place = fields.wire().data();
+  for (int round = 0; round < 3; ++round) {
+    fields.clear();
+    EXPECT_TRUE(fields.empty());
+    EXPECT_EQ(fields.wire(), "");
+    for (int i = 0; i < 20; ++i) fields.add("Name", std::string(42, 'x'));
+    EXPECT_EQ(fields.wire().data(), place);
+  }
+  EXPECT_EQ(fields.memory_size(), reserved);
+  fields.clear();
+  fields.shrink_to_fit();
+  EXPECT_EQ(fields.memory_size(), 0U);
 }
 
 TEST(FieldName, EveryNameInTheTableIsFoundInAnyCase) {

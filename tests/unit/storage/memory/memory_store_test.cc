@@ -94,6 +94,21 @@ TEST_F(MemoryStoreTest, WhatIsAccountedIsWhatMallocGave) {
 }
 #endif
 
+// Beside the body, the URL and the field lines themselves; what policy derives comes on top
+// (ResponseFacts, TheyAreSmall).
+TEST_F(MemoryStoreTest, AResponseTakesLittleBesidesWhatItSays) {
+  const auto store = make();
+  const std::string body(4096, 'x');
+  StoredHead head = tests::head_of({key_of("/" + std::string(40, 'u'))});
+  head.response.reason = "OK";
+  while (head.response.fields.size() < 10) head.response.fields.add("X-Some-Name", std::string(14, 'v'));
+  const std::size_t said = body.size() + head.key.text.size() + head.response.fields.wire().size();
+  store->put(std::make_shared<const StoredResponse>(std::move(head), make_memory_body({Chunk::copy_of(body)}),
+                                                    Describe{}),
+             true);
+  EXPECT_LE(store->size() - said, 576U);
+}
+
 TEST_F(MemoryStoreTest, ALookupIsAnsweredByAPostedTask) {
   const auto store = make();
   tests::ManualExecutor executor;
@@ -450,7 +465,7 @@ TEST_F(MemoryStoreTest, MergeKeepsTheNewerOfEachVariantAndCompletesTheKey) {
   EXPECT_FALSE(complete);
   const auto older = response_of({key_of("/a"), 200, "en"});
   const auto german = response_of({key_of("/a"), 100, "de"});
-  const auto others = std::make_shared<VariantSet>(VariantSet{older, german});
+  const auto others = make_variants({older, german});
   const auto merged = store->merge(key_of("/a"), others, store->removals(key_of("/a")));
   EXPECT_EQ(*merged, (VariantSet{mine, german}));
   EXPECT_EQ(*store->find(key_of("/a"), complete), (VariantSet{mine, german}));
@@ -460,7 +475,7 @@ TEST_F(MemoryStoreTest, MergeKeepsTheNewerOfEachVariantAndCompletesTheKey) {
 
 TEST_F(MemoryStoreTest, ARemovalBeatsAMergeThatBeganBefore) {
   const auto store = make();
-  const auto others = std::make_shared<VariantSet>(VariantSet{response_of({key_of("/a")})});
+  const auto others = make_variants({response_of({key_of("/a")})});
   const std::uint64_t removals = store->removals(key_of("/a"));
   store->remove(key_of("/a"));
   EXPECT_EQ(*store->merge(key_of("/a"), others, removals), *others);
