@@ -136,12 +136,12 @@ VariantSetPtr TieredStore::worth_keeping(const CacheKey& key, const VariantSetPt
     read_once_.add(key.digest);
     return nullptr;
   }
-  auto kept = std::make_shared<VariantSet>(*from_disk);
-  for (StoredResponsePtr& each : *kept) {
+  std::vector<StoredResponsePtr> kept(from_disk->begin(), from_disk->end());
+  for (StoredResponsePtr& each : kept) {
     if (has_piece(each)) each = copy_of(*each, describe());
     if (!each) return nullptr;
   }
-  return kept;
+  return make_variants(std::move(kept));
 }
 
 VariantSetPtr TieredStore::promote(const CacheKey& key, const VariantSetPtr& from_disk,

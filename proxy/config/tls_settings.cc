@@ -33,6 +33,9 @@ std::vector<std::string> check_tls_settings(const TlsSettings& settings) {
   if (!settings.listen.empty() && !any) {
     errors.emplace_back("tls.cert: is needed, since tls.listen is there (or tls.certificates)");
   }
+  if (settings.listen.empty() && any) {
+    errors.emplace_back("tls.listen: is needed, since a certificate is there");
+  }
   if (settings.client_certificates != ClientCertificates::kOff && settings.client_ca.empty()) {
     errors.emplace_back("tls.client_ca: is needed to verify client certificates");
   }

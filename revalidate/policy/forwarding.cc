@@ -56,7 +56,7 @@ bool reads_as_prefix(std::string_view name, std::string_view lower) {
 bool is_overriding(std::string_view name) {
   constexpr std::array<std::string_view, 5> kPrefixes = {"x-original-", "x-envoy-", "x-invoke-",
                                                          "x-middleware-", "x-accel-"};
-  constexpr std::array<std::string_view, 31> kNames = {"x-rewrite-url",
+  constexpr std::array<std::string_view, 33> kNames = {"x-rewrite-url",
                                                        "x-override-url",
                                                        "x-proxy-url",
                                                        "x-http-path-override",
@@ -75,6 +75,8 @@ bool is_overriding(std::string_view name) {
                                                        "front-end-https",
                                                        "x-sendfile-type",
                                                        "proxy",
+                                                       "client-cert",  // RFC 9440, 4
+                                                       "client-cert-chain",
                                                        "client-ip",
                                                        "x-client-ip",
                                                        "true-client-ip",

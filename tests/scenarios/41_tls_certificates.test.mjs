@@ -176,6 +176,9 @@ test('what is wrong with the files is said at start and by check: one line, exit
     assert.equal(stderr.trimEnd().split('\n').length, 1, stderr);
     assert.ok(stderr.startsWith(`freshet: ${line}`), stderr);
   }
+  const deaf = await runToEnd(['run', '--origin', 'http://127.0.0.1:1', '--listen', '127.0.0.1:0', '--tls-cert', a.cert, '--tls-key', a.key]);
+  assert.equal(deaf.status, 2);
+  assert.equal(deaf.stderr, 'freshet: tls.listen: is needed, since a certificate is there\n');
   const config = (lines) => made.write('freshet.toml', `[origin]\nurl = "http://127.0.0.1:1"\n[tls]\nlisten = "127.0.0.1:0"\n${lines}\n`);
   const check = () => runToEnd(['check', '--config', made.path('freshet.toml')]);
   config(`certificates = [{cert = "${a.cert}", key = "${a.key}"}, {cert = "${a.cert}", key = "${b.key}"}]`);

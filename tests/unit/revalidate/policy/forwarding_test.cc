@@ -76,9 +76,10 @@ TEST(Forwarding, G9WhatOverridesTheTargetIsRemoved) {
 }
 
 TEST(Forwarding, G9WhatOnlyAFrontEndMaySayIsRemoved) {
-  for (const char* name : {"X-Original-Path", "x_original_uri", "X-HTTP-Host-Override", "X-Forwarded",
-                           "X-Scheme", "Front-End-Https", "Client-IP", "True-Client-IP", "X-Client-IP",
-                           "X-Sendfile-Type", "X-Middleware-Subrequest", "X-Envoy-Original-Path"}) {
+  for (const char* name :
+       {"X-Original-Path", "x_original_uri", "X-HTTP-Host-Override", "X-Forwarded", "X-Scheme",
+        "Front-End-Https", "Client-Cert", "Client-Cert-Chain", "Client-IP", "True-Client-IP", "X-Client-IP",
+        "X-Sendfile-Type", "X-Middleware-Subrequest", "X-Envoy-Original-Path"}) {
     EXPECT_FALSE(forwarded({{name, "evil"}}).has(name)) << name;
     EXPECT_FALSE(forwarded({{name, "evil"}}, from("192.0.2.1", true)).has(name)) << name;
   }
