@@ -25,7 +25,7 @@ test('/metrics is in the Prometheus text format', async () => {
   assert.equal(status, 200);
   assert.match(fields['content-type'], /^text\/plain; ?version=0\.0\.4/);
   for (const line of text.trimEnd().split('\n')) {
-    assert.match(line, /^(# (HELP|TYPE) [a-z_]+ .+|[a-z_:]+(\{.*\})? -?[0-9.e+]+)$/);
+    assert.match(line, /^(# (HELP|TYPE) [a-z_][a-z0-9_]* .+|[a-z_:][a-z0-9_:]*(\{.*\})? -?[0-9.e+]+)$/);
   }
 });
 
