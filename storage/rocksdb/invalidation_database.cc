@@ -145,7 +145,7 @@ struct InvalidationDatabase::Rocks {
 
   rocksdb::Status open() {
     rocksdb::DB* opened = nullptr;
-    const rocksdb::Status status = rocksdb::DB::Open(make_options(options.env), options.directory, &opened);
+    rocksdb::Status status = rocksdb::DB::Open(make_options(options.env), options.directory, &opened);
     db.reset(opened);
     if (status.ok()) lock_file = file_at(options.directory + "/LOCK");
     return status;
@@ -214,7 +214,7 @@ rocksdb::Status InvalidationDatabase::begin() {
   if (!decode_u64(id) || !decode_u64(reserved)) return rocksdb::Status::Corruption("numbers are damaged");
   id_ = *decode_u64(id);
   reserved_ = *decode_u64(reserved);
-  return visit([](const rocksdb::Slice& /*key*/, ScopeRecord /*record*/) {});
+  return visit([](const rocksdb::Slice& /*key*/, const ScopeRecord& /*record*/) {});
 }
 
 rocksdb::Status InvalidationDatabase::make_new() {
