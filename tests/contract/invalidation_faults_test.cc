@@ -26,7 +26,7 @@ struct FaultCase {
 class InvalidationFaults : public testing::TestWithParam<FaultCase> {
  protected:
   InvalidationFaults() { open(); }
-  ~InvalidationFaults() override { env_.clear(); }
+  void TearDown() override { env_.clear(); }
 
   void open() {
     auto opened = InvalidationDatabase::open({directory(), env_.env()});

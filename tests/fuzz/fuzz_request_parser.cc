@@ -55,7 +55,7 @@ void check_same(const Parsed& a, const Parsed& b) {
 
 void check_reads_the_same_again(const Parsed& parsed) {
   std::string text = parsed.head.method_text + " " + parsed.head.target + " " +
-                     std::string(storage::http_version_text(parsed.head.version)) + "\r\n";
+                     std::string(freshet::storage::http_version_text(parsed.head.version)) + "\r\n";
   text.append(parsed.head.fields.wire()).append("\r\n");
   RequestParserOptions roomy;
   roomy.max_request_line = roomy.max_field = roomy.max_head = std::size_t{1} << 20;

@@ -313,7 +313,9 @@ class RandomAccessFile final : public rocksdb::FSRandomAccessFileOwnerWrapper {
   }
   IOStatus MultiRead(rocksdb::FSReadRequest* requests, std::size_t count, const IOOptions& options,
                      IODebugContext* debug) override {
-    return FSRandomAccessFile::MultiRead(requests, count, options, debug);  // by Read()
+    // By Read(); the wrapper's own goes past it.
+    return FSRandomAccessFile::MultiRead(  // NOLINT(bugprone-parent-virtual-call)
+        requests, count, options, debug);
   }
 
  private:
@@ -397,9 +399,9 @@ IOStatus FaultFileSystem::NewWritableFile(const std::string& path, const FileOpt
 template <typename Ours, typename File>
 IOStatus FaultFileSystem::open_to_read(const std::string& path, std::unique_ptr<File>* result,
                                        const std::function<IOStatus(std::unique_ptr<File>*)>& open) {
-  IOStatus status = check(FileOp::kRead, path);
+  if (IOStatus fault = check(FileOp::kRead, path); !fault.ok()) return fault;
   std::unique_ptr<File> file;
-  if (status.ok()) status = open(&file);
+  IOStatus status = open(&file);
   if (status.ok()) *result = std::make_unique<Ours>(std::move(file), *this, tidy(path));
   return status;
 }

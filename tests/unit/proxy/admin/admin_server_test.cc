@@ -293,7 +293,7 @@ TEST_F(AdminServerTest, ATokenGuardsAllButTheProbes) {
     EXPECT_EQ(::connect(client, address.value().raw(), address.value().raw_size()), 0);
     EXPECT_EQ(::fcntl(client, F_SETFL, O_NONBLOCK), 0);
     EXPECT_GT(::send(client, request.data(), request.size(), MSG_NOSIGNAL), 0);
-    const std::string reply = read_all(client);
+    std::string reply = read_all(client);
     ::close(client);
     return reply;
   };

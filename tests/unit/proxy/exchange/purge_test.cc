@@ -144,8 +144,8 @@ TEST(Purge, TagsStandInSurrogateKey) {
 }
 
 TEST(Purge, SoftAndHard) {
-  const auto strength = [](std::vector<std::pair<const char*, const char*>> fields) {
-    auto purge = read_purge(purge_with(std::move(fields)), "http://a/", {}, SearchRules());
+  const auto strength = [](const std::vector<std::pair<const char*, const char*>>& fields) {
+    auto purge = read_purge(purge_with(fields), "http://a/", {}, SearchRules());
     return purge.ok() ? std::optional(purge->strength) : std::nullopt;
   };
   EXPECT_EQ(strength({}), Strength::kHard);
