@@ -32,6 +32,13 @@ bool shares_body(const StoredResponse& a, const StoredResponse& b) {
   return a.body() == b.body() || (a.head().body_id != 0 && a.head().body_id == b.head().body_id);
 }
 
+// Whether it is what `old` was read as too, and is not newer than `fresh`, which was made of that.
+bool may_be_freshened(const StoredResponse& stored, const StoredResponse& old, const StoredResponse& fresh) {
+  return stored.variant() == old.variant() && shares_body(stored, old) &&
+         stored.head().response_time <= fresh.head().response_time &&
+         stored.head().validated_at <= fresh.head().validated_at;
+}
+
 void newest_first(std::vector<StoredResponsePtr>& variants) {
   std::stable_sort(variants.begin(), variants.end(), [](const auto& a, const auto& b) {
     return a->head().response_time > b->head().response_time;
@@ -203,11 +210,17 @@ void MemoryStore::freshen(const StoredResponsePtr& old, const StoredResponsePtr&
     Entry* const entry = find_locked(shard, key);
     if (entry == nullptr) return;
     std::vector<StoredResponsePtr> others(entry->variants.begin(), entry->variants.end());
-    const auto place = std::find(others.begin(), others.end(), old);
+    const auto place = std::find_if(others.begin(), others.end(), [&](const StoredResponsePtr& each) {
+      return each == old || may_be_freshened(*each, *old, *fresh);
+    });
     if (place == others.end()) return;
+    // It may have come from disk twice: the body that is here stays.
+    StoredResponsePtr kept = fresh;
+    if ((*place)->body() != fresh->body())
+      kept = std::make_shared<const StoredResponse>(fresh->head(), (*place)->body(), describe_);
     others.erase(place);
     // Vary may name other fields now, and another variant's place be taken.
-    assign(shard, key, with(VariantSet(std::move(others)), fresh), entry->complete, released);
+    assign(shard, key, with(VariantSet(std::move(others)), std::move(kept)), entry->complete, released);
   }
   // The fresh head may be larger.
   evict_over_budget(released);

@@ -175,6 +175,7 @@ class Database {
   // sanitizer takes for a race at each of its bytes.
   Mutex write_mutex_;
   Mutex ids_mutex_;
+  Mutex measure_mutex_;
   Mutex drop_mutex_;  // files are not merged while one is dropped
 };
 

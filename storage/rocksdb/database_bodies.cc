@@ -82,6 +82,7 @@ bool Database::drop_file(const BodyFile& file) {
 }
 
 std::uint64_t Database::measure() {
+  const MutexLock lock(measure_mutex_);  // else what was written before would be taken off twice
   std::vector<rocksdb::Env::FileAttributes> files;
   const std::uint64_t written = rocks_->written_since;
   if (!rocks_->env->GetChildrenFileAttributes(rocks_->options.directory, &files).ok()) return estimate();

@@ -80,6 +80,7 @@ void DiskEvictor::reclaim(BodyFamily family, const std::string& last_file) {
 }
 
 bool DiskEvictor::stopping() const {
+  if (core_->abandoned()) return true;  // what cannot be copied is not to be dropped
   const MutexLock lock(mutex_);
   return stopping_;
 }

@@ -14,6 +14,7 @@ constexpr std::uint64_t kWriteOverhead = 1024;
 
 // Not stored, for want of room or of time; counted once.
 void refuse_write(StoreCore& core, WriteProgress& progress) {
+  if (progress.aborted) return;
   if (!progress.failed.exchange(true)) core.counters().add(Counter::kDiskWritesRefused);
 }
 
@@ -84,14 +85,14 @@ bool RocksdbWriter::append(const Chunk& chunk) {
 
 void RocksdbWriter::hand_over() {
   const std::uint64_t cost = pending_size_ + kWriteOverhead;
-  if (body_id() == 0 || !core_->charge(cost)) {
+  if (body_id() == 0 || !core_->charge_body(cost)) {
     refuse();
     return;
   }
   if (next_chunk_ == 0) core_->open_bodies().add(body_id());
   const ChunkLabel label{body_id(), key_.digest, next_chunk_++, pending_size_, progress_->family};
   core_->post_write(
-      key_.digest, cost,
+      key_.digest, cost, [progress = progress_] { return !progress->aborted && !progress->failed; },
       [core = core_, progress = progress_, label, parts = std::exchange(pending_, {})](bool room) mutable {
         if (!room) return refuse_write(*core, *progress);
         write_chunk(*core, *progress, label, std::move(parts));
@@ -130,9 +131,11 @@ void RocksdbWriter::commit(StoredHead head, std::optional<ChunkList> whole, Exec
       if (!append(chunk)) break;
     }
   }
+  // What came piece by piece stands in buffers with room for more; `whole` has no more memory than it needs.
+  if (next_chunk_ == 0 && whole && total_size(*whole) == pending_size_) pending_ = std::move(*whole);
   const std::uint64_t cost = pending_size_ + head.response.fields.memory_size() + kWriteOverhead;
   bool takes = !core_->closed() && !progress_->failed && appended_ == stored_body_size(head);
-  if (takes && (body_id() == 0 || !core_->charge(cost))) takes = refuse();
+  if (takes && (body_id() == 0 || !core_->charge_body(cost))) takes = refuse();
   if (!takes) {
     executor.post([visible = std::move(visible)] { visible(false); });
     return;
@@ -140,11 +143,16 @@ void RocksdbWriter::commit(StoredHead head, std::optional<ChunkList> whole, Exec
   committed_ = true;
   const ChunkLabel label{body_id(), key_.digest, next_chunk_, pending_size_, progress_->family};
   const Removals::Ticket ticket = core_->removals().next_ticket();
+  // A removal of the key does not wait behind what it makes void.
+  const auto is_void = [core = core_, progress = progress_, key = key_.digest, ticket] {
+    return progress->failed || core->removals().supersedes(key, ticket);
+  };
   core_->post_write(
-      key_.digest, cost,
-      [core = core_, progress = progress_, ticket, label, &executor, parts = std::exchange(pending_, {}),
-       head = std::move(head), visible = std::move(visible)](bool room) mutable {
-        if (!room) refuse_write(*core, *progress);
+      key_.digest, cost, [is_void] { return !is_void(); },
+      [core = core_, progress = progress_, is_void, ticket, label, &executor,
+       parts = std::exchange(pending_, {}), head = std::move(head),
+       visible = std::move(visible)](bool room) mutable {
+        if (!room && !is_void()) refuse_write(*core, *progress);
         const bool stored = room && write_commit(*core, *progress, ticket, label, std::move(parts), head);
         // Not before there is a head that refers to it.
         if (label.number > 0) core->open_bodies().remove(label.body_id);

@@ -70,17 +70,19 @@ void StoreCore::post_change(const Digest128& key, Task task) {
   });
 }
 
-void StoreCore::post_write(const Digest128& key, std::uint64_t bytes, std::function<void(bool room)> task) {
+void StoreCore::post_write(const Digest128& key, std::uint64_t bytes, std::function<bool()> wanted,
+                           std::function<void(bool room)> task) {
   if (closed_) return;
   const std::size_t lane = lane_of(key);
-  lanes_[lane]->post([core = shared_from_this(), lane, bytes, task = std::move(task)] {
-    const bool room = core->wait_for_room(bytes);
-    {
-      const MutexLock lock(core->change_mutexes_[lane]);
-      task(room);
-    }
-    core->discharge(bytes);
-  });
+  lanes_[lane]->post(
+      [core = shared_from_this(), lane, bytes, wanted = std::move(wanted), task = std::move(task)] {
+        const bool room = wanted() && core->wait_for_room(bytes, wanted);
+        {
+          const MutexLock lock(core->change_mutexes_[lane]);
+          task(room);
+        }
+        core->discharge(bytes);
+      });
 }
 
 bool StoreCore::has_room(std::uint64_t bytes) const {
@@ -88,13 +90,13 @@ bool StoreCore::has_room(std::uint64_t bytes) const {
 }
 
 // The evictor needs no lane to make room.
-bool StoreCore::wait_for_room(std::uint64_t bytes) {
+bool StoreCore::wait_for_room(std::uint64_t bytes, const std::function<bool()>& wanted) {
   if (has_room(bytes)) return true;
   const MutexLock lock(room_mutex_);
   if (!full_since_) full_since_ = mono_now();
   const MonoTime until = *full_since_ + options_.room_bound;
   ++waiting_;
-  while (!has_room(bytes) && !failing_ && !abandoned_) {
+  while (!has_room(bytes) && !failing_ && !abandoned_ && wanted()) {
     if (room_wanted_) room_wanted_();
     const auto left = until - mono_now();
     if (left <= left.zero()) {
@@ -104,7 +106,10 @@ bool StoreCore::wait_for_room(std::uint64_t bytes) {
     room_made_.wait_for(room_mutex_, std::min<MonoTime::duration>(left, kAskAgain));
   }
   --waiting_;
-  return has_room(bytes);
+  if (!has_room(bytes)) return false;
+  full_since_.reset();
+  no_room_ = false;
+  return true;
 }
 
 void StoreCore::when_room_is_wanted(std::function<void()> wanted) {
@@ -114,7 +119,8 @@ void StoreCore::when_room_is_wanted(std::function<void()> wanted) {
 
 void StoreCore::room_changed() {
   const MutexLock lock(room_mutex_);
-  if (has_room(0)) {
+  // Who waits stops short of the limit by what he would write.
+  if (has_room(kBodyChunkSize + kBodyChunkSize / 4)) {
     full_since_.reset();
     no_room_ = false;
   }
@@ -122,7 +128,6 @@ void StoreCore::room_changed() {
 }
 
 bool StoreCore::charge(std::uint64_t bytes) {
-  if (no_room_) return false;
   std::uint64_t now = backlog_.load(std::memory_order_relaxed);
   do {
     if (now + bytes > options_.backlog_limit) return false;

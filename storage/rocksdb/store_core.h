@@ -51,20 +51,25 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   // Whether new responses are taken: not closed, and the disk has not failed since it last worked.
   [[nodiscard]] bool takes_writes() const { return !closed_ && !failing_; }
   [[nodiscard]] bool closed() const { return closed_; }
+  // Closing takes too long: nothing is written any more.
+  [[nodiscard]] bool abandoned() const { return abandoned_; }
   [[nodiscard]] bool failing() const { return failing_; }
 
   void post_read(Task task) { readers_->post(std::move(task)); }
   // Changes of one key run in the order in which they are posted.
   void post_change(const Digest128& key, Task task);
   // The same for a write of a body that was charged as `bytes`, which are discharged after it. It waits until
-  // the directory has room; `room` is false where that took too long, and then nothing is to be written.
-  void post_write(const Digest128& key, std::uint64_t bytes, std::function<void(bool room)> task);
+  // the directory has room, as long as it is `wanted` (asked often; must not block); `room` is false where
+  // that took too long or it is not, and then nothing is to be written.
+  void post_write(const Digest128& key, std::uint64_t bytes, std::function<bool()> wanted,
+                  std::function<void(bool room)> task);
   // Who changes what is stored of a key, and is not a task of the above, holds this meanwhile.
   [[nodiscard]] Mutex& change_mutex(const Digest128& key) { return change_mutexes_[lane_of(key)]; }
 
-  // Takes `bytes` into the backlog, or says that it is full, or that the directory has been full for too
-  // long. What was taken is given back with discharge().
+  // Takes `bytes` into the backlog, or says that it is full. What was taken is given back with discharge().
   [[nodiscard]] bool charge(std::uint64_t bytes);
+  // The same for a write of a body; false also where the directory has been full for too long.
+  [[nodiscard]] bool charge_body(std::uint64_t bytes) { return !no_room_ && charge(bytes); }
   void discharge(std::uint64_t bytes);
   // Much waits to be written: soon, something will be refused.
   [[nodiscard]] bool is_pressed() const { return backlog_ > options_.backlog_limit / 2; }
@@ -129,7 +134,7 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
  private:
   [[nodiscard]] static std::size_t lane_of(const Digest128& key) { return key.low % kLanes; }
   [[nodiscard]] bool has_room(std::uint64_t bytes) const;
-  [[nodiscard]] bool wait_for_room(std::uint64_t bytes);
+  [[nodiscard]] bool wait_for_room(std::uint64_t bytes, const std::function<bool()>& wanted);
   // False: the bound passed first, and nothing was synced.
   [[nodiscard]] bool settle_within(std::optional<Milliseconds> bound);
   void delete_key_now(const Digest128& key, Removals::Ticket ticket);

@@ -109,6 +109,24 @@ TEST_F(TieredStoreTest, ABodyOfSomeSizeIsKeptInMemoryWhenItComesBack) {
   EXPECT_EQ(counters_.get(Counter::kMemoryHits), 1);
 }
 
+TEST_F(TieredStoreTest, WhatWasReadBeforeItWasKeptCanBeFreshened) {
+  disk_.needs_io = false;
+  ASSERT_EQ(store_body(disk_only_, head_of({key_of("/a")}), "body"), true);
+  disk_.written.back()->pins = true;
+  const auto first = store_.try_lookup(key_of("/a"));
+  ASSERT_EQ(first.found, Found::kYes);
+  const StoredResponsePtr old = first.variants->front();
+  (void)store_.try_lookup(key_of("/a"));
+  ASSERT_TRUE(in_memory(key_of("/a")));
+  StoredHead head = old->head();
+  head.outdated = true;
+  store_.freshen(old, std::make_shared<const StoredResponse>(head, old->body(), Describe{}));
+  const auto found = store_.try_lookup(key_of("/a"));
+  ASSERT_EQ(found.found, Found::kYes);
+  EXPECT_TRUE(found.variants->front()->head().outdated);
+  EXPECT_FALSE(found.variants->front()->body()->pins_memory());
+}
+
 TEST_F(TieredStoreTest, APieceOfABodyIsNotKept) {
   disk_.needs_io = false;
   ASSERT_EQ(store_body(disk_only_, head_of({key_of("/a")}), "body"), true);

@@ -45,6 +45,7 @@ TEST(DiskBudget, HoldsWhileMuchIsWrittenThrough) {
   options.directory = directory.path() + "/store";
   options.byte_limit = 64ULL << 20;
   options.memory = 16ULL << 20;
+  options.room_bound = Milliseconds{600'000};  // refused for want of room, not of time
   const auto store = RocksdbStore::open(options, {}, counters).take();
   const std::size_t sizes[] = {900, 60'000, 4000, 1'400'000, 300'000};
   const std::string body = test_body(1'400'000, 1);

@@ -40,6 +40,11 @@ class DiskEvictionTest : public testing::Test {
     options_.loss_bound = Milliseconds{20};
     options_.is_current = [this](const StoredHead& head) { return is_current(head); };
   }
+  // Its threads ask is_current().
+  ~DiskEvictionTest() override {
+    let_go();
+    store_ = nullptr;
+  }
 
   void open() {
     Result<std::unique_ptr<RocksdbStore>> opened = RocksdbStore::open(options_, {}, counters_);
@@ -79,18 +84,17 @@ class DiskEvictionTest : public testing::Test {
       held_ = key.text;
       arrived_ = false;
     }
-    for (;;) {
-      pass_by(false);
-      const MutexLock lock(mutex_);
-      if (arrived_) return;
+    // Near the limit the evictor is waited for: while it is held nothing makes room, and who passes by would
+    // wait for some.
+    while (bytes_on_disk() + (12ULL << 20) < options_.byte_limit) pass_by(false);
+    while (!has_arrived()) {
+      ++passed_;
+      static_cast<void>(put_simple(test_key("/passes/" + std::to_string(passed_)), kSize, passed_));
+      await_evictor();
     }
   }
   void go_on() {
-    {
-      const MutexLock lock(mutex_);
-      held_.clear();
-      changed_.notify_all();
-    }
+    let_go();
     store_->settle();
   }
 
@@ -123,6 +127,37 @@ class DiskEvictionTest : public testing::Test {
   unsigned passed_ = 0;
 
  private:
+  [[nodiscard]] bool has_arrived() {
+    const MutexLock lock(mutex_);
+    return arrived_;
+  }
+  // Until it has done what there is to do, or is held.
+  void await_evictor() {
+    {
+      const MutexLock lock(mutex_);
+      settled_ = false;
+    }
+    settling_ = std::thread([this] {
+      store_->settle();
+      const MutexLock lock(mutex_);
+      settled_ = true;
+      changed_.notify_all();
+    });
+    {
+      const MutexLock lock(mutex_);
+      while (!settled_ && !arrived_) changed_.wait(mutex_);
+      if (arrived_) return;
+    }
+    settling_.join();
+  }
+  void let_go() {
+    {
+      const MutexLock lock(mutex_);
+      held_.clear();
+      changed_.notify_all();
+    }
+    if (settling_.joinable()) settling_.join();
+  }
   // Compactions ask too.
   static bool is_evictor() {
     char name[16] = {};
@@ -133,6 +168,7 @@ class DiskEvictionTest : public testing::Test {
     const MutexLock lock(mutex_);
     if (head.key.text == held_ && !arrived_ && is_evictor()) {
       arrived_ = true;
+      changed_.notify_all();
       while (!held_.empty()) changed_.wait(mutex_);
     }
     return head.filled_at >= purged_ || head.key.text.find("/passes/") != std::string::npos;
@@ -142,6 +178,8 @@ class DiskEvictionTest : public testing::Test {
   CondVar changed_;
   std::string held_ GUARDED_BY(mutex_);
   bool arrived_ GUARDED_BY(mutex_) = false;
+  bool settled_ GUARDED_BY(mutex_) = false;
+  std::thread settling_;
 };
 
 TEST_F(DiskEvictionTest, WhatWasReadOutlivesWhatWasNot) {
@@ -248,6 +286,28 @@ TEST_F(DiskEvictionTest, WhatFindsNoRoomForLongIsRefusedUntilThereIsSome) {
   const CacheKey after = test_key("/after");
   while (!put_simple(after, kSize, 2)) std::this_thread::yield();
   EXPECT_TRUE(has(after, 2));
+}
+
+// A head takes the place of another: it is written where bodies are refused.
+TEST_F(DiskEvictionTest, AHeadIsFreshenedWhereBodiesFindNoRoom) {
+  options_.room_bound = Milliseconds{20};
+  open();
+  const CacheKey hot = test_key("/hot");
+  ASSERT_TRUE(put_simple(hot, 900, 1));
+  const StoredResponsePtr old = find(*store_, hot)->front();
+  stop_in_copy_of(hot);
+  for (int i = 0; i < 36; ++i) ask_for_one();
+  await_all_asked();
+  const std::int64_t refused = count(Counter::kDiskWritesRefused);
+  EXPECT_GT(refused, 0);
+  StoredHead head = old->head();
+  head.response_time = wall_from_seconds(4000);
+  store_->freshen(old, std::make_shared<const StoredResponse>(head, old->body(), Describe()));
+  EXPECT_EQ(count(Counter::kDiskWritesRefused), refused);
+  go_on();
+  const VariantSetPtr found = find(*store_, hot);
+  ASSERT_NE(found, nullptr);
+  EXPECT_EQ(found->front()->head().response_time, wall_from_seconds(4000));
 }
 
 // Half of what may wait to be written waits for room when the second body would be copied.
