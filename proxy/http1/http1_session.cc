@@ -65,6 +65,9 @@ Http1Session::Http1Session(Http1Context& context, Transport transport, ClientInf
 
 Http1Session::~Http1Session() {
   watch_.reset();
+  // Cut off at the end of the drain: where the connection's end is the only framing, it must not look whole.
+  const bool framed = reply_framing_.chunked || reply_framing_.content_length.has_value();
+  transport_.close(!framed && (responding_ || output_.size() > 0));
   context_.exchanges.counters.add(Counter::kConnectionsOpen, -1);
 }
 

@@ -20,6 +20,10 @@ constexpr std::int32_t kTinyWindow = 64;
 constexpr std::size_t kMostSettings = 32;
 // Acknowledgements that may wait for a client that reads nothing.
 constexpr std::size_t kMostAcks = 200;
+// A head that is so many times over the limit is not read to its end: a byte of it may stand for kilobytes.
+constexpr std::size_t kMostOverLimit = 4;
+// Of one response: what the origin client takes at most, and what we add.
+constexpr std::size_t kMostResponseHead = 512 * 1024;
 
 std::string_view text_of(const std::uint8_t* bytes, std::size_t size) {
   return {reinterpret_cast<const char*>(bytes), size};  // NOLINT
@@ -57,6 +61,7 @@ Http2Callbacks::Http2Callbacks() {
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks_, on_data);
   nghttp2_session_callbacks_set_on_stream_close_callback(callbacks_, on_close);
   nghttp2_session_callbacks_set_on_frame_send_callback(callbacks_, on_sent);
+  nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks_, on_not_sent);
   nghttp2_session_callbacks_set_send_data_callback(callbacks_, send_data);
 
   FRESHET_CHECK(nghttp2_option_new(&option_) == 0);
@@ -66,6 +71,7 @@ Http2Callbacks::Http2Callbacks() {
   nghttp2_option_set_builtin_recv_extension_type(option_, NGHTTP2_PRIORITY_UPDATE);
   nghttp2_option_set_max_settings(option_, kMostSettings);
   nghttp2_option_set_max_outbound_ack(option_, kMostAcks);
+  nghttp2_option_set_max_send_header_block_length(option_, kMostResponseHead);
 }
 
 Http2Callbacks::~Http2Callbacks() {
@@ -101,6 +107,7 @@ nghttp2_data_provider Http2Callbacks::provider_of(Http2Stream& stream) {
 
 int Http2Callbacks::on_begin_headers(nghttp2_session* frames, const nghttp2_frame* frame, void* user) {
   session_of(user).head_begun_ = true;
+  session_of(user).head_size_ = 0;
   if (!is_request(*frame)) return 0;
   Http2Stream* const stream = session_of(user).open_stream(frame->hd.stream_id);
   nghttp2_session_set_stream_user_data(frames, frame->hd.stream_id, stream);
@@ -109,7 +116,14 @@ int Http2Callbacks::on_begin_headers(nghttp2_session* frames, const nghttp2_fram
 
 int Http2Callbacks::on_header(nghttp2_session* frames, const nghttp2_frame* frame, const std::uint8_t* name,
                               std::size_t name_size, const std::uint8_t* value, std::size_t value_size,
-                              std::uint8_t /*flags*/, void* /*user*/) {
+                              std::uint8_t /*flags*/, void* user) {
+  Http2Session& session = session_of(user);
+  session.head_size_ += name_size + value_size;
+  if (session.head_size_ > kMostOverLimit * session.limits().max_head) {
+    session.head_begun_ = false;  // nothing more is told of it
+    nghttp2_submit_rst_stream(frames, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_ENHANCE_YOUR_CALM);
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+  }
   // A request's trailers are not forwarded, as with HTTP/1.
   if (!is_request(*frame)) return 0;
   if (Http2Stream* const stream = stream_of(frames, frame->hd.stream_id)) {
@@ -223,6 +237,14 @@ int Http2Callbacks::on_sent(nghttp2_session* frames, const nghttp2_frame* frame,
     default:
       break;
   }
+  return 0;
+}
+
+// A response whose head cannot be framed would leave its stream open for ever.
+int Http2Callbacks::on_not_sent(nghttp2_session* frames, const nghttp2_frame* frame, int error,
+                                void* /*user*/) {
+  if (frame->hd.type != NGHTTP2_HEADERS || error != NGHTTP2_ERR_FRAME_SIZE_ERROR) return 0;
+  nghttp2_submit_rst_stream(frames, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_INTERNAL_ERROR);
   return 0;
 }
 

@@ -39,6 +39,7 @@ class Http2Callbacks {
                      std::size_t size, void* user);
   static int on_close(nghttp2_session* frames, std::int32_t id, std::uint32_t error, void* user);
   static int on_sent(nghttp2_session* frames, const nghttp2_frame* frame, void* user);
+  static int on_not_sent(nghttp2_session* frames, const nghttp2_frame* frame, int error, void* user);
   static ssize_t read_body(nghttp2_session* frames, std::int32_t id, std::uint8_t* buffer, std::size_t most,
                            std::uint32_t* flags, nghttp2_data_source* source, void* user);
   static int send_data(nghttp2_session* frames, nghttp2_frame* frame, const std::uint8_t* head,

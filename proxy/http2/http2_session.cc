@@ -115,7 +115,10 @@ void Http2Session::say_last_stream() {
 void Http2Session::on_ready(storage::IoReady ready) {
   if (phase_ == Phase::kClosed) return;
   if (ready.writable) progressed_ = sent_some_ = true;
-  if (ready.writable && ending_output_) end_output();
+  if (ready.writable && ending_output_) {
+    end_output();
+    set_interest();  // drive() does it no more
+  }
   if (ready.readable || transport_.read_waits_for_room()) {
     read_input();
   } else {

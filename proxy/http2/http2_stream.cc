@@ -203,7 +203,7 @@ void Http2Stream::take_piece(std::size_t size, OutputQueue& output) {
     size -= piece.size();
     output.append(piece);
   }
-  if (body_.size() == 0 && !room_wanted_) {
+  if (body_.size() == 0 && !room_wanted_ && !upload_waits_) {
     deadline_.disarm();
   } else {
     wait_for_client();

@@ -149,6 +149,21 @@ struct TlsContext::Callbacks {
     // A ticket of TLS 1.3 is for one use (RFC 8446, C.4), so the client needs another.
     return found->renew || SSL_version(ssl) >= TLS1_3_VERSION ? 2 : 1;
   }
+
+  // In TLS 1.3 each resumption gives a new ticket with a new time, so a client's certificate that has expired
+  // would be good for as long as its tickets are used. What comes back here is looked at again.
+  static SSL_TICKET_RETURN opened_ticket(SSL* /*ssl*/, SSL_SESSION* session, const unsigned char* /*name*/,
+                                         std::size_t /*name_size*/, SSL_TICKET_STATUS status,
+                                         void* /*unused*/) {
+    if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) {
+      return SSL_TICKET_RETURN_IGNORE_RENEW;
+    }
+    const X509* const peer = SSL_SESSION_get0_peer(session);
+    if (peer != nullptr && X509_cmp_current_time(X509_get0_notAfter(peer)) < 0) {
+      return SSL_TICKET_RETURN_IGNORE_RENEW;
+    }
+    return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+  }
 };
 
 void TlsContext::Release::operator()(ssl_ctx_st* handle) const {
@@ -218,6 +233,7 @@ Status TlsContext::add_handle(const TlsNames::Choice& choice) {
   const auto lifetime = std::chrono::ceil<std::chrono::seconds>(2 * options_.ticket_period);
   SSL_CTX_set_timeout(ssl, static_cast<long>(std::min(lifetime, kLongestTicket).count()));
   SSL_CTX_set_tlsext_ticket_key_evp_cb(ssl, &Callbacks::ticket_key);
+  SSL_CTX_set_session_ticket_cb(ssl, nullptr, &Callbacks::opened_ticket, nullptr);
   set_callback(ssl, SSL_CTRL_SET_TLSEXT_SERVERNAME_CB, &Callbacks::server_name);
   SSL_CTX_set_alpn_select_cb(ssl, &Callbacks::select_protocol, nullptr);
   set_callback(ssl, SSL_CTRL_SET_TLSEXT_STATUS_REQ_CB, &Callbacks::status);

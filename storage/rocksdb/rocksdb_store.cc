@@ -189,6 +189,10 @@ std::uint64_t RocksdbStore::held_bytes() const {
   return core_->held_chunks().held();
 }
 
+bool RocksdbStore::lacks_room() const {
+  return core_->lacks_room();
+}
+
 std::uint64_t RocksdbStore::file_bytes() const {
   const Database& database = core_->database();
   return database.head_file_bytes() + database.body_file_bytes(BodyFamily::kNewcomers) +

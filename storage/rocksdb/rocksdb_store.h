@@ -103,6 +103,8 @@ class RocksdbStore final : public ResponseStore {
   [[nodiscard]] std::uint64_t file_bytes() const;
   // Bytes of chunks that readers hold on to now.
   [[nodiscard]] std::uint64_t held_bytes() const;
+  // A body waits for room in the directory.
+  [[nodiscard]] bool lacks_room() const;
 
  private:
   explicit RocksdbStore(std::shared_ptr<StoreCore> core);

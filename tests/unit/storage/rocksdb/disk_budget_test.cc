@@ -86,7 +86,7 @@ class DatabaseFiles : public testing::Test {
     options_.env = env_.env();
     database_ = Database::open(options_, counters_).take();
   }
-  ~DatabaseFiles() override {
+  void TearDown() override {
     env_.clear();
     database_ = nullptr;
   }
