@@ -185,10 +185,18 @@ test('103 comes ahead of the answer, trailers behind it', async () => {
 test('a broken origin body ends its stream with INTERNAL_ERROR (G2), and no other', async () => {
   const path = lab.path();
   const good = lab.path();
-  lab.origin.on(path, (_, reply) => { reply.head(200, { ...noStore, 'Content-Length': '100' }).write('half').reset(); });
+  const { opened, open } = gate();
+  lab.origin.on(path, async (_, reply) => {
+    const begun = reply.head(200, { ...noStore, 'Content-Length': '100' }).write('half');
+    await opened;
+    begun.reset();
+  });
   lab.origin.on(good, { fields: noStore, body: 'good' });
   const client = await connect();
-  const broken = await client.get(path);
+  const stream = client.request(path);
+  await stream.bodyReached(4);
+  open();
+  const broken = await stream.response();
   assert.equal(broken.status, 200);
   assert.equal(broken.code, 2);
   expectWhole(await client.get(good), 200, 'good');
