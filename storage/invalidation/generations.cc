@@ -187,25 +187,32 @@ void Generations::count() {
   counted_ = now;
 }
 
+// From the narrow to the wide, the way that scopes go when they are merged: what is not there any more is
+// where we have not looked yet.
 void Generations::compare_key(const CacheKey& key, Comparison& comparison) const {
-  const ScopeTable& all = table(ScopeKind::kAll);
-  const ScopeTable& hosts = table(ScopeKind::kHost);
-  const ScopeTable& prefixes = table(ScopeKind::kPrefix);
   const ScopeTable& urls = table(ScopeKind::kUrl);
-  if (comparison.asks(all)) comparison.meet(all, kEvery);
   if (comparison.asks(urls)) {
     comparison.meet(urls, key.digest);
     const std::string_view uri = std::string_view(key.text).substr(0, key.text.find('#'));
     if (uri.size() != key.text.size()) comparison.meet(urls, digest128(uri));
   }
+  const ScopeTable& prefixes = table(ScopeKind::kPrefix);
+  const ScopeTable& hosts = table(ScopeKind::kHost);
   const bool asks_prefixes = comparison.asks(prefixes);
-  if (!asks_prefixes && !comparison.asks(hosts)) return;
-  const KeyParts parts = key_parts(key.text);
-  if (comparison.asks(hosts)) {
-    comparison.meet(hosts, host_digest(parts));
-    comparison.meet(hosts, authority_digest(parts));
+  if (asks_prefixes || comparison.asks(hosts)) {
+    const KeyParts parts = key_parts(key.text);
+    if (asks_prefixes) compare_prefixes(parts, comparison);
+    if (comparison.asks(hosts)) {
+      comparison.meet(hosts, host_digest(parts));
+      comparison.meet(hosts, authority_digest(parts));
+    }
   }
-  if (!asks_prefixes) return;
+  const ScopeTable& all = table(ScopeKind::kAll);
+  if (comparison.asks(all)) comparison.meet(all, kEvery);
+}
+
+void Generations::compare_prefixes(const KeyParts& parts, Comparison& comparison) const {
+  const ScopeTable& prefixes = table(ScopeKind::kPrefix);
   const std::uint32_t depths = depths_.load(std::memory_order_relaxed);
   std::size_t depth = 0;
   for (std::size_t at = parts.path; at < parts.path_end && depth < kMaxPrefixDepth; ++at) {
@@ -229,8 +236,8 @@ Standing Generations::standing(const StoredHead& head, Sequence now) const {
   compare_key(head.key, comparison);
   const ScopeTable& tags = table(ScopeKind::kTag);
   if (head.tags.empty() || !comparison.asks(tags)) return comparison.standing();
-  comparison.meet(tags, kEvery);
   for (const std::string& tag : head.tags) comparison.meet(tags, digest128(tag));
+  comparison.meet(tags, kEvery);
   return comparison.standing();
 }
 

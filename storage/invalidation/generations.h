@@ -100,6 +100,7 @@ class Generations {
   }
   [[nodiscard]] Standing standing(const StoredHead& head, Sequence now) const;
   void compare_key(const CacheKey& key, Comparison& comparison) const;
+  void compare_prefixes(const KeyParts& parts, Comparison& comparison) const;
   void put(const ScopeRecord& record, bool logged) REQUIRES(order_);
   void publish(Sequence sequence) REQUIRES(order_);
   void shrink() REQUIRES(order_);

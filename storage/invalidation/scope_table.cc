@@ -63,7 +63,7 @@ void ScopeTable::erase(const Digest128& name) {
   if (found == shard.entries.end()) return;
   unlink(*found);
   shard.entries.erase(found);
-  size_.fetch_sub(1, std::memory_order_relaxed);
+  size_.fetch_sub(1, std::memory_order_release);
 }
 
 std::size_t ScopeTable::drop(std::size_t shard_number, Sequence hard_floor, Sequence soft_floor) {
@@ -80,7 +80,7 @@ std::size_t ScopeTable::drop(std::size_t shard_number, Sequence hard_floor, Sequ
     at = shard.entries.erase(at);
     ++dropped;
   }
-  size_.fetch_sub(dropped, std::memory_order_relaxed);
+  size_.fetch_sub(dropped, std::memory_order_release);
   return dropped;
 }
 

@@ -34,7 +34,8 @@ class ScopeTable {
   [[nodiscard]] Numbers find(const Digest128& name, Sequence now) const;
   // Nothing here has a greater number.
   [[nodiscard]] Sequence newest() const { return newest_.load(std::memory_order_relaxed); }
-  [[nodiscard]] std::size_t size() const { return size_.load(std::memory_order_relaxed); }
+  // Who finds a scope gone sees what it was merged into.
+  [[nodiscard]] std::size_t size() const { return size_.load(std::memory_order_acquire); }
 
   // A number that is not published yet. `pinned`: never among the oldest.
   void put(const ScopeRecord& record, bool logged, bool pinned);

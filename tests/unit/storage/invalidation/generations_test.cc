@@ -108,5 +108,27 @@ TEST(Generations, OnceInvalidateHasReturnedNoThreadFindsTheResponseCurrent) {
   reader.join();
 }
 
+// With room for two scopes each invalidation sends older ones on: from the URL to its host, then to all.
+TEST(Generations, AScopeThatIsBeingMergedIsMissedByNoThread) {
+  Generations generations(1, 2 * Generations::kScopeCost);
+  std::atomic<bool> stop = false;
+  std::atomic<Sequence> returned = 0;
+  std::thread reader([&] {
+    while (!stop.load()) {
+      const Sequence before = returned.load();
+      if (before == 0) continue;
+      EXPECT_FALSE(generations.is_current(key_of("/a"), before - 1));
+    }
+  });
+  for (int i = 0; i < 20'000; ++i) {
+    returned.store(generations.invalidate(key_of("/a")));
+    for (const char* host : {"b", "c", "d", "e"}) {
+      generations.invalidate(make_cache_key("http", host, "/"));
+    }
+  }
+  stop.store(true);
+  reader.join();
+}
+
 }  // namespace
 }  // namespace freshet::storage
