@@ -175,6 +175,20 @@ test('G10: SIGTERM ends the process with status 0 only after the response in pro
   assert.equal(lab.edge.exit.status, 0);
 });
 
+test('G2: what the end of the drain cuts does not look whole to an HTTP/1.0 client, for whom the connection\'s end is the framing', async (t) => {
+  const lab = await ownLab(t, { settings: { 'server.drain_timeout': '200ms' } });
+  lab.origin.on('/', (_, reply) => { reply.head(200, { 'Cache-Control': 'no-store', 'Transfer-Encoding': 'chunked' }).chunk('first'); });
+  const client = await lab.connect();
+  const response = await client.request('/', { version: '1.0' }).responseHead();
+  assert.equal(response.framing, 'close');
+  await client.bodyUntil(response, 'first');
+  const stopped = lab.edge.stop();
+  await client.finishBody(response);
+  assert.equal(response.complete, false);
+  assert.equal(client.in.error?.code, 'ECONNRESET');
+  await stopped;
+});
+
 test('G10: SIGTERM closes idle connections and ends', async (t) => {
   const lab = await ownLab(t);
   lab.origin.on('/', { body: 'x' });

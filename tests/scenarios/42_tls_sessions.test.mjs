@@ -1,12 +1,14 @@
 // Session tickets: who comes back is spared the costly half of the handshake, at any worker and at any edge that has the keys.
 
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import { after, before, test } from 'node:test';
 
 import { Certificates } from '../support/certificates.mjs';
 import { expectWhole } from '../support/expect.mjs';
 import { Lab } from '../support/lab.mjs';
 import { connectTls, sessionOf } from '../support/tls_client.mjs';
+import { eventually } from '../support/waiting.mjs';
 
 let made;
 let issued;
@@ -94,6 +96,36 @@ test('a ticket of an edge that asked for no client certificate does not spare it
     const { session } = await visit(open, only);
     await assert.rejects(visit(strict, { ...only, session }));
   }
+});
+
+test('a ticket is good no longer than the client certificate with which it was got, however often it was renewed', async (t) => {
+  const lab = await edge(t, { 'tls.client_certificates': 'required', 'tls.client_ca': made.ca });
+  const versions = ['TLSv1.2', 'TLSv1.3'];
+  // On a slow machine it may have expired before its first use: then another, for longer.
+  const admitted = async (seconds) => {
+    const issued = made.issueFor(seconds, 'short');
+    const files = { cert: fs.readFileSync(issued.cert), key: fs.readFileSync(issued.key) };
+    const visits = [];
+    for (const version of versions) {
+      const shown = { ...files, minVersion: version, maxVersion: version };
+      try {
+        const { session } = await visit(lab, shown);
+        const again = await visit(lab, { ...shown, session });
+        if (!again.reused) throw new Error('not resumed');
+        visits.push({ ...shown, session: again.session });
+      } catch (error) {
+        if (Date.now() < issued.end) throw error;
+        return admitted(2 * seconds);
+      }
+    }
+    return { visits, end: issued.end };
+  };
+  const { visits, end } = await admitted(3);
+  const resumed = (await lab.edge.metricsWhen((m) => m.sum('freshet_tls_resumed_total') >= versions.length)).sum('freshet_tls_resumed_total');
+  await eventually(() => Date.now() >= end + 1000, 'a certificate to expire');
+  for (const each of visits) await assert.rejects(visit(lab, each), /./, each.maxVersion);
+  await lab.edge.logLine(/failed: the client's certificate: .*expired/);
+  assert.equal((await lab.edge.metrics()).sum('freshet_tls_resumed_total'), resumed);
 });
 
 test('a flood of handshakes, and hits are served meanwhile', async (t) => {

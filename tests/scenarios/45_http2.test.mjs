@@ -70,6 +70,19 @@ test('HEAD, 304, 206, 416 and 204 end with their heads (G1) and the connection g
   expectWhole(await client.get(path), 200, '0123456789');
 });
 
+test('a response head of nearly 64 KiB, which is all that is taken of an origin, arrives whole', async () => {
+  const path = lab.path('large-head');
+  const large = Object.fromEntries(Array.from({ length: 800 }, (_, i) => [`x-${String(i).padStart(3, '0')}`, String(i).padEnd(69, 'abc')]));
+  lab.origin.on(path, { fields: { ...fresh, ...large }, body: 'hello' });
+  const client = await connect(lab.edge, { settings: { maxHeaderListSize: 1 << 20 }, maxHeaderListPairs: 2000 });
+  for (const [method, body] of [['GET', 'hello'], ['GET', 'hello'], ['HEAD', '']]) {
+    const response = await client.get(path, { method });
+    expectWhole(response, 200, body);
+    for (const [name, value] of Object.entries(large)) assert.equal(response.fields[name], value);
+  }
+  assert.equal(lab.origin.requestsFor(path).length, 1);
+});
+
 test('a hundred requests at once, each with its own answer', async () => {
   const path = lab.path();
   lab.origin.on(path, (request, reply) => reply.send(200, noStore, request.target.repeat(1000)));

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 
 import {
-  CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, FrameClient, GOAWAY, HEADERS, PROTOCOL_ERROR, RST_STREAM, SETTINGS,
+  CANCEL, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, FrameClient, GOAWAY, HEADERS, PROTOCOL_ERROR, RST_STREAM, SETTINGS, WINDOW_UPDATE,
   block, frame, preface, request, uint32,
 } from '../support/h2_frames.mjs';
 import { ownLab, sharedLab } from '../support/lab.mjs';
@@ -183,6 +183,58 @@ test('a CONTINUATION flood ends the connection', async () => {
   await expectCalm(client);
 });
 
+// One byte that stands for 4 KB: `entry` puts a field line into the table that both ends keep (RFC 7541 section 6.2.1), `name` names the latest of it.
+const entry = Buffer.concat([Buffer.from([0x40]), block([['a', 'x'.repeat(4_000)]]).subarray(1)]);
+const named = (times) => Buffer.alloc(times, 0x80 + 62);
+
+async function openWithEntry(good) {
+  const client = await open();
+  client.send(frame(HEADERS, END_HEADERS | END_STREAM, 1, Buffer.concat([block(request(good)), entry])));
+  assert.equal(await client.outcome(1), undefined);
+  return client;
+}
+
+test('a head whose bytes stand for kilobytes each is reset with ENHANCE_YOUR_CALM before its end, and the connection goes on', async () => {
+  const good = await stored();
+  const client = await openWithEntry(good);
+  client.send(frame(HEADERS, END_STREAM, 3, Buffer.concat([block(request(good)), named(10)])));
+  for (let i = 0; i < 3; ++i) client.send(frame(CONTINUATION, 0, 3, named(30)));
+  assert.equal((await client.until((each) => each.stream === 3)).code, ENHANCE_YOUR_CALM);
+  // The table goes on as both ends know it.
+  client.send(frame(CONTINUATION, END_HEADERS, 3, named(10)));
+  client.send(frame(HEADERS, END_HEADERS | END_STREAM, 5, Buffer.concat([block(request(good)), named(1)])));
+  assert.equal(await client.outcome(5), undefined);
+  assert.equal(client.frames.filter((each) => each.stream === 3).length, 1);
+});
+
+test('the same in trailers: the upload ends, and the connection goes on', async () => {
+  const good = await stored();
+  const path = lab.path();
+  lab.origin.on(path, async (asked, reply) => { if (await asked.whole()) reply.send(200, fresh, 'whole'); });
+  const client = await openWithEntry(good);
+  client.headers(3, request(path, { method: 'POST' })).data(3, 'some');
+  const [asked] = await lab.origin.received(path);
+  client.send(frame(HEADERS, END_STREAM, 3, named(50))).send(frame(CONTINUATION, 0, 3, named(50)));
+  assert.equal((await client.until((each) => each.stream === 3 && each.type !== WINDOW_UPDATE)).code, ENHANCE_YOUR_CALM);
+  assert.equal(await asked.whole(), false);
+  client.send(frame(CONTINUATION, END_HEADERS, 3, named(1))).headers(5, request(good), { endStream: true });
+  assert.equal(await client.outcome(5), undefined);
+});
+
+test('many such heads end the connection', async () => {
+  const good = await stored();
+  const client = await openWithEntry(good);
+  const head = Buffer.concat([block(request(good)), named(100)]);
+  let last;
+  for (let id = 3; last === undefined; id += 100) {
+    assert.ok(id < 10_000, 'no end to it');
+    for (let i = 0; i < 50; ++i) client.send(frame(HEADERS, END_HEADERS | END_STREAM, id + 2 * i, head));
+    const end = await client.until((each) => each.type === GOAWAY || each.stream === id + 98);
+    assert.equal(end.code, ENHANCE_YOUR_CALM);
+    if (end.type === GOAWAY) last = end;
+  }
+});
+
 test('an answered request earns its ping: ten thousand of each are no flood', async () => {
   const path = await stored();
   const client = await open();
@@ -225,6 +277,23 @@ test('an upload that stops is 408 after the body timeout', async (t) => {
   client.headers(1, request('/up', { method: 'POST' })).data(1, 'some');
   assert.equal(await client.outcome(1), undefined);
   await own.edge.accessLine((line) => line.status === 408);
+});
+
+test('an upload that stops although its answer has begun costs the client its stream', async (t) => {
+  const own = await ownLab(t, { settings: { 'server.body_timeout': '300ms', 'server.send_timeout': '300ms' } });
+  own.origin.on('/up', async (asked, reply) => {
+    await asked.bodyReached(4);
+    reply.head(200, { 'Cache-Control': 'no-store', 'Transfer-Encoding': 'chunked' }).chunk('early');
+    await asked.whole();
+  });
+  own.origin.on('/small', { fields: fresh, body: '' });
+  const client = await open({}, own.edge);
+  client.headers(1, request('/up', { method: 'POST' })).data(1, 'some');
+  await client.until((each) => each.type === DATA && each.stream === 1);
+  assert.equal(await client.outcome(1), CANCEL);
+  assert.equal(await own.origin.requestsFor('/up')[0].whole(), false);
+  client.headers(3, request('/small'), { endStream: true });
+  assert.equal(await client.outcome(3), undefined);
 });
 
 test('more streams than are allowed end the connection or are refused', async (t) => {

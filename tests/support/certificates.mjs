@@ -2,6 +2,7 @@
 //
 //   const made = new Certificates();                 // a directory of its own, and an authority that signs
 //   const a = made.issue('a', { names: ['a.test', '*.w.test'], key: 'rsa' });   // { cert, key, text, serial }: paths of PEM files
+//   made.issueFor(3, 'short')                        // valid for three seconds
 //   made.ca                                          // the authority's certificate (a path); made.caText
 //   made.remove();
 
@@ -54,6 +55,20 @@ export class Certificates {
       '-out', files.cert], { input: request });
     fs.chmodSync(files.key, 0o600);
     return { ...files, serial };
+  }
+
+  // The same, until `seconds` from now: { cert, key, end }, the end in milliseconds since 1970.
+  issueFor(seconds, name) {
+    const files = { cert: this.path(`${name}.pem`), key: this.path(`${name}.key`) };
+    openssl(['req', '-new', ...keyArguments.ecdsa, '-nodes', '-keyout', files.key, '-subj', `/CN=${name}`, '-out', this.path('request.pem')]);
+    const config = this.write('short.cnf', `[ca]\ndefault_ca=short\n[short]\ndatabase=${this.write('short.index', '')}\nnew_certs_dir=${this.directory}\n`
+      + 'rand_serial=yes\ndefault_md=sha256\npolicy=any\n[any]\ncommonName=supplied\n');
+    const end = 1000 * (Math.floor(Date.now() / 1000) + seconds);
+    const time = new Date(end).toISOString().replace(/\.\d+|[-:T]/g, '');
+    openssl(['ca', '-batch', '-config', config, '-cert', this.ca, '-keyfile', this.caKey, '-in', this.path('request.pem'), '-notext', '-enddate', time,
+      '-out', files.cert]);
+    fs.chmodSync(files.key, 0o600);
+    return { ...files, end };
   }
 
   // An OCSP response (DER) that calls the certificate good.
