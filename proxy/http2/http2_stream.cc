@@ -151,7 +151,7 @@ bool Http2Stream::has_room() const {
 bool Http2Stream::give_room() {
   if (!room_wanted_ || !has_room()) return false;
   room_wanted_ = false;
-  if (body_.size() == 0) deadline_.disarm();
+  wait_for_client();
   exchange_.on_room();
   return true;
 }
@@ -203,15 +203,15 @@ void Http2Stream::take_piece(std::size_t size, OutputQueue& output) {
     size -= piece.size();
     output.append(piece);
   }
-  if (body_.size() == 0 && !room_wanted_ && !upload_waits_) {
-    deadline_.disarm();
-  } else {
-    wait_for_client();
-  }
+  wait_for_client();
 }
 
+// It has taken something, or is waited for from now on: to take the response, or to go on with its content.
 void Http2Stream::wait_for_client() {
-  context_.timers.arm(deadline_, context_.send_deadlines, context_.loop.mono_time());
+  if (body_.size() == 0 && !room_wanted_ && !upload_waits_) return deadline_.disarm();
+  const bool takes = body_.size() > 0 || room_wanted_;
+  context_.timers.arm(deadline_, takes ? context_.send_deadlines : context_.body_deadlines,
+                      context_.loop.mono_time());
 }
 
 bool Http2Stream::submit_trailers() {

@@ -280,7 +280,7 @@ test('an upload that stops is 408 after the body timeout', async (t) => {
 });
 
 test('an upload that stops although its answer has begun costs the client its stream', async (t) => {
-  const own = await ownLab(t, { settings: { 'server.body_timeout': '300ms', 'server.send_timeout': '300ms' } });
+  const own = await ownLab(t, { settings: { 'server.body_timeout': '300ms', 'server.send_timeout': '1h' } });
   own.origin.on('/up', async (asked, reply) => {
     await asked.bodyReached(4);
     reply.head(200, { 'Cache-Control': 'no-store', 'Transfer-Encoding': 'chunked' }).chunk('early');
