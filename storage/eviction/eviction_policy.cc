@@ -53,6 +53,7 @@ std::unique_ptr<EvictionPolicy> make_eviction_policy(std::string_view name, std:
 
 std::vector<std::string_view> eviction_policy_names() {
   std::vector<std::string_view> names;
+  names.reserve(kPolicies.size());
   for (const Named& each : kPolicies) names.push_back(each.name);
   return names;
 }

@@ -134,8 +134,8 @@ class FaultFileSystem final : public rocksdb::FileSystemWrapper {
   // For calls that cannot flip or halve anything.
   IOStatus check(FileOp op, const std::string& path) {
     const auto what = meet(op, path);
-    const bool fails = what && *what != Fault::What::kHold && *what != Fault::What::kFlippedBit;
-    return fails ? as_status(*what, path) : IOStatus::OK();
+    if (!what || *what == Fault::What::kHold || *what == Fault::What::kFlippedBit) return IOStatus::OK();
+    return as_status(*what, path);
   }
 
   // --- what was synced
