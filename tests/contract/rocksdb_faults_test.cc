@@ -251,18 +251,6 @@ TEST_F(FaultyDisk, MemoryServesOnWhileTheDiskFails) {
   EXPECT_GT(count(Counter::kDiskWrites), 0);
 }
 
-// A flush that takes long keeps the files that were dropped meanwhile in the directory.
-TEST_F(FaultyDisk, FilesThatAreGoneLateCostNoOthers) {
-  for (unsigned i = 0; i < 120; ++i) store_at_last(i, kLarge);
-  disk_->settle();
-  const std::uint64_t before = disk_->file_bytes();
-  env_.inject({What::kHold, {FileOp::kSync}, {FileKind::kTable}});
-  for (unsigned i = 200; i < 204; ++i) (void)store(i, kLarge);
-  env_.wait_until_held(1);
-  disk_->settle();
-  EXPECT_GE(disk_->file_bytes(), before * 3 / 4);
-}
-
 // What others fill the disk with costs a part of what is stored, and gives room for what waits in memory.
 TEST_F(FaultyDisk, OnADiskThatStaysFullTheOldestGoes) {
   full_disk_bound_ = Milliseconds{0};
