@@ -1,5 +1,6 @@
 // ResponseSink: what a protocol offers to the exchange for its response, and RequestBody: where the exchange
-// gets the request's content from. http1_session implements both; the exchange knows no protocol.
+// gets the request's content from. Http1Session and Http2Stream implement both; the exchange knows no
+// protocol.
 //
 // Order of calls: any number of send_informational(), one send_head(), any number of send_body() while
 // has_room(), then finish() or abort(). Nothing may be called after those two. All on the worker's thread;

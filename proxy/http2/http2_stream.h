@@ -6,8 +6,8 @@
 // client's windows have room for, and it is framed by reference when its turn comes.
 //
 // Life: open() for a new stream, the request's fields, begin(), frames until the stream is closed, close();
-// then it may be opened again, for another session as well (Http2Context keeps some). A session closes its
-// streams only from its own turn, never from inside an exchange. On its worker's thread.
+// then it may be opened again, for another session as well (Http2Context keeps some). Its exchange
+// may end it from inside flush(), which is therefore the last that an exchange does. On its worker's thread.
 #pragma once
 
 #include <cstddef>

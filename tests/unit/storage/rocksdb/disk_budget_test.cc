@@ -1,9 +1,7 @@
 // The directory stays within its limit and the stated slack, whatever is written how fast; and its files stay
 // few, however slowly.
 #include <algorithm>
-#include <filesystem>
 #include <gtest/gtest.h>
-#include <sys/stat.h>
 #include <thread>
 
 #include "storage/rocksdb/database.h"
@@ -15,16 +13,6 @@
 
 namespace freshet::storage {
 namespace {
-
-std::uint64_t bytes_of(const std::string& directory) {
-  std::uint64_t bytes = 0;
-  std::error_code gone;
-  for (const auto& file : std::filesystem::directory_iterator(directory, gone)) {
-    struct stat found {};
-    if (::stat(file.path().c_str(), &found) == 0) bytes += static_cast<std::uint64_t>(found.st_blocks) * 512;
-  }
-  return bytes;
-}
 
 TEST(DiskBudget, IsDividedWithinTheLimit) {
   for (const std::uint64_t limit :
@@ -65,7 +53,7 @@ TEST(DiskBudget, HoldsWhileMuchIsWrittenThrough) {
     executor.run_until(told);
     // Every fourth is read again, and so copied forward.
     if (i % 4 == 0) static_cast<void>(find(*store, key));
-    if (i % 16 == 0) most = std::max(most, bytes_of(options.directory));
+    if (i % 16 == 0) most = std::max(most, directory_bytes(options.directory));
   }
   EXPECT_LE(most, options.byte_limit + options.byte_limit / 10);
   EXPECT_EQ(counters.get(Counter::kDiskWritesRefused), 0);
@@ -73,7 +61,7 @@ TEST(DiskBudget, HoldsWhileMuchIsWrittenThrough) {
   EXPECT_GT(counters.get(Counter::kDiskCopiedForward), 0);
   EXPECT_GT(counters.get(Counter::kDiskFileBytes), counters.get(Counter::kDiskWriteBytes) / 2);
   store->settle();
-  EXPECT_LE(bytes_of(options.directory), options.byte_limit);
+  EXPECT_LE(directory_bytes(options.directory), options.byte_limit);
 }
 
 class DatabaseFiles : public testing::Test {

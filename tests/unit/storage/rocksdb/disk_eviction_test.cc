@@ -1,12 +1,10 @@
 // What stays on disk when the limit is reached, and that nothing that happens to a response while its body is
 // being copied forward is lost or undone by the copy.
-#include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
 #include <pthread.h>
 #include <string>
 #include <string_view>
-#include <sys/stat.h>
 #include <thread>
 
 #include "storage/rocksdb/database.h"
@@ -17,16 +15,6 @@
 
 namespace freshet::storage {
 namespace {
-
-std::uint64_t directory_bytes(const std::string& directory) {
-  std::uint64_t bytes = 0;
-  std::error_code gone;
-  for (const auto& file : std::filesystem::directory_iterator(directory, gone)) {
-    struct stat found {};
-    if (::stat(file.path().c_str(), &found) == 0) bytes += static_cast<std::uint64_t>(found.st_blocks) * 512;
-  }
-  return bytes;
-}
 
 constexpr std::size_t kSize = 600'000;  // three chunks
 constexpr std::size_t kOnceSize = 1'500'000;

@@ -1,9 +1,11 @@
-// A directory of its own for one test, removed with all that is in it at the end.
+// A directory of its own for one test, removed with all that is in it at the end; and what a directory takes.
 #pragma once
 
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <sys/stat.h>
 
 #include "storage/base/check.h"
 
@@ -28,5 +30,16 @@ class TemporaryDirectory {
  private:
   std::string path_;
 };
+
+// Bytes that its files take on disk; one that goes meanwhile counts nothing.
+inline std::uint64_t directory_bytes(const std::string& directory) {
+  std::uint64_t bytes = 0;
+  std::error_code gone;
+  for (const auto& file : std::filesystem::directory_iterator(directory, gone)) {
+    struct stat found {};
+    if (::stat(file.path().c_str(), &found) == 0) bytes += static_cast<std::uint64_t>(found.st_blocks) * 512;
+  }
+  return bytes;
+}
 
 }  // namespace freshet::storage
