@@ -104,6 +104,11 @@ std::unique_ptr<Flight::Ticket> Flight::join(FlightWaiter waiter) {
   return std::make_unique<Ticket>(shared_from_this(), std::move(shared));
 }
 
+bool Flight::has_ended() const {
+  const MutexLock lock(mutex_);
+  return phase_ == Phase::kEnded;
+}
+
 void Flight::start() {
   self_ = shared_from_this();
   context_.active.insert(this);

@@ -167,6 +167,9 @@ class Flight final : public OriginHandler, public std::enable_shared_from_this<F
 
   // Any thread. Null: it has ended, or its answer is older than an invalidation; start another.
   [[nodiscard]] std::unique_ptr<Ticket> join(FlightWaiter waiter);
+  // Any thread. Whether its answer is given: what it had for the store is there. A moment later the table
+  // forgets it.
+  [[nodiscard]] bool has_ended() const;
   // The first waiter; before start(). A flight without one is a background validation.
   [[nodiscard]] std::unique_ptr<Ticket> join_as_starter(FlightWaiter waiter);
 
@@ -292,7 +295,7 @@ class Flight final : public OriginHandler, public std::enable_shared_from_this<F
   storage::Milliseconds origin_time_{0};
   bool background_ = false;  // began without a waiter
 
-  storage::Mutex mutex_;
+  mutable storage::Mutex mutex_;
   Phase phase_ GUARDED_BY(mutex_) = Phase::kAsking;
   std::vector<Waiting> waiting_ GUARDED_BY(mutex_);
   std::vector<std::shared_ptr<FlightWaiter>> latecomers_ GUARDED_BY(mutex_);

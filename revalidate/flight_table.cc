@@ -165,8 +165,10 @@ FlightTable::Joined FlightTable::join_or_start(FlightRequest request, FlightCont
     if (place != shard.flights.end() && place->second->key() == request.key) {
       joined.ticket = place->second->join(waiter);
       if (joined.ticket) return joined;
+      // On its way out of the table: what it has stored is there already.
+      joined.look_again = request.looked_up_at && place->second->has_ended();
     }
-    joined.look_again = shard.ended_since_locked(request.key, request.looked_up_at);
+    joined.look_again = joined.look_again || shard.ended_since_locked(request.key, request.looked_up_at);
     if (!joined.look_again && take_fill(context)) {
       joined.started = std::make_shared<Flight>(std::move(request), context, slot);
       joined.ticket = joined.started->join_as_starter(std::move(waiter));

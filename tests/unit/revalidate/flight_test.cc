@@ -1,6 +1,7 @@
 // Flights before an origin under the test's hand: who may outlive what, and who is told.
 #include "revalidate/flight.h"
 
+#include <functional>
 #include <gtest/gtest.h>
 #include <memory>
 #include <string>
@@ -32,6 +33,29 @@ TEST_F(FlightTest, AFlightThatEndedSinceTheLookUpIsNotStartedOnceMore) {
   joined = table_.join_or_start(late, *context_, waiter(client));
   EXPECT_FALSE(joined.look_again);
   EXPECT_NE(joined.ticket, nullptr);
+  EXPECT_EQ(origin_.started, 2);
+}
+
+// The same between a flight's answer and the moment in which the table forgets it.
+TEST_F(FlightTest, AFlightThatIsJustEndingIsNotStartedOnceMore) {
+  struct WhenAnswered final : public storage::Executor {
+    void post(storage::Task /*task*/) override { then(); }
+    std::function<void()> then;
+  };
+  fill({{"Cache-Control", "max-age=0"}, {"ETag", "\"1\""}}, "content");
+  FlightRequest late = request_of(storage::Method::kGet);
+  late.looked_up_at = table_.ended(key_);
+  Client client;
+  FlightTable::Joined joined;
+  WhenAnswered answered;
+  answered.then = [&] { joined = table_.join_or_start(late, *context_, waiter(client)); };
+  FlightWaiter first = waiter(client);
+  first.executor = &answered;
+  const FlightTable::Joined started =
+      table_.join_or_start(request_of(storage::Method::kGet), *context_, std::move(first));
+  answer(304, {{"Cache-Control", "max-age=60"}, {"ETag", "\"1\""}});
+  EXPECT_TRUE(joined.look_again);
+  EXPECT_EQ(joined.ticket, nullptr);
   EXPECT_EQ(origin_.started, 2);
 }
 
