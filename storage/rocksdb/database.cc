@@ -1,5 +1,6 @@
 #include "storage/rocksdb/database.h"
 
+#include <rocksdb/sst_file_reader.h>
 #include <rocksdb/write_batch.h>
 #include <utility>
 
@@ -135,14 +136,14 @@ Status Database::write(const Batch& batch) {
 
 ReadStatus Database::walk_file(const BodyFile& file, std::uint64_t from,
                                const std::function<bool(const ChunkLabel& label)>& visit) const {
+  // The file by itself: an iterator of the family would look into each newer file for every body.
+  rocksdb::SstFileReader table(rocks_->table_options);
+  const rocksdb::Status opened = table.Open(rocks_->options.directory + "/" + file.name);
+  if (!opened.ok()) return read_status(opened);
   const std::string begin = chunk_key(std::max(from, file.lowest), 0);
-  const std::string end = chunk_key(file.highest + 1, 0);
-  const rocksdb::Slice upper(end);
   rocksdb::ReadOptions read;
   read.fill_cache = false;
-  read.iterate_upper_bound = &upper;
-  read.background_purge_on_iterator_cleanup = true;
-  const std::unique_ptr<rocksdb::Iterator> at(rocks_->db->NewIterator(read, rocks_->of(file.family)));
+  const std::unique_ptr<rocksdb::Iterator> at(table.NewIterator(read));
   at->Seek(begin);
   while (at->Valid()) {
     std::optional<ChunkLabel> label = decode_chunk_header(view(at->value()));

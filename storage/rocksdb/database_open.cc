@@ -53,6 +53,17 @@ Status check_families(rocksdb::Env& env, const std::string& directory) {
 
 }  // namespace
 
+namespace {
+
+rocksdb::Options options_of_tables(const DiskBudget& budget, const std::shared_ptr<rocksdb::Cache>& cache,
+                                   rocksdb::Env& env) {
+  rocksdb::Options options({}, make_body_options(budget, cache));
+  options.env = &env;
+  return options;
+}
+
+}  // namespace
+
 Database::Rocks::Rocks(DatabaseOptions given, Counters& its_counters)
     : options(std::move(given)),
       counters(its_counters),
@@ -61,6 +72,7 @@ Database::Rocks::Rocks(DatabaseOptions given, Counters& its_counters)
       files(std::make_shared<GuardedFiles>(env_of(options).GetFileSystem())),
       guarded_env(rocksdb::NewCompositeEnv(files)),
       env(make_nowait_env(*guarded_env, /*page_cache=*/options.env == nullptr)),
+      table_options(options_of_tables(budget, cache, *env)),
       events(its_counters),
       filter([this](std::string_view record) { return is_dead(record); }, its_counters) {}
 

@@ -53,6 +53,7 @@ struct Database::Rocks {
   const std::shared_ptr<GuardedFiles> files;
   const std::unique_ptr<rocksdb::Env> guarded_env;
   const std::unique_ptr<rocksdb::Env> env;
+  const rocksdb::Options table_options;  // for one file of bodies by itself
   SeenEvents seen;
   // Of each family: below the floor, or above the ceiling but older than this process, all is gone.
   std::array<std::atomic<std::uint64_t>, kBodyFamilies> floors{};
