@@ -730,16 +730,19 @@ TEST_P(ConnectionReuse, AGetOnADeadConnectionIsSentAgain) {
 
 TEST_P(ConnectionReuse, APostOnADeadConnectionIsNotSentAgain) {
   for (const bool with_body : {false, true}) {
-    use([](RawConnection& connection, int) {
+    use([with_body](RawConnection& connection, int) {
       connection.read_head();
+      if (with_body) connection.read_exactly(4);
       connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
       connection.read_head();
     });
-    OriginRequest before = get();
-    before.has_body = with_body;  // so that both go the same way
-    if (with_body) before.body_size = 0;
+    OriginRequest before = with_method("PUT");  // with a body too, so that both go the same way
+    before.has_body = with_body;
+    if (with_body) before.body_size = 4;
+    ScriptedUpload upload_before;
+    upload_before.pieces = {"data"};
     Recorder one;
-    fetch(std::move(before), one);
+    fetch(std::move(before), one, &upload_before);
     OriginRequest request = with_method("POST");
     request.has_body = with_body;
     if (with_body) request.body_size = 4;
