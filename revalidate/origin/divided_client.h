@@ -1,5 +1,5 @@
-// DividedClient: each request to the client that is for it: http1_client where it can ask, curl_client for the
-// rest. Both keep connections of their own. One per worker, as they are.
+// DividedClient: each request to the client that is for it: http1_client where it can ask, curl_client for
+// the rest. Both keep connections of their own. One per worker, as they are.
 #pragma once
 
 #include "revalidate/origin/curl_client.h"
@@ -16,7 +16,8 @@ class DividedClient final : public OriginClient {
 
   [[nodiscard]] std::unique_ptr<OriginCall> start(OriginRequest request, OriginHandler& handler,
                                                   UploadSource* upload) override {
-    OriginClient& client = Http1Client::can_ask(options_, request) ? static_cast<OriginClient&>(http1_) : curl_;
+    OriginClient& client =
+        Http1Client::can_ask(options_, request) ? static_cast<OriginClient&>(http1_) : curl_;
     return client.start(std::move(request), handler, upload);
   }
 

@@ -113,7 +113,8 @@ class Http1Client::Impl final : public Http1Owner {
     });
   }
 
-  // What a callback does may put null in the place of others, and add to the lists: that is for the next turn.
+  // What a callback does may put null in the place of others, and add to the lists: that is for the next
+  // turn.
   void do_what_was_put_off() {
     for_each_queued(to_resume_, [](Http1Call& call) {
       if (call.connection != nullptr) call.connection->resume();

@@ -1,9 +1,10 @@
 // Http1Connection: one TCP connection to the origin, and the request that it carries now.
 //
-//     Closed ── open() ──> Naming ── addresses ──> Connecting ── up ──> Busy ── whole ──> Idle ── send() ──> Busy
+//     Closed ── open() ──> Naming ── addresses ──> Connecting ── up ──> Busy ── whole ──> Idle ── send() ──>
+//     Busy
 //
-// From each of them back to Closed: a failure, let_go(), a time-out, an answer after which the connection must
-// not be used again (RFC 9112, 9.3 and 9.6; bytes behind the answer), or the origin's own end.
+// From each of them back to Closed: a failure, let_go(), a time-out, an answer after which the connection
+// must not be used again (RFC 9112, 9.3 and 9.6; bytes behind the answer), or the origin's own end.
 //
 // The descriptor is watched for reading from when it is up to its end, so that neither a request nor the end
 // of one costs a system call for that, and an end while idle is seen. One timer follows the deadline lazily:

@@ -122,8 +122,7 @@ std::vector<SocketEnd> OriginAddresses::system_resolve(const OriginUrl& origin, 
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_NUMERICSERV;
   addrinfo* found = nullptr;
-  const int status =
-      ::getaddrinfo(origin.host.c_str(), std::to_string(origin.port).c_str(), &hints, &found);
+  const int status = ::getaddrinfo(origin.host.c_str(), std::to_string(origin.port).c_str(), &hints, &found);
   std::vector<SocketEnd> ends;
   if (status != 0) {
     why = "Could not resolve host: " + origin.host + ": " + ::gai_strerror(status);

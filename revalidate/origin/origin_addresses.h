@@ -2,8 +2,8 @@
 // known at once. A name is asked of the system's resolver on a thread of its own: a list is used for ten
 // seconds; then once more while it is asked anew behind that; after five minutes without an answer no more.
 //
-// Owned by one client, on its loop's thread. The resolver cannot be interrupted: a thread that still waits for
-// it when this goes is left alone, and what it finds is dropped.
+// Owned by one client, on its loop's thread. The resolver cannot be interrupted: a thread that still waits
+// for it when this goes is left alone, and what it finds is dropped.
 #pragma once
 
 #include <functional>

@@ -17,7 +17,8 @@ struct OriginOptions {
   storage::Milliseconds response_timeout{60'000};  // from request sent to final head; uploads restart it
   storage::Milliseconds progress_timeout{0};       // between two body bytes; 0: none, for event streams
   storage::Milliseconds idle_timeout{4'000};       // below the 5 s after which Node closes
-  std::size_t max_head = std::size_t{64} << 10;    // all heads of one request, and its trailers; at most 256 KiB
+  std::size_t max_head = std::size_t{64}
+                         << 10;  // all heads of one request, and its trailers; at most 256 KiB
   std::size_t max_idle_connections = 256;
 };
 

@@ -61,7 +61,8 @@ ResponseReader::Step ResponseReader::read_body(std::string_view bytes, std::size
   if (head_.framing() == BodyFraming::kNone) return Step::kWhole;
   if (head_.framing() == BodyFraming::kChunked) return read_chunked(bytes, used);
   if (const auto size = head_.body_size()) {
-    bytes = bytes.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(*size - received_, bytes.size())));
+    bytes =
+        bytes.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(*size - received_, bytes.size())));
   }
   if (!bytes.empty()) {
     const Step step = hand_on(bytes);

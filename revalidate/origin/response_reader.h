@@ -23,11 +23,11 @@ class ResponseReader {
   enum class Step {
     kMore,
     kInformational,  // a 1xx was handed on
-    kHead,    // the final head was handed on; body bytes may follow
-    kPaused,  // the handler takes no more for now
-    kWhole,   // the response is whole
-    kFailed,  // see error()
-    kGone,    // the handler has let go
+    kHead,           // the final head was handed on; body bytes may follow
+    kPaused,         // the handler takes no more for now
+    kWhole,          // the response is whole
+    kFailed,         // see error()
+    kGone,           // the handler has let go
   };
 
   // `max_head`: as OriginOptions has it.
@@ -42,8 +42,8 @@ class ResponseReader {
   [[nodiscard]] Step read_line(std::string_view line);
   // What is there of a line whose end has not come yet: kMore, or kFailed if it can become no head.
   [[nodiscard]] Step check_partial_line(std::string_view line);
-  // Body bytes with their framing, after the head. `used`: how many were used up; after kPaused the rest comes
-  // again. What is left after kWhole does not belong to this response. Never a head.
+  // Body bytes with their framing, after the head. `used`: how many were used up; after kPaused the rest
+  // comes again. What is left after kWhole does not belong to this response. Never a head.
   [[nodiscard]] Step read_body(std::string_view bytes, std::size_t& used);
   // The connection has ended properly: what is missing, or nothing if the response is whole by that.
   [[nodiscard]] std::optional<OriginError> missing_at_end() const;

@@ -1,11 +1,10 @@
 // What every OriginClient owes, of both that there are: the one that asks by libcurl alone, and the one that
 // asks without it where it can.
-#include "revalidate/origin/divided_client.h"
-
 #include <deque>
 #include <future>
 #include <gtest/gtest.h>
 
+#include "revalidate/origin/divided_client.h"
 #include "tests/unit/revalidate/origin/poll_loop.h"
 #include "tests/unit/revalidate/origin/raw_origin.h"
 #include "tests/unit/revalidate/origin/recorder.h"
@@ -127,7 +126,8 @@ TEST_P(OriginClientTest, SendsExactlyTheFieldsThatItIsGiven) {
   EXPECT_EQ(recorder.completed, 1);
   // Whitespace before an empty value means nothing (RFC 9112, 5); curl leaves it out.
   const std::string empty = "X-Empty: \r\n";
-  if (const auto at = seen.find(empty); at != std::string::npos) seen.replace(at, empty.size(), "X-Empty:\r\n");
+  if (const auto at = seen.find(empty); at != std::string::npos)
+    seen.replace(at, empty.size(), "X-Empty:\r\n");
   EXPECT_EQ(seen,
             "GET /a/../b/./c?x=%2e&y=[1]|2 HTTP/1.1\r\nx-FIRST: 1\r\nhost: Example.COM:81\r\nX-Empty:\r\n"
             "accept: text/html;q=0.5\r\nCookie: a=b; c=d\r\nX-Twice: 1\r\nx-twice: 2; ,\r\n\r\n");
@@ -402,63 +402,67 @@ const std::string kOk = "HTTP/1.1 200 OK\r\n";
 
 INSTANTIATE_TEST_SUITE_P(
     All, RefusedAnswer,
-    testing::Combine(kKinds, testing::Values(
-        Refused{"TwoLengths", kOk + "Content-Length: 2\r\nContent-Length: 3\r\n\r\nabc"},
-        Refused{"TwoEqualLengths", kOk + "Content-Length: 2\r\nContent-Length: 2\r\n\r\nab"},
-        Refused{"LengthList", kOk + "Content-Length: 2, 2\r\n\r\nab"},
-        Refused{"LengthWithLetter", kOk + "Content-Length: 2x\r\n\r\nab"},
-        Refused{"LengthSigned", kOk + "Content-Length: +2\r\n\r\nab"},
-        Refused{"LengthNegative", kOk + "Content-Length: -2\r\n\r\nab"},
-        Refused{"LengthEmpty", kOk + "Content-Length: \r\n\r\nab"},
-        Refused{"LengthHuge", kOk + "Content-Length: 99999999999999999999\r\n\r\nab"},
-        Refused{"LengthAndCoding", kOk + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
-        Refused{"OtherCoding", kOk + "Transfer-Encoding: gzip\r\n\r\nab"},
-        Refused{"CodingList", kOk + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"},
-        Refused{"CodingTwice",
-                kOk + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
-        Refused{"CodingIn10", "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
-        Refused{"SpaceBeforeColon", kOk + "X-A : 1\r\nContent-Length: 0\r\n\r\n"},
-        Refused{"BareLf", kOk + "X-A: 1\nContent-Length: 0\r\n\r\n"},
-        Refused{"BareLfEnd", kOk + "Content-Length: 0\r\n\n"},
-        Refused{"BareCr", kOk + "X-A: 1\rX-B: 2\r\nContent-Length: 0\r\n\r\n"},
-        Refused{"LineOfCr", kOk + "\rX-B: 2\r\nContent-Length: 0\r\n\r\n"},
-        Refused{"Fold", kOk + "X-A: 1\r\n  2\r\nContent-Length: 0\r\n\r\n"},
-        Refused{"Nul", kOk + std::string("X-A: a\0b\r\nContent-Length: 0\r\n\r\n", 31)},
-        Refused{"NoColon", kOk + "X-A\r\nContent-Length: 0\r\n\r\n"},
-        Refused{"NoName", kOk + ": v\r\nContent-Length: 0\r\n\r\n"},
-        Refused{"BadName", kOk + "X(A): v\r\nContent-Length: 0\r\n\r\n"},
-        Refused{"Http2OnText", "HTTP/2 200\r\nContent-Length: 0\r\n\r\n"},
-        Refused{"Http12", "HTTP/1.2 200 OK\r\nContent-Length: 0\r\n\r\n"},
-        Refused{"Http09", "<html>hello</html>"},
-        Refused{"LeadingSpace", " HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"},
-        Refused{"LeadingEmptyLine", "\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"},
-        Refused{"StatusTwoDigits", "HTTP/1.1 20 OK\r\nContent-Length: 0\r\n\r\n"},
-        Refused{"StatusFourDigits", "HTTP/1.1 2000 OK\r\nContent-Length: 0\r\n\r\n"},
-        Refused{"Status099", "HTTP/1.1 099 OK\r\nContent-Length: 0\r\n\r\n"},
-        Refused{"Status600", "HTTP/1.1 600 OK\r\nContent-Length: 0\r\n\r\n"},
-        Refused{"StatusLineLf", "HTTP/1.1 200 OK\nContent-Length: 0\r\n\r\n"},
-        Refused{"Switching", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"},
-        Refused{"InformationalWithLength", "HTTP/1.1 103 E\r\nContent-Length: 3\r\n\r\nabc" + kOk + "\r\n"},
-        Refused{"BadChunkSize", kOk + "Transfer-Encoding: chunked\r\n\r\nxyz\r\n"},
-        Refused{"ChunkLf", kOk + "Transfer-Encoding: chunked\r\n\r\n1\na\r\n0\r\n\r\n"},
-        Refused{"ChunkTooLong", kOk + "Transfer-Encoding: chunked\r\n\r\n1\r\nab\r\n0\r\n\r\n"},
-        Refused{"ChunkPadded", kOk + "Transfer-Encoding: chunked\r\n\r\n1 \r\na\r\n0\r\n\r\n"},
-        Refused{"ChunkHuge", kOk + "Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\na"},
-        Refused{"BadTrailer", kOk + "Transfer-Encoding: chunked\r\n\r\n0\r\nX : 1\r\n\r\n"},
-        Refused{"HeadTooLarge", kOk + "X: " + std::string(70'000, 'x') + "\r\n\r\n",
-                OriginFailure::kTooLarge},
-        Refused{"LineFarTooLarge", kOk + "X: " + std::string(400'000, 'x') + "\r\n\r\n",
-                OriginFailure::kTooLarge},
-        Refused{"Nothing", "", OriginFailure::kReset},
-        Refused{"HalfStatusLine", "HTTP/1.", OriginFailure::kReset},
-        Refused{"HalfHead", kOk + "X-A: 1\r\nX-", OriginFailure::kReset},
-        Refused{"OnlyInformational", "HTTP/1.1 100 Continue\r\n\r\n", OriginFailure::kReset},
-        Refused{"ShortBody", kOk + "Content-Length: 10\r\n\r\nhalf", OriginFailure::kTruncated},
-        Refused{"NoBody", kOk + "Content-Length: 10\r\n\r\n", OriginFailure::kTruncated},
-        Refused{"NoLastChunk", kOk + "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
-                OriginFailure::kTruncated},
-        Refused{"NoTrailerEnd", kOk + "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n0\r\n",
-                OriginFailure::kTruncated})),
+    testing::Combine(
+        kKinds,
+        testing::Values(
+            Refused{"TwoLengths", kOk + "Content-Length: 2\r\nContent-Length: 3\r\n\r\nabc"},
+            Refused{"TwoEqualLengths", kOk + "Content-Length: 2\r\nContent-Length: 2\r\n\r\nab"},
+            Refused{"LengthList", kOk + "Content-Length: 2, 2\r\n\r\nab"},
+            Refused{"LengthWithLetter", kOk + "Content-Length: 2x\r\n\r\nab"},
+            Refused{"LengthSigned", kOk + "Content-Length: +2\r\n\r\nab"},
+            Refused{"LengthNegative", kOk + "Content-Length: -2\r\n\r\nab"},
+            Refused{"LengthEmpty", kOk + "Content-Length: \r\n\r\nab"},
+            Refused{"LengthHuge", kOk + "Content-Length: 99999999999999999999\r\n\r\nab"},
+            Refused{"LengthAndCoding",
+                    kOk + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
+            Refused{"OtherCoding", kOk + "Transfer-Encoding: gzip\r\n\r\nab"},
+            Refused{"CodingList", kOk + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"},
+            Refused{"CodingTwice",
+                    kOk + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
+            Refused{"CodingIn10", "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
+            Refused{"SpaceBeforeColon", kOk + "X-A : 1\r\nContent-Length: 0\r\n\r\n"},
+            Refused{"BareLf", kOk + "X-A: 1\nContent-Length: 0\r\n\r\n"},
+            Refused{"BareLfEnd", kOk + "Content-Length: 0\r\n\n"},
+            Refused{"BareCr", kOk + "X-A: 1\rX-B: 2\r\nContent-Length: 0\r\n\r\n"},
+            Refused{"LineOfCr", kOk + "\rX-B: 2\r\nContent-Length: 0\r\n\r\n"},
+            Refused{"Fold", kOk + "X-A: 1\r\n  2\r\nContent-Length: 0\r\n\r\n"},
+            Refused{"Nul", kOk + std::string("X-A: a\0b\r\nContent-Length: 0\r\n\r\n", 31)},
+            Refused{"NoColon", kOk + "X-A\r\nContent-Length: 0\r\n\r\n"},
+            Refused{"NoName", kOk + ": v\r\nContent-Length: 0\r\n\r\n"},
+            Refused{"BadName", kOk + "X(A): v\r\nContent-Length: 0\r\n\r\n"},
+            Refused{"Http2OnText", "HTTP/2 200\r\nContent-Length: 0\r\n\r\n"},
+            Refused{"Http12", "HTTP/1.2 200 OK\r\nContent-Length: 0\r\n\r\n"},
+            Refused{"Http09", "<html>hello</html>"},
+            Refused{"LeadingSpace", " HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"},
+            Refused{"LeadingEmptyLine", "\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"},
+            Refused{"StatusTwoDigits", "HTTP/1.1 20 OK\r\nContent-Length: 0\r\n\r\n"},
+            Refused{"StatusFourDigits", "HTTP/1.1 2000 OK\r\nContent-Length: 0\r\n\r\n"},
+            Refused{"Status099", "HTTP/1.1 099 OK\r\nContent-Length: 0\r\n\r\n"},
+            Refused{"Status600", "HTTP/1.1 600 OK\r\nContent-Length: 0\r\n\r\n"},
+            Refused{"StatusLineLf", "HTTP/1.1 200 OK\nContent-Length: 0\r\n\r\n"},
+            Refused{"Switching", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"},
+            Refused{"InformationalWithLength",
+                    "HTTP/1.1 103 E\r\nContent-Length: 3\r\n\r\nabc" + kOk + "\r\n"},
+            Refused{"BadChunkSize", kOk + "Transfer-Encoding: chunked\r\n\r\nxyz\r\n"},
+            Refused{"ChunkLf", kOk + "Transfer-Encoding: chunked\r\n\r\n1\na\r\n0\r\n\r\n"},
+            Refused{"ChunkTooLong", kOk + "Transfer-Encoding: chunked\r\n\r\n1\r\nab\r\n0\r\n\r\n"},
+            Refused{"ChunkPadded", kOk + "Transfer-Encoding: chunked\r\n\r\n1 \r\na\r\n0\r\n\r\n"},
+            Refused{"ChunkHuge", kOk + "Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\na"},
+            Refused{"BadTrailer", kOk + "Transfer-Encoding: chunked\r\n\r\n0\r\nX : 1\r\n\r\n"},
+            Refused{"HeadTooLarge", kOk + "X: " + std::string(70'000, 'x') + "\r\n\r\n",
+                    OriginFailure::kTooLarge},
+            Refused{"LineFarTooLarge", kOk + "X: " + std::string(400'000, 'x') + "\r\n\r\n",
+                    OriginFailure::kTooLarge},
+            Refused{"Nothing", "", OriginFailure::kReset},
+            Refused{"HalfStatusLine", "HTTP/1.", OriginFailure::kReset},
+            Refused{"HalfHead", kOk + "X-A: 1\r\nX-", OriginFailure::kReset},
+            Refused{"OnlyInformational", "HTTP/1.1 100 Continue\r\n\r\n", OriginFailure::kReset},
+            Refused{"ShortBody", kOk + "Content-Length: 10\r\n\r\nhalf", OriginFailure::kTruncated},
+            Refused{"NoBody", kOk + "Content-Length: 10\r\n\r\n", OriginFailure::kTruncated},
+            Refused{"NoLastChunk", kOk + "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+                    OriginFailure::kTruncated},
+            Refused{"NoTrailerEnd", kOk + "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n0\r\n",
+                    OriginFailure::kTruncated})),
     [](const auto& each) {
       return std::string(std::get<1>(each.param).name) + kind_name(std::get<0>(each.param));
     });
@@ -657,8 +661,7 @@ class ConnectionReuse : public OriginClientTest {
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(Of, ConnectionReuse, kKinds,
-                         [](const auto& each) { return kind_name(each.param); });
+INSTANTIATE_TEST_SUITE_P(Of, ConnectionReuse, kKinds, [](const auto& each) { return kind_name(each.param); });
 
 TEST_P(ConnectionReuse, CleanAnswersKeepTheConnection) {
   EXPECT_EQ(connections_after("GET", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), 1);
