@@ -6,6 +6,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -41,13 +42,21 @@ std::optional<SocketEnd> literal(const OriginUrl& origin) {
 }  // namespace
 
 // What the thread may still touch when the rest is gone.
-struct OriginAddresses::Shared {
+struct OriginAddresses::Shared : std::enable_shared_from_this<Shared> {
   storage::Mutex mutex;
   storage::Executor* loop GUARDED_BY(mutex) = nullptr;  // null: nobody listens any more
 
   [[nodiscard]] bool is_listening() {
     const storage::MutexLock lock(mutex);
     return loop != nullptr;
+  }
+  // Any thread. `who` is touched only where it still listens, on its own thread.
+  void tell(OriginAddresses* who, std::vector<SocketEnd> found, const std::string& why) {
+    const storage::MutexLock lock(mutex);
+    if (loop == nullptr) return;
+    loop->post([shared = shared_from_this(), who, found = std::move(found), why]() mutable {
+      if (shared->is_listening()) who->answered(std::move(found), why);
+    });
   }
 };
 
@@ -96,15 +105,15 @@ void OriginAddresses::all_failed() {
 void OriginAddresses::ask() {
   if (asking_) return;
   asking_ = true;
-  std::thread([this, shared = shared_, resolve = resolve_, origin = origin_] {
+  const auto look_up = [this, shared = shared_, resolve = resolve_, origin = origin_] {
     std::string why;
-    auto found = resolve(origin, why);
-    const storage::MutexLock lock(shared->mutex);
-    if (shared->loop == nullptr) return;
-    shared->loop->post([this, shared, found = std::move(found), why = std::move(why)]() mutable {
-      if (shared->is_listening()) answered(std::move(found), why);
-    });
-  }).detach();
+    shared->tell(this, resolve(origin, why), why);
+  };
+  try {
+    std::thread(look_up).detach();
+  } catch (const std::system_error&) {
+    shared_->tell(this, {}, "no thread to resolve " + origin_.host);
+  }
 }
 
 void OriginAddresses::answered(std::vector<SocketEnd> found, const std::string& why) {
