@@ -162,7 +162,7 @@ class Server {
   std::vector<Descriptor> listening_;
   std::vector<Descriptor> listening_tls_;
   std::string listen_text_;
-  revalidate::CurlClient::Options origin_;
+  revalidate::OriginOptions origin_;
   std::unique_ptr<AccessLog> access_log_;
   std::unique_ptr<storage::InvalidationDatabase> invalidation_log_;
   std::unique_ptr<storage::RocksdbStore> disk_;

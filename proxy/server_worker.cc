@@ -165,7 +165,7 @@ class ServerWorker::Parts {
   ServerShared& shared_;
   storage::Counters& counters_;
   CoarseTimers timers_;
-  revalidate::CurlClient client_;
+  revalidate::DividedClient client_;
   revalidate::FlightContext flights_;
   ExchangeContext exchanges_;
   Http1Context sessions_context_;

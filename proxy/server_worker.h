@@ -19,7 +19,7 @@
 #include "proxy/net/worker.h"
 #include "proxy/observe/access_log.h"
 #include "revalidate/flight_table.h"
-#include "revalidate/origin/curl_client.h"
+#include "revalidate/origin/divided_client.h"
 #include "revalidate/origin/origin_health.h"
 #include "revalidate/origin/origin_pool.h"
 #include "revalidate/policy/policy_options.h"
@@ -39,7 +39,7 @@ struct ServerShared {
   const revalidate::PolicyOptions& policy;
   storage::CounterSet& counters;
   AccessLog& access_log;
-  revalidate::CurlClient::Options origin;
+  revalidate::OriginOptions origin;
   RequestParserOptions parser;
   Http1Timeouts timeouts;
   Http2Options http2;

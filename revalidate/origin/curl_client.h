@@ -14,8 +14,7 @@
 #include <string>
 
 #include "revalidate/origin/origin_client.h"
-#include "revalidate/origin/origin_url.h"
-#include "storage/base/clock.h"
+#include "revalidate/origin/origin_options.h"
 #include "storage/base/counters.h"
 #include "storage/base/io_loop.h"
 #include "storage/base/result.h"
@@ -24,17 +23,7 @@ namespace freshet::revalidate {
 
 class CurlClient final : public OriginClient {
  public:
-  struct Options {
-    OriginUrl origin;
-    std::string ca_file;                             // PEM; empty: the system's
-    storage::Milliseconds connect_timeout{5'000};    // name, TCP and TLS together
-    storage::Milliseconds response_timeout{60'000};  // from request sent to final head; uploads restart it
-    storage::Milliseconds progress_timeout{0};       // between two body bytes; 0: none, for event streams
-    storage::Milliseconds idle_timeout{4'000};       // below the 5 s after which Node closes
-    std::size_t max_head = std::size_t{64}
-                           << 10;  // all heads of one request, and its trailers; at most 256 KiB
-    std::size_t max_idle_connections = 256;
-  };
+  using Options = OriginOptions;
 
   CurlClient(storage::IoLoop& loop, Options options, storage::Counters& counters);
   // Calls that are still there become inert.

@@ -16,7 +16,6 @@ using storage::Counter;
 
 constexpr long kKeepAliveSeconds = 20;
 constexpr long kReceiveBuffer = 256L << 10;
-constexpr std::size_t kLargestHead = std::size_t{256} << 10;  // curl has a limit of its own a little above
 
 OriginFailure failure_from(CURLcode code, bool has_head, long os_error) {
   switch (code) {
@@ -64,8 +63,7 @@ CurlTransfer::CurlTransfer(const CurlClient::Options& options, storage::IoLoop& 
       timed_out_(std::move(timed_out)),
       watchdog_(loop.timer([this] { watch_progress(); })),
       easy_(curl_easy_init()),
-      head_(std::min(options.max_head, kLargestHead)),
-      chunked_(std::min(options.max_head, kLargestHead)) {
+      reader_(options.max_head) {
   FRESHET_CHECK(easy_ != nullptr);
   set_constants(options);
 }
@@ -126,16 +124,14 @@ void CurlTransfer::set_constants(const CurlClient::Options& options) {
 
 void CurlTransfer::begin(OriginRequest request, OriginHandler& handler, UploadSource* upload) {
   request_ = std::move(request);
-  handler_ = &handler;
   upload_ = upload;
-  head_.reset(request_.method == "HEAD");
-  chunked_.reset();
+  reader_.begin(request_.method == "HEAD", handler);
   error_text_[0] = '\0';
   error_.reset();
   whole_ = want_fresh_ = close_notified_ = allowed_to_send_ = receive_paused_ = send_paused_ = false;
   upload_done_ = !request_.has_body;
   connects_ = 0;
-  uploaded_ = received_ = 0;
+  uploaded_ = 0;
   handed_on_ = 0;
   set_method();
   const bool whole_target = options_.origin.path_prefix.empty() || request_.target == "*";
@@ -169,7 +165,7 @@ void CurlTransfer::begin_again() {
 }
 
 void CurlTransfer::abandon() {
-  handler_ = nullptr;
+  reader_.let_go();
   upload_ = nullptr;
   call = nullptr;
   watchdog_->cancel();
@@ -178,12 +174,11 @@ void CurlTransfer::abandon() {
 void CurlTransfer::end() {
   abandon();
   unpause_receive = unpause_send = false;
-  if (head_.done() && !options_.origin.tls) set(CURLOPT_VERBOSE, 0L);
+  if (has_head() && !options_.origin.tls) set(CURLOPT_VERBOSE, 0L);
   if (forbids_reuse_) set(CURLOPT_FORBID_REUSE, options_.idle_timeout.count() == 0 ? 1L : 0L);
   if (fresh_connect_) set(CURLOPT_FRESH_CONNECT, 0L);
   forbids_reuse_ = fresh_connect_ = false;
-  counters_.add(Counter::kOriginBodyBytes, static_cast<std::int64_t>(received_));
-  received_ = 0;
+  counters_.add(Counter::kOriginBodyBytes, static_cast<std::int64_t>(reader_.received()));
 }
 
 void CurlTransfer::unpause(bool receive, bool send) {
@@ -198,13 +193,13 @@ void CurlTransfer::unpause(bool receive, bool send) {
 
 std::size_t CurlTransfer::on_header(char* bytes, std::size_t one, std::size_t size, void* self) {
   auto& transfer = *static_cast<CurlTransfer*>(self);
-  if (transfer.handler_ == nullptr) return 0;
+  if (transfer.handler() == nullptr) return 0;
   return transfer.header_line({bytes, one * size}) ? one * size : 0;
 }
 
 std::size_t CurlTransfer::on_write(char* bytes, std::size_t one, std::size_t size, void* self) {
   auto& transfer = *static_cast<CurlTransfer*>(self);
-  if (transfer.handler_ == nullptr) return 0;
+  if (transfer.handler() == nullptr) return 0;
   switch (transfer.body_bytes({bytes, one * size})) {
     case Taken::kAll:
       return one * size;
@@ -218,14 +213,14 @@ std::size_t CurlTransfer::on_write(char* bytes, std::size_t one, std::size_t siz
 
 std::size_t CurlTransfer::on_read(char* buffer, std::size_t one, std::size_t capacity, void* self) {
   auto& transfer = *static_cast<CurlTransfer*>(self);
-  if (transfer.handler_ == nullptr) return CURL_READFUNC_ABORT;
+  if (transfer.handler() == nullptr) return CURL_READFUNC_ABORT;
   return transfer.upload_bytes(buffer, one * capacity);
 }
 
 int CurlTransfer::on_request(void* self, char* ip, char* local_ip, int /*port*/, int local_port) {
   auto& transfer = *static_cast<CurlTransfer*>(self);
   transfer.ends_.assign(ip).append(" ").append(local_ip).append(" ").append(std::to_string(local_port));
-  return transfer.handler_ != nullptr && transfer.may_send() ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+  return transfer.handler() != nullptr && transfer.may_send() ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
 // Two things curl tells in words alone: that bytes followed a bodyless answer (it would use the connection
@@ -266,8 +261,8 @@ bool CurlTransfer::may_send() {
     return false;
   }
   if (!again) {
-    handler_->on_sent();
-    if (handler_ == nullptr) return false;
+    handler()->on_sent();
+    if (handler() == nullptr) return false;
   }
   last_activity_ = storage::mono_now();
   watchdog_->arm(options_.response_timeout);
@@ -284,7 +279,7 @@ std::size_t CurlTransfer::upload_bytes(char* buffer, std::size_t capacity) {
   }
   std::size_t size = 0;
   const auto next = upload_ != nullptr ? upload_->next(buffer, capacity, size) : UploadSource::Next::kEnd;
-  if (handler_ == nullptr) return CURL_READFUNC_ABORT;
+  if (handler() == nullptr) return CURL_READFUNC_ABORT;
   last_activity_ = storage::mono_now();
   switch (next) {
     case UploadSource::Next::kData:
@@ -310,38 +305,35 @@ std::size_t CurlTransfer::upload_bytes(char* buffer, std::size_t capacity) {
 // ---- response ----
 
 bool CurlTransfer::header_line(std::string_view line) {
-  switch (head_.read_line(line)) {
-    case HeadReader::Event::kMore:
+  switch (reader_.read_line(line)) {
+    case ResponseReader::Step::kMore:
       return true;
-    case HeadReader::Event::kInformational:
+    case ResponseReader::Step::kInformational:
       last_activity_ = storage::mono_now();
-      handler_->on_informational(head_.take());
-      return handler_ != nullptr;
-    case HeadReader::Event::kFinal:
+      return true;
+    case ResponseReader::Step::kHead:
       return final_head();
-    case HeadReader::Event::kMalformed:
-      return fail(OriginFailure::kMalformed, head_.why());
-    case HeadReader::Event::kTooLarge:
-      break;
+    case ResponseReader::Step::kFailed:
+      error_ = reader_.take_error();
+      return false;
+    default:
+      return false;
   }
-  return fail(OriginFailure::kTooLarge, "the response head is over the limit");
 }
 
 bool CurlTransfer::final_head() {
-  if (!options_.origin.tls) set(CURLOPT_VERBOSE, 1L);
-  if (head_.must_close()) forbid_reuse();
   last_activity_ = storage::mono_now();
+  if (!options_.origin.tls) set(CURLOPT_VERBOSE, 1L);
+  if (reader_.must_close()) forbid_reuse();
   if (options_.progress_timeout.count() > 0) {
     watchdog_->arm(options_.progress_timeout);
   } else {
     watchdog_->cancel();
   }
-  handler_->on_head(head_.take(), head_.body_size());
-  if (handler_ == nullptr) return false;
-  if (head_.body_size() != std::uint64_t{0}) return true;
+  if (!reader_.has_no_body()) return true;
   if (response_is_whole()) return false;
   // Where the framing fields do not fit a bodyless answer curl might wait for a body.
-  whole_ = head_.must_close() || (request_.has_body && request_.method == "HEAD");
+  whole_ = reader_.must_close() || (request_.has_body && request_.method == "HEAD");
   return !whole_;
 }
 
@@ -355,56 +347,30 @@ bool CurlTransfer::response_is_whole() {
 
 CurlTransfer::Taken CurlTransfer::body_bytes(std::string_view bytes) {
   last_activity_ = storage::mono_now();
-  if (!head_.done()) {
+  if (!has_head()) {
     fail(OriginFailure::kMalformed, "a body without a head");
     return Taken::kStop;
   }
   const std::size_t again = std::min(handed_on_, bytes.size());  // shown before, up to where we paused
   handed_on_ -= again;
   const std::string_view rest = bytes.substr(again);
-  const Taken taken = head_.framing() == BodyFraming::kChunked ? chunked_bytes(rest) : plain_bytes(rest);
-  if (taken == Taken::kPaused) {
-    receive_paused_ = true;
-    handed_on_ += again;
+  std::size_t used = 0;
+  switch (reader_.read_body(rest, used)) {
+    case ResponseReader::Step::kPaused:
+      receive_paused_ = true;
+      handed_on_ += again + used;
+      return Taken::kPaused;
+    case ResponseReader::Step::kWhole:
+      if (used < rest.size()) forbid_reuse();
+      return response_is_whole() ? Taken::kStop : Taken::kAll;
+    case ResponseReader::Step::kFailed:
+      error_ = reader_.take_error();
+      return Taken::kStop;
+    case ResponseReader::Step::kGone:
+      return Taken::kStop;
+    default:
+      return Taken::kAll;
   }
-  return taken;
-}
-
-CurlTransfer::Taken CurlTransfer::plain_bytes(std::string_view bytes) {
-  if (bytes.empty()) return Taken::kAll;
-  const Taken taken = hand_on(bytes);
-  if (taken != Taken::kAll) return taken;
-  return received_ == head_.body_size() && response_is_whole() ? Taken::kStop : Taken::kAll;
-}
-
-CurlTransfer::Taken CurlTransfer::chunked_bytes(std::string_view bytes) {
-  std::string_view rest = bytes;
-  while (!rest.empty() && !chunked_.at_end()) {
-    const std::size_t size = chunked_.data_size(rest.size());
-    if (size == 0) {
-      rest.remove_prefix(chunked_.read_framing(rest));
-      if (chunked_.failed()) {
-        fail(OriginFailure::kMalformed, chunked_.why());
-        return Taken::kStop;
-      }
-      continue;
-    }
-    const Taken taken = hand_on(rest.substr(0, size));
-    if (taken == Taken::kPaused) handed_on_ = bytes.size() - rest.size();
-    if (taken != Taken::kAll) return taken;
-    chunked_.took_data(size);
-    rest.remove_prefix(size);
-  }
-  if (!rest.empty()) forbid_reuse();
-  return chunked_.at_end() && response_is_whole() ? Taken::kStop : Taken::kAll;
-}
-
-CurlTransfer::Taken CurlTransfer::hand_on(std::string_view bytes) {
-  const OriginHandler::Body answer = handler_->on_body(bytes);
-  if (handler_ == nullptr) return Taken::kStop;
-  if (answer == OriginHandler::Body::kPause) return Taken::kPaused;
-  received_ += bytes.size();
-  return Taken::kAll;
 }
 
 // ---- the end ----
@@ -421,12 +387,12 @@ void CurlTransfer::forbid_reuse() {
 
 // The clock stands still while the delay is ours: a paused body, or an upload that waits for its client.
 void CurlTransfer::watch_progress() {
-  const storage::Milliseconds limit = head_.done() ? options_.progress_timeout : options_.response_timeout;
-  const bool ours = head_.done() ? receive_paused_ : send_paused_;
+  const storage::Milliseconds limit = has_head() ? options_.progress_timeout : options_.response_timeout;
+  const bool ours = has_head() ? receive_paused_ : send_paused_;
   const auto silent = std::chrono::duration_cast<storage::Milliseconds>(storage::mono_now() - last_activity_);
   if (ours) return watchdog_->arm(limit);
   if (silent < limit) return watchdog_->arm(limit - silent);
-  fail(OriginFailure::kTimeout, head_.done() ? "the response body stands still" : "no response in time");
+  fail(OriginFailure::kTimeout, has_head() ? "the response body stands still" : "no response in time");
   timed_out_(*this);
 }
 
@@ -434,7 +400,7 @@ OriginError CurlTransfer::error_from(CURLcode code) const {
   long os_error = 0;
   curl_easy_getinfo(easy_, CURLINFO_OS_ERRNO, &os_error);
   OriginError error;
-  error.failure = failure_from(code, head_.done(), os_error);
+  error.failure = failure_from(code, has_head(), os_error);
   error.detail = error_text_[0] != '\0' ? error_text_.data() : curl_easy_strerror(code);
   return error;
 }
@@ -442,23 +408,20 @@ OriginError CurlTransfer::error_from(CURLcode code) const {
 CurlTransfer::Verdict CurlTransfer::verdict(CURLcode code) {
   Verdict verdict;
   const bool unsealed =
-      head_.framing() == BodyFraming::kUntilClose && options_.origin.tls && !close_notified_;
-  const bool torn = head_.framing() == BodyFraming::kChunked && !chunked_.at_end();
+      reader_.framing() == BodyFraming::kUntilClose && options_.origin.tls && !close_notified_;
   if (want_fresh_) {
     verdict.end = End::kAgain;
   } else if (error_) {
     verdict.error = std::move(*error_);
   } else if (!whole_ && code != CURLE_OK) {
     verdict.error = error_from(code);
-  } else if (!head_.done()) {
-    verdict.error = OriginError{OriginFailure::kReset, "closed before a whole response head"};
-  } else if (unsealed) {
+  } else if (has_head() && unsealed) {
     verdict.error = OriginError{OriginFailure::kTruncated, "the connection ended without TLS close_notify"};
-  } else if (torn) {
-    verdict.error = OriginError{OriginFailure::kTruncated, "closed before the last chunk"};
+  } else if (auto missing = reader_.missing_at_end()) {
+    verdict.error = std::move(*missing);
   } else {
     verdict.end = End::kComplete;
-    verdict.trailers = chunked_.take_trailers();
+    verdict.trailers = reader_.take_trailers();
   }
   if (code == CURLE_OK) {
     curl_socket_t descriptor = CURL_SOCKET_BAD;

@@ -12,11 +12,10 @@
 #include <optional>
 #include <string>
 
-#include "revalidate/origin/chunked_reader.h"
 #include "revalidate/origin/curl_client.h"
 #include "revalidate/origin/curl_header_list.h"
-#include "revalidate/origin/head_reader.h"
 #include "revalidate/origin/idle_connections.h"
+#include "revalidate/origin/response_reader.h"
 
 namespace freshet::revalidate {
 
@@ -50,9 +49,9 @@ class CurlTransfer {
   [[nodiscard]] Verdict verdict(CURLcode code);
   void end();
 
-  [[nodiscard]] OriginHandler* handler() const { return handler_; }
+  [[nodiscard]] OriginHandler* handler() const { return reader_.handler(); }
   void unpause(bool receive, bool send);  // calls into curl
-  [[nodiscard]] bool has_head() const { return head_.done(); }
+  [[nodiscard]] bool has_head() const { return reader_.has_head(); }
 
   // The client's own notes.
   CurlCall* call = nullptr;
@@ -78,9 +77,6 @@ class CurlTransfer {
   [[nodiscard]] bool response_is_whole();
   enum class Taken { kAll, kPaused, kStop };
   Taken body_bytes(std::string_view bytes);
-  Taken plain_bytes(std::string_view bytes);
-  Taken chunked_bytes(std::string_view bytes);
-  Taken hand_on(std::string_view bytes);
   std::size_t upload_bytes(char* buffer, std::size_t capacity);
   bool may_send();
   bool fail(OriginFailure failure, std::string detail);  // always false
@@ -98,10 +94,8 @@ class CurlTransfer {
   CurlHeaderList header_list_;
 
   OriginRequest request_;
-  OriginHandler* handler_ = nullptr;
   UploadSource* upload_ = nullptr;
-  HeadReader head_;
-  ChunkedReader chunked_;
+  ResponseReader reader_;
 
   std::optional<OriginError> error_;  // why we stopped curl
   bool whole_ = false;                // the response is whole, though curl may not be done
@@ -116,8 +110,7 @@ class CurlTransfer {
   long connects_ = 0;
   std::string ends_;  // of the connection in use: both addresses and ports
   std::uint64_t uploaded_ = 0;
-  std::uint64_t received_ = 0;  // body bytes without chunk framing
-  std::size_t handed_on_ = 0;   // of the bytes that curl will show once more after a pause
+  std::size_t handed_on_ = 0;  // of the bytes that curl will show once more after a pause
   storage::MonoTime last_activity_;
 };
 

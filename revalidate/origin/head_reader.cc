@@ -1,6 +1,7 @@
 #include "revalidate/origin/head_reader.h"
 
 #include "revalidate/origin/field_line.h"
+#include "storage/http/field_syntax.h"
 #include "storage/http/status_code.h"
 
 namespace freshet::revalidate {
@@ -104,7 +105,7 @@ HeadReader::Event HeadReader::decide_framing() {
       return malformed("a transfer coding other than chunked");
     }
   }
-  must_close_ = minor_version_ == 0;
+  must_close_ = minor_version_ == 0 || storage::has_element(fields, FieldName::kConnection, "close");
   if (head_request_ || storage::status_has_no_body(head_.status)) {
     framing_ = BodyFraming::kNone;
     body_size_ = 0;

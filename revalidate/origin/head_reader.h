@@ -34,12 +34,15 @@ class HeadReader {
   [[nodiscard]] BodyFraming framing() const { return framing_; }
   // kLength: the body's size; kNone: 0; else nothing.
   [[nodiscard]] std::optional<std::uint64_t> body_size() const { return body_size_; }
-  // The connection must not carry another request: HTTP/1.0, or fields that do not fit a bodyless answer.
+  // The connection must not carry another request: HTTP/1.0, Connection: close, a body that ends with the
+  // connection, or fields that do not fit a bodyless answer.
   [[nodiscard]] bool must_close() const { return must_close_; }
   // After kMalformed.
   [[nodiscard]] const char* why() const { return why_; }
 
   [[nodiscard]] bool done() const { return done_; }
+  // A status line was read, and its fields' end not yet.
+  [[nodiscard]] bool in_fields() const { return in_fields_; }
   // Whether any byte of a head came.
   [[nodiscard]] bool began() const { return size_ > 0; }
 

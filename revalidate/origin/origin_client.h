@@ -1,5 +1,5 @@
-// OriginClient: how a flight asks the origin, without knowing what speaks for it. curl_client implements it;
-// a faster one may take its place without another file changing.
+// OriginClient: how a flight asks the origin, without knowing what speaks for it: http1_client, or
+// curl_client for what that one cannot ask (divided_client chooses).
 //
 // One client per worker; all calls and callbacks are on that worker's thread. A callback never comes from
 // inside start(); after on_complete() or on_failure() none comes. The destructor of an OriginCall ends the

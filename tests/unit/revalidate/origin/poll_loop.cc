@@ -32,7 +32,11 @@ class PollLoop::Watch final : public storage::IoWatch {
   [[nodiscard]] bool wants_write() const {
     return interest_ == IoInterest::kWrite || interest_ == IoInterest::kReadWrite;
   }
-  void fire(IoReady ready) const { ready_(ready); }
+  // Runs a copy: the callback may destroy what owns it.
+  void fire(IoReady ready) const {
+    const auto running = ready_;
+    running(ready);
+  }
 
  private:
   PollLoop& loop_;
@@ -53,7 +57,8 @@ class PollLoop::Timer final : public storage::IoTimer {
   [[nodiscard]] std::optional<MonoTime> due() const { return due_; }
   void fire() {
     due_.reset();
-    fired_();
+    const auto running = fired_;  // which may destroy what owns it
+    running();
   }
 
  private:
