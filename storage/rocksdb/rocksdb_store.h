@@ -1,8 +1,8 @@
 // RocksdbStore: the disk tier. Responses survive a restart, `kill -9` (all that was visible) and a power cut
 // (all but the loss bound's last writes); what is on disk is described in FORMAT.md.
 //
-// Writes go to a few lanes of an io pool, one lane for all changes of one key, and become visible with one
-// atomic write of the last chunk and the head. Removals take effect at once, in memory, and reach the disk
+// Writes go to two lanes, one for all changes of one key, each a thread that writes what waits in batches; a
+// response becomes visible with one atomic write of the last chunk and the head. Removals take effect at once, in memory, and reach the disk
 // behind. Look-ups try what is in memory, RocksDB's and the
 // kernel's (nowait_files.h), without I/O; else the io pool reads. A response of one chunk (256 KiB)
 // comes back with its body in memory, so that a tier above may keep it; a larger one reads its chunks from
