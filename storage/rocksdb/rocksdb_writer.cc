@@ -159,8 +159,8 @@ void RocksdbWriter::hand_over() {
   }
   if (next_chunk_ == 0) core_->open_bodies().add(body_id());
   const ChunkLabel label{body_id(), key_.digest, next_chunk_++, pending_size_, progress_->family};
-  core_->post_change(key_.digest, std::make_unique<ChunkWrite>(core_, progress_, label,
-                                                               std::exchange(pending_, {}), cost));
+  core_->post_change(
+      key_.digest, std::make_unique<ChunkWrite>(core_, progress_, label, std::exchange(pending_, {}), cost));
   pending_size_ = 0;
 }
 
@@ -206,9 +206,9 @@ void RocksdbWriter::commit(StoredHead head, std::optional<ChunkList> whole, Exec
   }
   committed_ = true;
   const ChunkLabel label{body_id(), key_.digest, next_chunk_, pending_size_, progress_->family};
-  core_->post_change(key_.digest, std::make_unique<CommitWrite>(core_, progress_, label,
-                                                                std::exchange(pending_, {}), cost,
-                                                                std::move(head), executor, std::move(visible)));
+  core_->post_change(key_.digest,
+                     std::make_unique<CommitWrite>(core_, progress_, label, std::exchange(pending_, {}), cost,
+                                                   std::move(head), executor, std::move(visible)));
 }
 
 }  // namespace freshet::storage

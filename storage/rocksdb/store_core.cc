@@ -55,7 +55,8 @@ StoreCore::StoreCore(RocksdbOptions options, Describe describe, Counters& counte
       used_(options_.byte_limit / kLeastPerBody),
       ghosts_(options_.byte_limit / kLeastPerBody),
       held_chunks_(options_.memory),
-      readers_(std::make_shared<IoPool>(options_.io_threads)) {
+      readers_(std::make_shared<IoPool>(options_.io_threads)),
+      full_disk_(options_.full_disk_bound) {
   for (auto& lane : lanes_) {
     lane = std::make_unique<WriteLane>(
         WriteLane::Store{[this](std::uint64_t bytes) { return has_room(bytes); },
@@ -112,6 +113,12 @@ void StoreCore::room_changed() {
     no_room_ = false;
   }
   room_made_.notify_all();
+}
+
+bool StoreCore::is_pressed() {
+  if (backlog_ > options_.backlog_limit / 2) return true;
+  const MutexLock lock(room_mutex_);
+  return full_since_ && mono_now() - *full_since_ >= options_.room_bound / 2;
 }
 
 bool StoreCore::charge(std::uint64_t bytes) {
@@ -328,13 +335,9 @@ void StoreCore::housekeep() {
   if (!failing_) run_retries();
 }
 
-// Who has filled it may well make room soon.
-void StoreCore::note_full_disk(std::string_view failure, MonoTime now) {
-  if (failure.find("No space left") == std::string_view::npos) return;
-  if (!disk_full_since_) disk_full_since_ = now;
-  if (now - *disk_full_since_ < options_.full_disk_bound) return;
-  wants_space_ = true;
-  if (!std::exchange(told_of_full_disk_, true))
+void StoreCore::note_full_disk(std::string_view failure) {
+  wants_space_ = full_disk_.note(failure, mono_now());
+  if (wants_space_ && !std::exchange(told_of_full_disk_, true))
     log_event(LogLevel::kWarning, "disk tier: the disk stays full: the oldest files are given up for room");
 }
 
@@ -343,13 +346,13 @@ void StoreCore::recover() {
   if (resumed.ok()) resumed = database_->resume();
   if (!resumed.ok()) {
     counters_.add(Counter::kDiskErrors);
-    note_full_disk(resumed.error(), mono_now());
+    note_full_disk(resumed.error());
     still_failing_.log(LogLevel::kError, "disk tier: still off: " + resumed.error());
     return;
   }
   (void)database_->take_failure();  // that which has just been mended
   failing_ = false;
-  disk_full_since_.reset();
+  full_disk_.pass();
   told_of_full_disk_ = false;
   wants_space_ = false;
   log_event(LogLevel::kInfo, "disk tier: writes work again");

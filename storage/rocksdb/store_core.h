@@ -19,6 +19,7 @@
 #include "storage/base/log.h"
 #include "storage/base/mutex.h"
 #include "storage/rocksdb/database.h"
+#include "storage/rocksdb/full_disk.h"
 #include "storage/rocksdb/held_chunks.h"
 #include "storage/rocksdb/io_pool.h"
 #include "storage/rocksdb/open_bodies.h"
@@ -68,8 +69,8 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   // The same for a write of a body; false also where the directory has been full for too long.
   [[nodiscard]] bool charge_body(std::uint64_t bytes) { return !no_room_ && charge(bytes); }
   void discharge(std::uint64_t bytes);
-  // Much waits to be written: soon, something will be refused.
-  [[nodiscard]] bool is_pressed() const { return backlog_ > options_.backlog_limit / 2; }
+  // Much waits to be written, or has waited for long: soon, something will be refused.
+  [[nodiscard]] bool is_pressed();
   // A write waits for room.
   [[nodiscard]] bool lacks_room() const { return waiting_ > 0; }
   // True once a round while the disk has been full for longer than is waited for.
@@ -140,7 +141,7 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   void delete_body_now(const Digest128& key, std::uint64_t body_id);
   void retry_later(const Digest128& key, Task task);
   void recover();
-  void note_full_disk(std::string_view failure, MonoTime now);
+  void note_full_disk(std::string_view failure);
   void run_retries();
 
   const RocksdbOptions options_;
@@ -179,13 +180,14 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   std::atomic<bool> no_room_{false};  // for too long
   std::atomic<int> waiting_{0};
   std::atomic<bool> wants_space_{false};
-  std::optional<MonoTime> disk_full_since_;  // the housekeeping's own, as the next
+  FullDisk full_disk_;  // the housekeeping's own, as the next
   bool told_of_full_disk_ = false;
 
   Mutex retry_mutex_;
   std::vector<std::pair<Digest128, Task>> retries_ GUARDED_BY(retry_mutex_);
 
-  static constexpr std::size_t kLanes = 2;
+  // One: with two each has half of what comes at a time, and body ids reach the memtable out of order.
+  static constexpr std::size_t kLanes = 1;
   std::array<std::unique_ptr<WriteLane>, kLanes> lanes_;  // the last: their threads use all of the above
 };
 

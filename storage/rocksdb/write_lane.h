@@ -1,7 +1,7 @@
 // WriteLane: the thread that makes changes of what is stored, in the order in which they were posted. What
-// comes within a moment (two milliseconds; less where it is much) it takes together, and what need not read the
-// database goes into one batch: one turn of the thread, and one write to the log, for many responses. The store
-// runs all changes of one cache key on one lane.
+// comes within a moment (two milliseconds; less where it is much) it takes together, and what need not read
+// the database goes into one batch: one turn of the thread, and one write to the log, for many responses. The
+// store runs all changes of one cache key on one lane.
 //
 // Any thread may post. stop() makes what is queued and joins the thread; it must not be called from it. What
 // is posted when the thread is gone is destroyed unmade.
@@ -20,8 +20,8 @@
 
 namespace freshet::storage {
 
-// One change of what is stored, from when it was asked for until it is written. All calls on the lane's thread,
-// each once but is_wanted().
+// One change of what is stored, from when it was asked for until it is written. All calls on the lane's
+// thread, each once but is_wanted().
 class Change {
  public:
   Change() = default;

@@ -91,16 +91,16 @@ TEST_F(WriteLaneTest, AFailureIsToldToAllOfTheBatch) {
 TEST_F(WriteLaneTest, ABatchIsBounded) {
   const std::uint64_t half = 200 * 1024;
   make({{"a", false, half}, {"b", false, half}, {"c", false, half}});
-  EXPECT_EQ(events_, (Events{"prepare a", "prepare b", "write a b", "done a", "done b", "prepare c", "write c",
-                             "done c"}));
+  EXPECT_EQ(events_, (Events{"prepare a", "prepare b", "write a b", "done a", "done b", "prepare c",
+                             "write c", "done c"}));
 }
 
 // What is prepared needs its room too, and does not wait with who waits for some.
 TEST_F(WriteLaneTest, NothingWaitsWithWhoFindsNoRoom) {
   room_ = 1500;
   make({{"a", false, 1000}, {"b", false, 1000}, {"head"}});
-  EXPECT_EQ(events_, (Events{"prepare a", "write a", "done a", "waits", "no room b", "prepare head", "write head",
-                             "done b", "done head"}));
+  EXPECT_EQ(events_, (Events{"prepare a", "write a", "done a", "waits", "no room b", "prepare head",
+                             "write head", "done b", "done head"}));
 }
 
 // The moment is an hour here.
