@@ -93,10 +93,12 @@ void Fill::drop_passed_locked() {
   std::uint64_t passed = disk_follows_locked() ? writer_->readable() : slowest_locked();
   const std::uint64_t window_start = size_ > window() ? size_ - window() : 0;
   passed = std::min(passed, window_start);
-  while (pieces_.size() > 1 && pieces_.front().start + pieces_.front().size <= passed) {
-    budget_.give(pieces_.front().capacity);
-    pieces_.pop_front();
+  auto first = pieces_.begin();
+  while (pieces_.end() - first > 1 && first->start + first->size <= passed) {
+    budget_.give(first->capacity);
+    ++first;
   }
+  pieces_.erase(pieces_.begin(), first);
 }
 
 Fill::Appetite Fill::append(std::string_view bytes, Executor& executor, const std::function<void()>& room) {

@@ -18,7 +18,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -159,7 +158,7 @@ class Fill : public std::enable_shared_from_this<Fill> {
   mutable Mutex mutex_;
   State state_ GUARDED_BY(mutex_) = State::kGrowing;
   bool keep_whole_ GUARDED_BY(mutex_);
-  std::deque<Piece> pieces_ GUARDED_BY(mutex_);
+  std::vector<Piece> pieces_ GUARDED_BY(mutex_);
   std::uint64_t size_ GUARDED_BY(mutex_) = 0;
   std::vector<std::shared_ptr<ReaderState>> readers_ GUARDED_BY(mutex_);
   std::unique_ptr<StoreWriter> writer_ GUARDED_BY(mutex_);

@@ -23,6 +23,17 @@ class VariantSet {
   using const_iterator = const StoredResponsePtr*;
 
   VariantSet() = default;
+  VariantSet(const VariantSet&) = default;
+  VariantSet& operator=(const VariantSet&) = default;
+  // What was moved from is empty.
+  VariantSet(VariantSet&& other) noexcept
+      : newest_(std::move(other.newest_)), list_(std::exchange(other.list_, nullptr)) {}
+  VariantSet& operator=(VariantSet&& other) noexcept {
+    newest_ = std::move(other.newest_);
+    list_ = std::exchange(other.list_, nullptr);
+    return *this;
+  }
+  ~VariantSet() = default;
   explicit VariantSet(std::vector<StoredResponsePtr> variants);
   VariantSet(std::initializer_list<StoredResponsePtr> variants)
       : VariantSet(std::vector<StoredResponsePtr>(variants)) {}

@@ -53,11 +53,11 @@ class Move {
   }
 
   bool finish() {
+    Database::Batch batch;
+    if (!put_chunk(last_, batch)) return false;  // reading may take its time
     const MutexLock lock(core_->change_mutex(key_));
     std::vector<PlacedHead> heads = heads_at(*core_, key_, from_);
     if (heads.empty() || is_removed(*core_, key_, heads.front().head.body_id)) return false;
-    Database::Batch batch;
-    if (!put_chunk(last_, batch)) return false;
     for (const PlacedHead& each : heads) batch.head_puts.emplace_back(each.at, encode_head(each.head, to_));
     if (!core_->write(batch)) return false;
     core_->counters().add(Counter::kDiskCopiedForward);

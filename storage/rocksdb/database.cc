@@ -106,12 +106,15 @@ bool Database::body_may_exist(const BodyPlace& place) const {
 }
 
 Status Database::write(const Batch& batch) {
-  rocksdb::WriteBatch out;
+  const MutexLock one_at_a_time(write_mutex_);
+  rocksdb::WriteBatch& out = rocks_->batch;
+  out.Clear();
+  std::vector<rocksdb::Slice> parts;
   for (const ChunkPut& put : batch.chunks) {
     const std::string key = chunk_key(put.label.body_id, put.label.number);
     const std::string header = encode_chunk_header(put.label);
     const rocksdb::Slice key_slice(key);
-    std::vector<rocksdb::Slice> parts{slice(header)};
+    parts.assign(1, slice(header));
     for (const Chunk& part : put.parts) parts.push_back(slice(part.view()));
     const rocksdb::Status added = out.Put(rocks_->of(put.label.family), rocksdb::SliceParts(&key_slice, 1),
                                           rocksdb::SliceParts(parts.data(), static_cast<int>(parts.size())));
@@ -123,11 +126,7 @@ Status Database::write(const Batch& batch) {
     const std::string prefix = head_key_prefix(key);
     out.DeleteRange(rocks_->heads, prefix, prefix + std::string(kHeadKeySize / 2 + 1, '\xff'));
   }
-  rocksdb::Status written;
-  {
-    const MutexLock one_at_a_time(write_mutex_);
-    written = rocks_->db->Write({}, &out);
-  }
+  const rocksdb::Status written = rocks_->db->Write({}, &out);
   // Not before: a sync in between would take the mark away and miss the write.
   unsynced_ = true;
   rocks_->written_since += out.GetDataSize();

@@ -85,6 +85,13 @@ class Database {
     [[nodiscard]] bool empty() const {
       return chunks.empty() && head_puts.empty() && head_deletes.empty() && key_deletes.empty();
     }
+    // Keeps its memory for the next.
+    void clear() {
+      chunks.clear();
+      head_puts.clear();
+      head_deletes.clear();
+      key_deletes.clear();
+    }
   };
 
   // Creates the directory where it is missing. The error names it, and both versions where they differ.

@@ -14,6 +14,7 @@
 #include <memory>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
+#include <rocksdb/write_batch.h>
 #include <string>
 #include <string_view>
 
@@ -64,6 +65,7 @@ struct Database::Rocks {
   std::atomic<std::uint64_t> first_id{0};
   std::atomic<std::uint64_t> measured{0};
   std::atomic<std::uint64_t> written_since{0};
+  rocksdb::WriteBatch batch;  // under write_mutex_; keeps its memory from one write to the next
   FileEvents events;
   DeadHeadFilter filter;
   std::unique_ptr<rocksdb::DB> db;

@@ -183,10 +183,10 @@ bool DiskEvictor::copy_out(const BodyFile& file, Keep keep, bool& copied) {
 
 std::uint64_t DiskEvictor::wanted_by_full_disk() {
   const DiskBudget& budget = core_->database().budget();
-  if (!core_->failing()) {
-    given_to_full_disk_ = 0;
-    return 0;
-  }
+  const std::int64_t written = core_->counters().get(Counter::kDiskWriteBytes);
+  const auto anew = static_cast<std::uint64_t>(written - std::exchange(written_by_then_, written));
+  given_to_full_disk_ -= std::min(given_to_full_disk_, anew);
+  if (!core_->failing()) return 0;
   // What others fill the disk with is not to cost all that is stored.
   if (!core_->take_want_of_space() || given_to_full_disk_ >= budget.byte_limit / kFullDiskPart) return 0;
   given_to_full_disk_ += budget.reserve(0);

@@ -3,8 +3,9 @@
 // a tenth of the bytes, else the oldest of the main family. Before a file is dropped, what was used of it, or
 // is in memory, is copied to the main family's end; of the main files at most half the bytes, so that they
 // make room. Several files go after one sync of their copies. What there is no time for, because the
-// directory is over its limit and half of what may wait to be written waits, is dropped with its file and
-// counted; so is everything while the disk fails: on a full one, that is what gives room.
+// directory is over its limit and half of what may wait to be written waits, or something has waited for half
+// as long as it may, is dropped with its file and counted; so is everything while the disk fails: on a full
+// one, that is what gives room.
 //
 // A thread of its own, from its making to its end; woken when RocksDB has finished a file, and when a write
 // waits for room. It works ahead of the limit by what may be in flight, so that few writes wait for it.
@@ -56,7 +57,8 @@ class DiskEvictor {
   bool evict(const std::vector<BodyFile>& files, Keep keep);
   // Copies what is to be kept of the file; `copied`: something was. False: the file has to stay.
   bool copy_out(const BodyFile& file, Keep keep, bool& copied);
-  // What has to go while the disk itself is full: so much at a time, up to a part of the limit.
+  // What has to go while the disk itself is full: so much at a time, up to a part of the limit, however often
+  // it is full; what is written anew counts for it again.
   [[nodiscard]] std::uint64_t wanted_by_full_disk();
   // Over its limit, or a write waits for room.
   [[nodiscard]] bool is_full() const;
@@ -75,7 +77,8 @@ class DiskEvictor {
   // What may still be copied of the main family's files; less than nothing after a body larger than that.
   std::int64_t main_allowance_ = 0;
   std::uint64_t given_to_full_disk_ = 0;
-  std::vector<BodyFile> dropped_;  // that may still be there
+  std::int64_t written_by_then_ = 0;  // of bodies, when that was last brought up to date
+  std::vector<BodyFile> dropped_;     // that may still be there
   mutable Mutex mutex_;
   CondVar changed_;
   bool stopping_ GUARDED_BY(mutex_) = false;

@@ -20,7 +20,7 @@ IoPool::~IoPool() {
 void IoPool::post(Task task) {
   {
     const MutexLock lock(mutex_);
-    // While the last tasks run, what they post is still taken: a lane goes on until it is empty.
+    // While the last tasks run, what they post is still taken.
     if (!stopping_ || running_ > 0) {
       queue_.push_back(std::move(task));
       task = nullptr;
@@ -63,36 +63,6 @@ void IoPool::run() {
     --running_;
     if (stopping_ && running_ == 0) ready_.notify_all();
   }
-}
-
-void Lane::post(Task task) {
-  {
-    const MutexLock lock(mutex_);
-    queue_.push_back(std::move(task));
-    if (scheduled_) return;
-    scheduled_ = true;
-  }
-  pool_->post([self = shared_from_this()] { self->run_one(); });
-}
-
-void Lane::run_one() {
-  Task task;
-  {
-    const MutexLock lock(mutex_);
-    task = std::move(queue_.front());
-    queue_.pop_front();
-  }
-  task();
-  task = nullptr;
-  {
-    const MutexLock lock(mutex_);
-    if (queue_.empty()) {
-      scheduled_ = false;
-      return;
-    }
-  }
-  // Back to the end of the pool's queue: lanes take turns.
-  pool_->post([self = shared_from_this()] { self->run_one(); });
 }
 
 }  // namespace freshet::storage

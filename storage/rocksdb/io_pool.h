@@ -1,10 +1,7 @@
-// IoPool: a few threads that may block on the disk, so that an event loop never does. Lane: an order within
-// a pool; the tasks of one lane run one after the other, in the order in which they were posted, on whichever
-// thread is free. The store runs all changes of one cache key on one lane.
+// IoPool: a few threads that may block on the disk, so that an event loop never does.
 //
 // Any thread may post. stop() runs what is queued and joins the threads; it must not be called from one of
-// them. A task that is posted after stop() is destroyed unrun. A pool outlives its lanes' tasks: a lane holds
-// its pool.
+// them. A task that is posted after stop() is destroyed unrun.
 #pragma once
 
 #include <cstddef>
@@ -40,21 +37,6 @@ class IoPool final : public Executor {
   bool joined_ GUARDED_BY(mutex_) = false;
   std::size_t running_ GUARDED_BY(mutex_) = 0;
   std::vector<std::thread> threads_;
-};
-
-class Lane final : public Executor, public std::enable_shared_from_this<Lane> {
- public:
-  explicit Lane(std::shared_ptr<IoPool> pool) : pool_(std::move(pool)) {}
-
-  void post(Task task) override;
-
- private:
-  void run_one();
-
-  const std::shared_ptr<IoPool> pool_;
-  Mutex mutex_;
-  std::deque<Task> queue_ GUARDED_BY(mutex_);
-  bool scheduled_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace freshet::storage

@@ -1,12 +1,12 @@
 // RocksdbStore: the disk tier. Responses survive a restart, `kill -9` (all that was visible) and a power cut
 // (all but the loss bound's last writes); what is on disk is described in FORMAT.md.
 //
-// Writes go to a few lanes of an io pool, one lane for all changes of one key, and become visible with one
-// atomic write of the last chunk and the head. Removals take effect at once, in memory, and reach the disk
-// behind. Look-ups try what is in memory, RocksDB's and the
-// kernel's (nowait_files.h), without I/O; else the io pool reads. A response of one chunk (256 KiB)
-// comes back with its body in memory, so that a tier above may keep it; a larger one reads its chunks from
-// disk as they are asked for, each pinned in the block cache while somebody holds it.
+// Writes go to a lane, a thread that writes what waits in batches; a response becomes visible with one atomic
+// write of the last chunk and the head. Removals take effect at once, in memory, and reach the disk behind.
+// Look-ups try what is in memory, RocksDB's and the kernel's (nowait_files.h), without I/O; else the io pool
+// reads. A response of one chunk (256 KiB) comes back with its body in memory, so that a tier above may keep
+// it; a larger one reads its chunks from disk as they are asked for, each pinned in the block cache while
+// somebody holds it.
 //
 // The write log (WAL) is always on and synced at least once in every loss bound; see FORMAT.md, "Durability".
 //
@@ -44,7 +44,7 @@ struct RocksdbOptions {
   Milliseconds room_bound{5000};              // a full directory may make a write wait
   Milliseconds full_disk_bound{10'000};       // after which the oldest files are given up for a full disk
   Milliseconds close_bound{10'000};           // of writing what waits, at the end; the rest is dropped
-  std::size_t io_threads = 4;                 // that read; two more write
+  std::size_t io_threads = 4;                 // that read; another writes
   int max_open_files = 1000;
   std::size_t max_variants = 64;  // of one key; the oldest go first
   // Asked for each head that was read from disk or is about to become visible, on any thread: false, and it

@@ -18,37 +18,105 @@ void refuse_write(StoreCore& core, WriteProgress& progress) {
   if (!progress.failed.exchange(true)) core.counters().add(Counter::kDiskWritesRefused);
 }
 
-void write_chunk(StoreCore& core, WriteProgress& progress, const ChunkLabel& label, ChunkList parts) {
-  if (progress.aborted || progress.failed) return;
-  Database::Batch batch;
-  batch.chunks.push_back({label, std::move(parts)});
-  if (!core.write(batch)) {
-    progress.failed = true;
-    return;
-  }
-  core.counters().add(Counter::kDiskWriteBytes, label.size);
-  progress.readable.store((std::uint64_t{label.number} + 1) * kBodyChunkSize, std::memory_order_release);
-}
+// A part of a body, charged to what waits to be written until it is.
+class BodyWrite : public Change {
+ public:
+  BodyWrite(std::shared_ptr<StoreCore> core, std::shared_ptr<WriteProgress> progress, const ChunkLabel& label,
+            ChunkList parts, std::uint64_t cost)
+      : core_(std::move(core)),
+        progress_(std::move(progress)),
+        label_(label),
+        parts_(std::move(parts)),
+        cost_(cost) {}
+  ~BodyWrite() override { core_->discharge(cost_); }
+  [[nodiscard]] std::uint64_t room_needed() const final { return cost_; }
 
-// The last chunk and the head, in one batch. Whether the response is there now.
-bool write_commit(StoreCore& core, WriteProgress& progress, Removals::Ticket ticket, const ChunkLabel& label,
-                  ChunkList parts, StoredHead& head) {
-  if (progress.failed || core.removals().supersedes(head.key.digest, ticket)) return false;
-  if (!core.is_current(head)) return false;
-  // Its beginning has been dropped meanwhile.
-  if (label.number > 0 && core.is_dead_place({label.family, label.body_id})) return false;
-  head.body_id = label.body_id;
-  Database::Batch batch;
-  batch.chunks.push_back({label, std::move(parts)});
-  const std::string place = head_key(head.key.digest, variant_digest(head.selecting));
-  batch.head_puts.emplace_back(place, encode_head(head, {label.family, label.body_id}));
-  core.bound_variants(head, place, batch);
-  if (!core.write(batch)) return false;
-  core.note_head(head);
-  core.counters().add(Counter::kDiskWrites);
-  core.counters().add(Counter::kDiskWriteBytes, label.size);
-  return true;
-}
+ protected:
+  const std::shared_ptr<StoreCore> core_;
+  const std::shared_ptr<WriteProgress> progress_;
+  const ChunkLabel label_;
+  ChunkList parts_;
+  bool prepared_ = false;
+
+ private:
+  const std::uint64_t cost_;
+};
+
+class ChunkWrite final : public BodyWrite {
+ public:
+  using BodyWrite::BodyWrite;
+
+  [[nodiscard]] bool reads() const override { return false; }
+  [[nodiscard]] bool is_wanted() const override { return !progress_->aborted && !progress_->failed; }
+  void prepare(bool room, Database::Batch& batch) override {
+    if (!room) return refuse_write(*core_, *progress_);
+    batch.chunks.push_back({label_, std::move(parts_)});
+    prepared_ = true;
+  }
+  void finish(bool written) override {
+    if (!prepared_) return;
+    if (!written) {
+      progress_->failed = true;
+      return;
+    }
+    core_->counters().add(Counter::kDiskWriteBytes, label_.size);
+    progress_->readable.store((std::uint64_t{label_.number} + 1) * kBodyChunkSize, std::memory_order_release);
+  }
+};
+
+// The last chunk and the head, in one batch.
+class CommitWrite final : public BodyWrite {
+ public:
+  using Visible = std::function<void(bool stored)>;
+
+  CommitWrite(std::shared_ptr<StoreCore> core, std::shared_ptr<WriteProgress> progress,
+              const ChunkLabel& label, ChunkList parts, std::uint64_t cost, StoredHead head,
+              Executor& executor, Visible visible)
+      : BodyWrite(std::move(core), std::move(progress), label, std::move(parts), cost),
+        ticket_(core_->removals().next_ticket()),
+        head_(std::move(head)),
+        executor_(executor),
+        visible_(std::move(visible)) {
+    head_.body_id = label_.body_id;
+  }
+
+  // Whether its beginning was written, and how many variants there are.
+  [[nodiscard]] bool reads() const override { return label_.number > 0 || !head_.selecting.empty(); }
+  // A removal of the key does not wait behind what it makes void.
+  [[nodiscard]] bool is_wanted() const override {
+    return !progress_->failed && !core_->removals().supersedes(head_.key.digest, ticket_);
+  }
+  void prepare(bool room, Database::Batch& batch) override {
+    if (!is_wanted()) return;
+    if (!room) return refuse_write(*core_, *progress_);
+    if (!core_->is_current(head_)) return;
+    // Its beginning has been dropped meanwhile.
+    const BodyPlace body{label_.family, label_.body_id};
+    if (label_.number > 0 && core_->is_dead_place(body)) return;
+    batch.chunks.push_back({label_, std::move(parts_)});
+    const std::string place = head_key(head_.key.digest, variant_digest(head_.selecting));
+    batch.head_puts.emplace_back(place, encode_head(head_, body));
+    core_->bound_variants(head_, place, batch);
+    prepared_ = true;
+  }
+  void finish(bool written) override {
+    const bool stored = prepared_ && written;
+    if (stored) {
+      core_->note_head(head_);
+      core_->counters().add(Counter::kDiskWrites);
+      core_->counters().add(Counter::kDiskWriteBytes, label_.size);
+    }
+    // Not before there is a head that refers to it.
+    if (label_.number > 0) core_->open_bodies().remove(label_.body_id);
+    executor_.post([visible = std::move(visible_), stored] { visible(stored); });
+  }
+
+ private:
+  const Removals::Ticket ticket_;
+  StoredHead head_;
+  Executor& executor_;
+  Visible visible_;
+};
 
 }  // namespace
 
@@ -91,12 +159,8 @@ void RocksdbWriter::hand_over() {
   }
   if (next_chunk_ == 0) core_->open_bodies().add(body_id());
   const ChunkLabel label{body_id(), key_.digest, next_chunk_++, pending_size_, progress_->family};
-  core_->post_write(
-      key_.digest, cost, [progress = progress_] { return !progress->aborted && !progress->failed; },
-      [core = core_, progress = progress_, label, parts = std::exchange(pending_, {})](bool room) mutable {
-        if (!room) return refuse_write(*core, *progress);
-        write_chunk(*core, *progress, label, std::move(parts));
-      });
+  core_->post_change(
+      key_.digest, std::make_unique<ChunkWrite>(core_, progress_, label, std::exchange(pending_, {}), cost));
   pending_size_ = 0;
 }
 
@@ -142,22 +206,9 @@ void RocksdbWriter::commit(StoredHead head, std::optional<ChunkList> whole, Exec
   }
   committed_ = true;
   const ChunkLabel label{body_id(), key_.digest, next_chunk_, pending_size_, progress_->family};
-  const Removals::Ticket ticket = core_->removals().next_ticket();
-  // A removal of the key does not wait behind what it makes void.
-  const auto is_void = [core = core_, progress = progress_, key = key_.digest, ticket] {
-    return progress->failed || core->removals().supersedes(key, ticket);
-  };
-  core_->post_write(
-      key_.digest, cost, [is_void] { return !is_void(); },
-      [core = core_, progress = progress_, is_void, ticket, label, &executor,
-       parts = std::exchange(pending_, {}), head = std::move(head),
-       visible = std::move(visible)](bool room) mutable {
-        if (!room && !is_void()) refuse_write(*core, *progress);
-        const bool stored = room && write_commit(*core, *progress, ticket, label, std::move(parts), head);
-        // Not before there is a head that refers to it.
-        if (label.number > 0) core->open_bodies().remove(label.body_id);
-        executor.post([visible = std::move(visible), stored] { visible(stored); });
-      });
+  core_->post_change(key_.digest,
+                     std::make_unique<CommitWrite>(core_, progress_, label, std::exchange(pending_, {}), cost,
+                                                   std::move(head), executor, std::move(visible)));
 }
 
 }  // namespace freshet::storage

@@ -8,7 +8,6 @@ namespace freshet::storage {
 
 namespace {
 
-constexpr std::size_t kWriterThreads = 2;
 // How often who waits for room asks for it again: a log that RocksDB deletes is no event.
 constexpr Milliseconds kAskAgain{50};
 constexpr std::uint64_t kIdBlock = 1 << 20;
@@ -57,32 +56,21 @@ StoreCore::StoreCore(RocksdbOptions options, Describe describe, Counters& counte
       ghosts_(options_.byte_limit / kLeastPerBody),
       held_chunks_(options_.memory),
       readers_(std::make_shared<IoPool>(options_.io_threads)),
-      writers_(std::make_shared<IoPool>(kWriterThreads)) {
-  for (std::size_t i = 0; i < kLanes; ++i) lanes_.push_back(std::make_shared<Lane>(writers_));
+      full_disk_(options_.full_disk_bound) {
+  for (auto& lane : lanes_) {
+    lane = std::make_unique<WriteLane>(
+        WriteLane::Store{[this](std::uint64_t bytes) { return has_room(bytes); },
+                         [this](const Change& change) { return wait_for_room(change); },
+                         [this](const Database::Batch& batch) { return write(batch); }});
+  }
 }
 
 void StoreCore::post_change(const Digest128& key, Task task) {
-  if (closed_) return;
-  const std::size_t lane = lane_of(key);
-  lanes_[lane]->post([core = shared_from_this(), lane, task = std::move(task)] {
-    const MutexLock lock(core->change_mutexes_[lane]);
-    task();
-  });
+  if (!closed_) lane_of(key).post(std::move(task));
 }
 
-void StoreCore::post_write(const Digest128& key, std::uint64_t bytes, std::function<bool()> wanted,
-                           std::function<void(bool room)> task) {
-  if (closed_) return;
-  const std::size_t lane = lane_of(key);
-  lanes_[lane]->post(
-      [core = shared_from_this(), lane, bytes, wanted = std::move(wanted), task = std::move(task)] {
-        const bool room = wanted() && core->wait_for_room(bytes, wanted);
-        {
-          const MutexLock lock(core->change_mutexes_[lane]);
-          task(room);
-        }
-        core->discharge(bytes);
-      });
+void StoreCore::post_change(const Digest128& key, std::unique_ptr<Change> change) {
+  if (!closed_) lane_of(key).post(std::move(change));
 }
 
 bool StoreCore::has_room(std::uint64_t bytes) const {
@@ -90,13 +78,13 @@ bool StoreCore::has_room(std::uint64_t bytes) const {
 }
 
 // The evictor needs no lane to make room.
-bool StoreCore::wait_for_room(std::uint64_t bytes, const std::function<bool()>& wanted) {
-  if (has_room(bytes)) return true;
+bool StoreCore::wait_for_room(const Change& change) {
+  const std::uint64_t bytes = change.room_needed();
   const MutexLock lock(room_mutex_);
   if (!full_since_) full_since_ = mono_now();
   const MonoTime until = *full_since_ + options_.room_bound;
   ++waiting_;
-  while (!has_room(bytes) && !failing_ && !abandoned_ && wanted()) {
+  while (!has_room(bytes) && !failing_ && !abandoned_ && change.is_wanted()) {
     if (room_wanted_) room_wanted_();
     const auto left = until - mono_now();
     if (left <= left.zero()) {
@@ -125,6 +113,12 @@ void StoreCore::room_changed() {
     no_room_ = false;
   }
   room_made_.notify_all();
+}
+
+bool StoreCore::is_pressed() {
+  if (backlog_ > options_.backlog_limit / 2) return true;
+  const MutexLock lock(room_mutex_);
+  return full_since_ && mono_now() - *full_since_ >= options_.room_bound / 2;
 }
 
 bool StoreCore::charge(std::uint64_t bytes) {
@@ -156,7 +150,7 @@ std::uint64_t StoreCore::next_body_id() {
     if (half_used && next_block_ == 0) reserve = !std::exchange(reserving_, true);
   }
   if (reserve && !closed_) {
-    writers_->post([core = shared_from_this()] {
+    lanes_.front()->post([core = shared_from_this()] {
       if (Status status = core->reserve_body_ids(); !status.ok()) {
         core->report_error("cannot reserve body ids: " + status.error());
       }
@@ -307,9 +301,16 @@ void StoreCore::note_head(const StoredHead& head) {
 }
 
 void StoreCore::wait_for_changes() {
+  (void)await_changes(std::nullopt);
+}
+
+bool StoreCore::await_changes(std::optional<Milliseconds> bound) {
   const auto barrier = std::make_shared<Barrier>(lanes_.size());
-  for (const auto& lane : lanes_) lane->post([barrier] { barrier->arrive(); });
-  (void)barrier->wait(std::nullopt);
+  for (const auto& lane : lanes_) {
+    lane->post([barrier] { barrier->arrive(); });
+    lane->hurry();
+  }
+  return barrier->wait(bound);
 }
 
 void StoreCore::settle() {
@@ -317,9 +318,7 @@ void StoreCore::settle() {
 }
 
 bool StoreCore::settle_within(std::optional<Milliseconds> bound) {
-  const auto barrier = std::make_shared<Barrier>(lanes_.size());
-  for (const auto& lane : lanes_) lane->post([barrier] { barrier->arrive(); });
-  if (!barrier->wait(bound)) return false;
+  if (!await_changes(bound)) return false;
   if (Status synced = database_->sync(); !synced.ok()) fail("sync failed: " + synced.error());
   return true;
 }
@@ -336,13 +335,9 @@ void StoreCore::housekeep() {
   if (!failing_) run_retries();
 }
 
-// Who has filled it may well make room soon.
-void StoreCore::note_full_disk(std::string_view failure, MonoTime now) {
-  if (failure.find("No space left") == std::string_view::npos) return;
-  if (!disk_full_since_) disk_full_since_ = now;
-  if (now - *disk_full_since_ < options_.full_disk_bound) return;
-  wants_space_ = true;
-  if (!std::exchange(told_of_full_disk_, true))
+void StoreCore::note_full_disk(std::string_view failure) {
+  wants_space_ = full_disk_.note(failure, mono_now());
+  if (wants_space_ && !std::exchange(told_of_full_disk_, true))
     log_event(LogLevel::kWarning, "disk tier: the disk stays full: the oldest files are given up for room");
 }
 
@@ -351,13 +346,13 @@ void StoreCore::recover() {
   if (resumed.ok()) resumed = database_->resume();
   if (!resumed.ok()) {
     counters_.add(Counter::kDiskErrors);
-    note_full_disk(resumed.error(), mono_now());
+    note_full_disk(resumed.error());
     still_failing_.log(LogLevel::kError, "disk tier: still off: " + resumed.error());
     return;
   }
   (void)database_->take_failure();  // that which has just been mended
   failing_ = false;
-  disk_full_since_.reset();
+  full_disk_.pass();
   told_of_full_disk_ = false;
   wants_space_ = false;
   log_event(LogLevel::kInfo, "disk tier: writes work again");
@@ -379,8 +374,8 @@ void StoreCore::close() {
     log_event(LogLevel::kWarning, "disk tier: slow; what still waits to be written is dropped");
   }
   closed_ = true;
-  // Tasks may have come between; the pools run what they have.
-  writers_->stop();
+  // Some may have come between; they are made.
+  for (const auto& lane : lanes_) lane->stop();
   readers_->stop();
   if (Status synced = database_->sync(); !synced.ok()) fail("sync failed: " + synced.error());
   const MutexLock lock(retry_mutex_);

@@ -19,12 +19,14 @@
 #include "storage/base/log.h"
 #include "storage/base/mutex.h"
 #include "storage/rocksdb/database.h"
+#include "storage/rocksdb/full_disk.h"
 #include "storage/rocksdb/held_chunks.h"
 #include "storage/rocksdb/io_pool.h"
 #include "storage/rocksdb/open_bodies.h"
 #include "storage/rocksdb/removals.h"
 #include "storage/rocksdb/rocksdb_store.h"
 #include "storage/rocksdb/used_bodies.h"
+#include "storage/rocksdb/write_lane.h"
 
 namespace freshet::storage {
 
@@ -56,23 +58,19 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   [[nodiscard]] bool failing() const { return failing_; }
 
   void post_read(Task task) { readers_->post(std::move(task)); }
-  // Changes of one key run in the order in which they are posted.
+  // Changes of one key are made in the order in which they are posted.
   void post_change(const Digest128& key, Task task);
-  // The same for a write of a body that was charged as `bytes`, which are discharged after it. It waits until
-  // the directory has room, as long as it is `wanted` (asked often; must not block); `room` is false where
-  // that took too long or it is not, and then nothing is to be written.
-  void post_write(const Digest128& key, std::uint64_t bytes, std::function<bool()> wanted,
-                  std::function<void(bool room)> task);
-  // Who changes what is stored of a key, and is not a task of the above, holds this meanwhile.
-  [[nodiscard]] Mutex& change_mutex(const Digest128& key) { return change_mutexes_[lane_of(key)]; }
+  void post_change(const Digest128& key, std::unique_ptr<Change> change);
+  // Who changes what is stored of a key, and is not one of the above, holds this meanwhile.
+  [[nodiscard]] Mutex& change_mutex(const Digest128& key) { return lane_of(key).change_mutex(); }
 
   // Takes `bytes` into the backlog, or says that it is full. What was taken is given back with discharge().
   [[nodiscard]] bool charge(std::uint64_t bytes);
   // The same for a write of a body; false also where the directory has been full for too long.
   [[nodiscard]] bool charge_body(std::uint64_t bytes) { return !no_room_ && charge(bytes); }
   void discharge(std::uint64_t bytes);
-  // Much waits to be written: soon, something will be refused.
-  [[nodiscard]] bool is_pressed() const { return backlog_ > options_.backlog_limit / 2; }
+  // Much waits to be written, or has waited for long: soon, something will be refused.
+  [[nodiscard]] bool is_pressed();
   // A write waits for room.
   [[nodiscard]] bool lacks_room() const { return waiting_ > 0; }
   // True once a round while the disk has been full for longer than is waited for.
@@ -83,17 +81,17 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   void room_changed();
 
   // A body id never used before; 0 while none is reserved. Does not block: the next block of ids is reserved
-  // on the io pool while half of this one is left.
+  // on a lane while half of this one is left.
   [[nodiscard]] std::uint64_t next_body_id();
-  // Reserves a block of body ids; once before the first response, then from the io pool.
+  // Reserves a block of body ids; once before the first response, then from a lane.
   [[nodiscard]] Status reserve_body_ids();
 
-  // Writes; a failure is counted, logged, and turns writing off until the housekeeping succeeds. Io pool
-  // only.
+  // Writes; a failure is counted, logged, and turns writing off until the housekeeping succeeds. Not on an
+  // event loop.
   [[nodiscard]] bool write(const Database::Batch& batch);
 
   // Adds to a batch that puts `head` at `place` the deletes of what is too many then: the oldest of the key's
-  // variants. Io pool only.
+  // variants. Not on an event loop.
   void bound_variants(const StoredHead& head, const std::string& place, Database::Batch& batch);
 
   // Forgets all heads of a key, or one body of it: at once for look-ups, behind on disk.
@@ -132,16 +130,18 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   void close();
 
  private:
-  [[nodiscard]] static std::size_t lane_of(const Digest128& key) { return key.low % kLanes; }
+  [[nodiscard]] WriteLane& lane_of(const Digest128& key) { return *lanes_[key.low % kLanes]; }
   [[nodiscard]] bool has_room(std::uint64_t bytes) const;
-  [[nodiscard]] bool wait_for_room(std::uint64_t bytes, const std::function<bool()>& wanted);
-  // False: the bound passed first, and nothing was synced.
+  [[nodiscard]] bool wait_for_room(const Change& change);
+  // False: the bound passed first.
+  [[nodiscard]] bool await_changes(std::optional<Milliseconds> bound);
+  // The same, and nothing was synced.
   [[nodiscard]] bool settle_within(std::optional<Milliseconds> bound);
   void delete_key_now(const Digest128& key, Removals::Ticket ticket);
   void delete_body_now(const Digest128& key, std::uint64_t body_id);
   void retry_later(const Digest128& key, Task task);
   void recover();
-  void note_full_disk(std::string_view failure, MonoTime now);
+  void note_full_disk(std::string_view failure);
   void run_retries();
 
   const RocksdbOptions options_;
@@ -154,11 +154,6 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   OpenBodies open_bodies_;
   const HeldChunks held_chunks_;
   const std::shared_ptr<IoPool> readers_;
-  const std::shared_ptr<IoPool> writers_;
-  static constexpr std::size_t kLanes = 32;
-  std::vector<std::shared_ptr<Lane>> lanes_;
-  // Held by a lane's task while it runs.
-  std::array<Mutex, kLanes> change_mutexes_;
   std::atomic<std::uint64_t> backlog_{0};
   std::atomic<std::uint64_t> dropped_bytes_{0};
   std::atomic<Sequence> noted_filled_{0};
@@ -185,11 +180,15 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   std::atomic<bool> no_room_{false};  // for too long
   std::atomic<int> waiting_{0};
   std::atomic<bool> wants_space_{false};
-  std::optional<MonoTime> disk_full_since_;  // the housekeeping's own, as the next
+  FullDisk full_disk_;  // the housekeeping's own, as the next
   bool told_of_full_disk_ = false;
 
   Mutex retry_mutex_;
   std::vector<std::pair<Digest128, Task>> retries_ GUARDED_BY(retry_mutex_);
+
+  // One: with two each has half of what comes at a time, and body ids reach the memtable out of order.
+  static constexpr std::size_t kLanes = 1;
+  std::array<std::unique_ptr<WriteLane>, kLanes> lanes_;  // the last: their threads use all of the above
 };
 
 }  // namespace freshet::storage

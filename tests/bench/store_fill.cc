@@ -12,6 +12,7 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
@@ -31,6 +32,16 @@ class Inline final : public Executor {
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// Of the whole process, all threads.
+double cpu_seconds() {
+  ::rusage use{};
+  ::getrusage(RUSAGE_SELF, &use);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+  };
+  return seconds(use.ru_utime) + seconds(use.ru_stime);
 }
 
 double resident_mib() {
@@ -78,6 +89,7 @@ struct Bench {
 void Bench::fill() {
   auto store = open();
   const auto start = std::chrono::steady_clock::now();
+  const double cpu = cpu_seconds();
   for (std::uint64_t i = 0; i < responses;) {
     auto writer = store->begin(key_of(i), body.size());
     if (writer && writer->append(Chunk::copy_of(body))) {
@@ -85,13 +97,16 @@ void Bench::fill() {
       ++i;
     }
     // Full of what waits: so is a caller told.
-    while (counters.get(Counter::kDiskWriteBacklog) > (32 << 20)) std::this_thread::yield();
+    while (counters.get(Counter::kDiskWriteBacklog) > (32 << 20))
+      std::this_thread::sleep_for(std::chrono::microseconds(200));
   }
   store->settle();
-  std::printf("fill: %llu responses of %zu bytes, %.0f a second, refused %lld, RSS %.0f MiB\n",
-              static_cast<unsigned long long>(responses), body.size(),
-              static_cast<double>(responses) / seconds_since(start),
-              static_cast<long long>(counters.get(Counter::kDiskWritesRefused)), resident_mib());
+  const auto count = static_cast<double>(responses);
+  std::printf(
+      "fill: %llu responses of %zu bytes, %.0f a second, %.1f us of CPU each, refused %lld, RSS %.0f MiB\n",
+      static_cast<unsigned long long>(responses), body.size(), count / seconds_since(start),
+      (cpu_seconds() - cpu) * 1e6 / count, static_cast<long long>(counters.get(Counter::kDiskWritesRefused)),
+      resident_mib());
 }
 
 std::uint64_t Bench::touch_all(RocksdbStore& store) {

@@ -16,6 +16,7 @@
 #include "tests/contract/response_store_contract.h"
 #include "tests/support/fault_env.h"
 #include "tests/support/responses.h"
+#include "tests/support/soon.h"
 #include "tests/support/tsan.h"
 #include "tests/unit/storage/rocksdb/temporary_directory.h"
 
@@ -73,7 +74,12 @@ class FaultyDisk : public testing::Test {
   }
   // The store's own housekeeping sees to it that this comes to an end.
   void store_at_last(unsigned i, std::size_t size) {
-    while (!store(i, size)) std::this_thread::yield();
+    ASSERT_TRUE(tests::soon([&] { return store(i, size); })) << i;
+  }
+  // Others have: no byte more is taken, until clear().
+  void fill_the_disk() {
+    env_.inject({What::kNoSpace, {FileOp::kCreate, FileOp::kWrite}, {FileKind::kLog, FileKind::kTable}});
+    ASSERT_TRUE(tests::soon([this] { return !store(100, kLarge); }));
   }
   void await_recovery() {
     store_at_last(1'000'000, 10);
@@ -218,7 +224,7 @@ TEST_F(FaultyDisk, SaysWhenItGoesOffAndWhenItComesBack) {
   env_.inject({What::kIoError, {FileOp::kWrite, FileOp::kSync}, {}});
   for (unsigned i = 0; i < 20; ++i) EXPECT_FALSE(store(i, 100));
   const std::int64_t errors = count(Counter::kDiskErrors);
-  while (count(Counter::kDiskErrors) < errors + 5) std::this_thread::yield();  // so many tries
+  ASSERT_TRUE(tests::soon([&] { return count(Counter::kDiskErrors) >= errors + 5; }));  // so many tries
   env_.clear();
   await_recovery();
   const std::string log = testing::internal::GetCapturedStderr();
@@ -256,17 +262,55 @@ TEST_F(FaultyDisk, OnADiskThatStaysFullTheOldestGoes) {
   full_disk_bound_ = Milliseconds{0};
   reopen();
   for (unsigned i = 0; i < 60; ++i) ASSERT_TRUE(store(i, kLarge));
+  // In use, but a copy of it would take room, not make any.
+  EXPECT_TRUE(found(0, kLarge));
   disk_->settle();
   const std::uint64_t before = disk_->file_bytes();
-  env_.inject({What::kNoSpace, {FileOp::kCreate, FileOp::kWrite}, {FileKind::kLog, FileKind::kTable}});
-  while (store(100, kLarge)) {
-  }
-  while (disk_->file_bytes() >= before) std::this_thread::yield();
+  fill_the_disk();
+  ASSERT_TRUE(tests::soon([&] { return disk_->file_bytes() < before; }));
   env_.clear();
   await_recovery();
+  EXPECT_EQ(count(Counter::kDiskCopiedForward), 0);
   EXPECT_FALSE(found(0, kLarge));
   EXPECT_TRUE(found(59, kLarge));
   EXPECT_GE(disk_->file_bytes(), before / 2);
+}
+
+// However often it is full: a part of what is stored, once.
+TEST_F(FaultyDisk, ADiskThatIsFullAgainAndAgainDoesNotTakeItAll) {
+  full_disk_bound_ = Milliseconds{0};
+  reopen();
+  for (unsigned i = 0; i < 60; ++i) ASSERT_TRUE(store(i, kLarge));
+  disk_->settle();
+  const std::uint64_t before = disk_->file_bytes();
+  for (int times = 0; times < 12; ++times) {
+    fill_the_disk();
+    for (int rounds = 0; rounds < 3; ++rounds) {
+      const std::int64_t errors = count(Counter::kDiskErrors);
+      ASSERT_TRUE(tests::soon([&] { return count(Counter::kDiskErrors) > errors; }));  // another try
+      disk_->settle();
+    }
+    env_.clear();
+    await_recovery();
+  }
+  EXPECT_FALSE(found(0, kLarge));
+  EXPECT_GE(disk_->file_bytes(), before / 2);
+}
+
+// RocksDB may delete a file long after it was dropped: until then it is counted as one that goes, or all
+// would go in its place.
+TEST_F(FaultyDisk, FilesThatAreDeletedLateAreNotCountedTwice) {
+  env_.inject({What::kIoError, {FileOp::kRemove}, {FileKind::kTable}});
+  std::uint64_t most = 0;
+  const auto has_dropped = [&] { return disk_->file_bytes() + 500'000 < most; };
+  for (unsigned i = 0; i < 150 && !has_dropped(); ++i) {
+    most = std::max(most, disk_->file_bytes());
+    ASSERT_TRUE(store(i, kLarge)) << i;
+    disk_->settle();
+  }
+  ASSERT_TRUE(has_dropped());
+  for (int i = 0; i < 3; ++i) disk_->settle();
+  EXPECT_GE(disk_->file_bytes(), std::uint64_t{32} << 20) << "half of the limit";
 }
 
 TEST_F(FaultyDisk, OpeningOnAFullDiskSaysSo) {
@@ -601,7 +645,7 @@ TEST_F(FaultyDisk, AStallOfRocksdbIsCountedAndPasses) {
   Pending pending(*disk_);
   unsigned taken = 0;
   while (pending.store(taken, kLarge)) ++taken;
-  while (count(Counter::kDiskStalls) == 0) std::this_thread::yield();
+  ASSERT_TRUE(tests::soon([this] { return count(Counter::kDiskStalls) > 0; }));
   (void)disk_->try_lookup(test_key("/1"));
   env_.clear();
   disk_->settle();

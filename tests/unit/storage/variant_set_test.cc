@@ -50,6 +50,21 @@ TEST(VariantSet, WhoHoldsOneOfSeveralDoesNotHoldTheOthers) {
   EXPECT_EQ(kept.use_count(), 1);
 }
 
+TEST(VariantSet, WhatWasMovedFromIsEmpty) {
+  VariantSet from{numbered(2), numbered(1)};
+  VariantSet to = std::move(from);
+  EXPECT_EQ(to.size(), 2U);
+  // NOLINTBEGIN(bugprone-use-after-move,clang-analyzer-cplusplus.Move)
+  EXPECT_TRUE(from.empty());
+  EXPECT_EQ(from.size(), 0U);
+  VariantSet third;
+  third = std::move(to);
+  EXPECT_EQ(to.size(), 0U);
+  EXPECT_EQ(to.memory_size(), 0U);
+  // NOLINTEND(bugprone-use-after-move,clang-analyzer-cplusplus.Move)
+  EXPECT_EQ(third.size(), 2U);
+}
+
 TEST(VariantSet, NoneIsNull) {
   EXPECT_TRUE(VariantSet().empty());
   EXPECT_EQ(VariantSet().size(), 0U);

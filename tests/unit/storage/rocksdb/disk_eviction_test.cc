@@ -11,6 +11,7 @@
 #include "storage/rocksdb/rocksdb_store.h"
 #include "storage/rocksdb/used_bodies.h"
 #include "tests/contract/response_store_contract.h"
+#include "tests/support/soon.h"
 #include "tests/unit/storage/rocksdb/temporary_directory.h"
 
 namespace freshet::storage {
@@ -20,6 +21,7 @@ constexpr std::size_t kSize = 600'000;  // three chunks
 constexpr std::size_t kOnceSize = 1'500'000;
 constexpr std::size_t kLargeSize = 2'090'000;  // as large as is copied with this limit
 constexpr std::size_t kPassingSize = 2'000'000;
+constexpr unsigned kMostPasses = 2000;  // of anything that passes by in one test
 
 class DiskEvictionTest : public testing::Test {
  protected:
@@ -76,9 +78,9 @@ class DiskEvictionTest : public testing::Test {
     }
     // Near the limit the evictor is waited for: while it is held nothing makes room, and who passes by would
     // wait for some.
-    while (bytes_on_disk() + (12ULL << 20) < options_.byte_limit) pass_by(false);
+    while (bytes_on_disk() + (12ULL << 20) < options_.byte_limit && passed_ < kMostPasses) pass_by(false);
     while (!has_arrived()) {
-      ++passed_;
+      ASSERT_LT(++passed_, kMostPasses) << "the evictor does not come to " << key.text;
       static_cast<void>(put_simple(test_key("/passes/" + std::to_string(passed_)), kSize, passed_));
       await_evictor();
     }
@@ -93,11 +95,13 @@ class DiskEvictionTest : public testing::Test {
     std::ofstream(options_.directory + "/filler") << std::string(options_.byte_limit / 4, 'x');
   }
 
-  // Asks for the write of one more response that nobody asks for, and does not wait for it.
-  void ask_for_one() {
-    const CacheKey key = test_key("/passes/asked/" + std::to_string(++asked_));
+  // Asks for the write of one more response that nobody asks for, and does not wait for it. False: it could
+  // not.
+  [[nodiscard]] bool ask_for_one() {
+    const CacheKey key = test_key("/passes/asked/" + std::to_string(asked_ + 1));
     const auto writer = store_->begin(key, kSize);
-    ASSERT_NE(writer, nullptr);
+    if (writer == nullptr || asked_ == kMostPasses) return false;
+    ++asked_;
     (void)writer->append(Chunk::copy_of(test_body(kSize, asked_)));
     writer->commit(test_head(key, kSize, asked_, 1000), std::nullopt, executor_of_this_thread(),
                    [this](bool stored) {
@@ -106,6 +110,7 @@ class DiskEvictionTest : public testing::Test {
                      all_told_ = told_ == asked_;
                    });
     all_told_ = false;
+    return true;
   }
   void await_all_asked() { executor_of_this_thread().run_until(all_told_); }
   [[nodiscard]] std::uint64_t bytes_on_disk() const { return directory_bytes(options_.directory); }
@@ -254,13 +259,13 @@ TEST_F(DiskEvictionTest, WritesWaitForRoomAndAreNotRefused) {
   ASSERT_TRUE(put_simple(hot, 900, 1));
   EXPECT_TRUE(has(hot, 1, 900));
   stop_in_copy_of(hot);
-  for (int i = 0; i < 36; ++i) ask_for_one();
+  for (int i = 0; i < 36; ++i) ASSERT_TRUE(ask_for_one());
   EXPECT_LE(bytes_on_disk(), options_.byte_limit + options_.byte_limit / 10);
   go_on();
   await_all_asked();
   EXPECT_EQ(stored_, 36U);
   EXPECT_EQ(count(Counter::kDiskWritesRefused), 0);
-  while (count(Counter::kDiskWriteBacklog) > 0) std::this_thread::yield();
+  ASSERT_TRUE(tests::soon([this] { return count(Counter::kDiskWriteBacklog) == 0; }));
   EXPECT_LE(bytes_on_disk(), options_.byte_limit);
 }
 
@@ -271,16 +276,16 @@ TEST_F(DiskEvictionTest, WhatFindsNoRoomForLongIsRefusedUntilThereIsSome) {
   ASSERT_TRUE(put_simple(hot, 900, 1));
   EXPECT_TRUE(has(hot, 1, 900));
   stop_in_copy_of(hot);
-  for (int i = 0; i < 36; ++i) ask_for_one();
+  for (int i = 0; i < 36; ++i) ASSERT_TRUE(ask_for_one());
   await_all_asked();
   EXPECT_LT(stored_, 36U);
   EXPECT_GT(count(Counter::kDiskWritesRefused), 0);
   // Given back right after the word of it.
-  while (count(Counter::kDiskWriteBacklog) > 0) std::this_thread::yield();
+  ASSERT_TRUE(tests::soon([this] { return count(Counter::kDiskWriteBacklog) == 0; }));
   EXPECT_LE(bytes_on_disk(), options_.byte_limit + options_.byte_limit / 10);
   go_on();
   const CacheKey after = test_key("/after");
-  while (!put_simple(after, kSize, 2)) std::this_thread::yield();
+  ASSERT_TRUE(tests::soon([&] { return put_simple(after, kSize, 2); }));
   EXPECT_TRUE(has(after, 2));
 }
 
@@ -292,7 +297,7 @@ TEST_F(DiskEvictionTest, AHeadIsFreshenedWhereBodiesFindNoRoom) {
   ASSERT_TRUE(put_simple(hot, 900, 1));
   const StoredResponsePtr old = find(*store_, hot)->front();
   stop_in_copy_of(hot);
-  for (int i = 0; i < 36; ++i) ask_for_one();
+  for (int i = 0; i < 36; ++i) ASSERT_TRUE(ask_for_one());
   await_all_asked();
   const std::int64_t refused = count(Counter::kDiskWritesRefused);
   EXPECT_GT(refused, 0);
@@ -320,16 +325,56 @@ TEST_F(DiskEvictionTest, CopiesThatThereIsNoTimeForAreCounted) {
   stop_in_copy_of(first);
   EXPECT_EQ(count(Counter::kDiskCopiesDropped), 0);
   fill_directory();
-  while (!store_->lacks_room() ||
-         count(Counter::kDiskWriteBacklog) < static_cast<std::int64_t>(options_.backlog_limit) * 3 / 4) {
-    ask_for_one();
-    executor_of_this_thread().run_posted();
-  }
+  const auto much_waits = [this] {
+    return store_->lacks_room() &&
+           count(Counter::kDiskWriteBacklog) >= static_cast<std::int64_t>(options_.backlog_limit) * 3 / 4;
+  };
+  while (!much_waits() && ask_for_one()) executor_of_this_thread().run_posted();
+  ASSERT_TRUE(tests::soon(much_waits)) << asked_ << " asked for";
   go_on();
   await_all_asked();
   EXPECT_GE(count(Counter::kDiskCopiesDropped), 1);
   EXPECT_TRUE(has(first, 1, 900));
   EXPECT_FALSE(has(second, 1, 900));
+}
+
+// Little waits, but it has found no room for as long as it may wait.
+TEST_F(DiskEvictionTest, ThereIsNoTimeForCopiesWhereOneHasWaitedForLong) {
+  options_.room_bound = Milliseconds{20};
+  open();
+  const CacheKey first = test_key("/first");
+  const CacheKey second = test_key("/second");
+  for (const CacheKey& key : {first, second}) {
+    ASSERT_TRUE(put_simple(key, 900, 1));
+    EXPECT_TRUE(has(key, 1, 900));
+  }
+  stop_in_copy_of(first);
+  fill_directory();
+  // The housekeeping has to see it first.
+  do {
+    ASSERT_TRUE(ask_for_one());
+    await_all_asked();
+  } while (stored_ == asked_);
+  EXPECT_EQ(count(Counter::kDiskCopiesDropped), 0);
+  go_on();
+  EXPECT_GE(count(Counter::kDiskCopiesDropped), 1);
+  EXPECT_FALSE(has(second, 1, 900));
+}
+
+// All of it is in memory, so all of it would be copied for ever, each body being more than half of its file:
+// what was copied too much is a debt of the files that go next.
+TEST_F(DiskEvictionTest, TheMainFamilyMakesRoomWhateverIsInUse) {
+  options_.room_bound = Milliseconds{20'000};
+  options_.is_in_memory = [](const Digest128&) { return true; };
+  open();
+  constexpr unsigned kCount = 90;
+  for (unsigned i = 0; i < kCount; ++i)
+    ASSERT_TRUE(put_simple(test_key("/" + std::to_string(i)), kLargeSize, i)) << i;
+  EXPECT_EQ(count(Counter::kDiskWritesRefused), 0);
+  EXPECT_EQ(count(Counter::kDiskCopiesDropped), 0) << "there was time";
+  EXPECT_GT(count(Counter::kDiskCopiedForward), 0);
+  // Each body once on its way to the main family, and there at most as much again as goes.
+  EXPECT_LE(count(Counter::kDiskCopiedBytes), std::int64_t{2} * kCount * kLargeSize);
 }
 
 // Opened with a smaller limit, the directory is over it: that alone is no reason to lose what is in use.
@@ -364,7 +409,7 @@ TEST_F(DiskEvictionTest, AFreshenedHeadIsNotUndoneByTheCopy) {
   StoredHead head = old->head();
   head.response_time = wall_from_seconds(4000);
   store_->freshen(old, std::make_shared<const StoredResponse>(head, old->body(), Describe()));
-  while (count(Counter::kDiskHeadRewrites) == 0) std::this_thread::yield();
+  ASSERT_TRUE(tests::soon([this] { return count(Counter::kDiskHeadRewrites) > 0; }));
   go_on();
   pass_by(5);
   ASSERT_TRUE(has(key, 1));
@@ -385,7 +430,7 @@ TEST_F(DiskEvictionTest, AReplacementIsNotUndoneByTheCopy) {
   ASSERT_TRUE(has(key, 1));
   stop_in_copy_of(key);
   // Where the disk is behind, one may be refused.
-  while (!put_simple(key, 5000, 2)) std::this_thread::yield();
+  ASSERT_TRUE(tests::soon([&] { return put_simple(key, 5000, 2); }));
   go_on();
   EXPECT_TRUE(has(key, 2, 5000));
   reopen();
@@ -426,7 +471,7 @@ TEST_F(DiskEvictionTest, AllVariantsFollowTheirBody) {
   StoredHead head = old->head();
   head.selecting = {{"accept-language", "de"}};
   store_->add_variant(old, std::make_shared<const StoredResponse>(head, old->body(), Describe()));
-  while (count(Counter::kDiskHeadRewrites) == 0) std::this_thread::yield();
+  ASSERT_TRUE(tests::soon([this] { return count(Counter::kDiskHeadRewrites) > 0; }));
   go_on();
   pass_by(5);
   const VariantSetPtr found = find(*store_, key);
@@ -444,7 +489,7 @@ TEST_F(DiskEvictionTest, AReaderInTheMiddleFollowsTheCopy) {
   const std::int64_t copied = count(Counter::kDiskCopiedForward);
   Chunk chunk;
   ASSERT_EQ(held->body()->try_read(0, chunk), StoredBody::TryRead::kData);
-  while (count(Counter::kDiskCopiedForward) == copied) pass_by();
+  for (; count(Counter::kDiskCopiedForward) == copied; pass_by()) ASSERT_LT(passed_, kMostPasses);
   pass_by(6);  // the file that it was in is gone
   EXPECT_EQ(chunk.view(), test_body(kSize, 1).substr(0, chunk.size()));
   EXPECT_TRUE(read_body(*held) == test_body(kSize, 1));

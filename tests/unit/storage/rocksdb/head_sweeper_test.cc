@@ -173,6 +173,24 @@ TEST_F(HeadSweeperTest, ABodyThatIsBeingWrittenKeepsItsBeginning) {
   EXPECT_NE(find(*store_, key), nullptr);
 }
 
+// What is to be reclaimed ends where a body is being written: its beginning cannot be copied yet.
+TEST_F(HeadSweeperTest, GivesUpWhatABodyThatIsBeingWrittenIsIn) {
+  constexpr unsigned kCount = 300;
+  constexpr std::size_t kSize = 100'000;
+  const CacheKey key = test_key("/open");
+  auto writer = store_->begin(key, std::nullopt);
+  ASSERT_TRUE(writer->append(Chunk::copy_of(test_body(300'000, 1))));
+  fill(0, kCount, kSize);
+  most_ = true;
+  store_->sweep();
+  EXPECT_GT(directory_bytes(), kCount * kSize) << "in the oldest file, before all others";
+  EXPECT_GT(hits(kCount, kSize), 0U);
+  writer = nullptr;
+  store_->sweep();
+  EXPECT_LT(directory_bytes(), kCount * kSize / 2 + (12ULL << 20));
+  EXPECT_EQ(count(Counter::kDiskCorrupt), 0);
+}
+
 TEST_F(HeadSweeperTest, SpaceComesBackWhereAQuarterIsLeft) {
   constexpr unsigned kCount = 300;
   constexpr std::size_t kSize = 100'000;

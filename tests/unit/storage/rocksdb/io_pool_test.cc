@@ -25,15 +25,5 @@ TEST(IoPool, DestroysUnrunWhatIsPostedAfterStop) {
   EXPECT_EQ(held.use_count(), 1);
 }
 
-TEST(Lane, RunsInOrderOneAtATimeToTheLastEvenWhileThePoolStops) {
-  const auto pool = std::make_shared<IoPool>(4);
-  const auto lane = std::make_shared<Lane>(pool);
-  std::vector<int> order;  // no lock: a lane runs one task at a time
-  for (int i = 0; i < 500; ++i) lane->post([&order, i] { order.push_back(i); });
-  pool->stop();
-  ASSERT_EQ(order.size(), 500U);
-  for (int i = 0; i < 500; ++i) EXPECT_EQ(order[static_cast<std::size_t>(i)], i);
-}
-
 }  // namespace
 }  // namespace freshet::storage

@@ -7,6 +7,7 @@
 #include "storage/comparing_writer.h"
 #include "storage/rocksdb/database.h"
 #include "tests/contract/response_store_contract.h"
+#include "tests/support/soon.h"
 #include "tests/unit/storage/rocksdb/page_cache.h"
 #include "tests/unit/storage/rocksdb/temporary_directory.h"
 
@@ -163,8 +164,10 @@ TEST_F(RocksdbStoreTest, WhereMuchIsPinnedABodyIsReadInPieces) {
   open();
   ASSERT_TRUE(put_simple(test_key("/m"), kBodyChunkSize, 1));
   std::vector<VariantSetPtr> readers;
-  while (store_->held_bytes() + kBodyChunkSize <= options_.memory / 4)
+  while (store_->held_bytes() + kBodyChunkSize <= options_.memory / 4) {
     readers.push_back(find(*store_, test_key("/m")));
+    ASSERT_LE(readers.size(), options_.memory / kBodyChunkSize) << "each pins a chunk";
+  }
   const auto body = find(*store_, test_key("/m"))->front()->body();
   Chunk chunk;
   ASSERT_EQ(body->try_read(0, chunk), StoredBody::TryRead::kData);
@@ -227,7 +230,10 @@ TEST_F(RocksdbStoreTest, ComparesWithoutWritingABodyByte) {
       EXPECT_TRUE(taken);
       if (!taken) break;
       // As a loop would: what is behind comes along.
-      while (writer.readable() < at && writer.body_id() == 0) executor.run_posted();
+      EXPECT_TRUE(tests::soon([&] {
+        executor.run_posted();
+        return writer.readable() >= at || writer.body_id() != 0;
+      }));
     }
     bool told = false;
     writer.commit(test_head(key, bytes.size(), 2, 2000), std::nullopt, executor, [&](bool stored) {
