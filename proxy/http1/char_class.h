@@ -17,6 +17,7 @@ enum CharClass : std::uint8_t {
   kRegNameChar = 4,  // unreserved and sub-delims (RFC 3986); '%' is looked at apart
   kValueChar = 8,    // in a field value: VCHAR, obs-text, space, tab
   kHexDigit = 16,
+  kHostChar = 32,  // kRegNameChar but for the comma
 };
 
 namespace detail {
@@ -36,6 +37,7 @@ constexpr std::array<std::uint8_t, 256> make_char_table() {
     if (alphanumeric || (byte != 0 && is_one_of("!#$%&'*+-.^_`|~", c))) classes |= kTokenChar;
     if (byte > 0x20 && byte != 0x7f && c != '#') classes |= kTargetChar;
     if (alphanumeric || (byte != 0 && is_one_of("-._~!$&'()*+,;=", c))) classes |= kRegNameChar;
+    if ((classes & kRegNameChar) != 0 && c != ',') classes |= kHostChar;
     if ((byte >= 0x20 && byte != 0x7f) || c == '\t') classes |= kValueChar;
     if (digit || (lower >= 'a' && lower <= 'f')) classes |= kHexDigit;
     table[byte] = static_cast<std::uint8_t>(classes);
@@ -49,6 +51,11 @@ inline constexpr std::array<std::uint8_t, 256> kCharTable = make_char_table();
 
 [[nodiscard]] constexpr bool has_class(char c, CharClass wanted) {
   return (detail::kCharTable[static_cast<unsigned char>(c)] & wanted) != 0;
+}
+
+// Of a digit of kHexDigit.
+[[nodiscard]] constexpr unsigned hex_value(char c) {
+  return c <= '9' ? static_cast<unsigned>(c - '0') : static_cast<unsigned>((c | 0x20) - 'a') + 10;
 }
 
 // The first byte in [p, end) that is not of that class, or `end`.

@@ -13,11 +13,6 @@ constexpr unsigned kMaxSizeDigits = 15;
 // HeaderFields keeps a name's length in 16 bits.
 constexpr std::size_t kMaxTrailers = 65535;
 
-unsigned hex_value(char c) {
-  if (c <= '9') return static_cast<unsigned>(c - '0');
-  return static_cast<unsigned>((c | 0x20) - 'a') + 10;
-}
-
 }  // namespace
 
 ChunkedDecoder::ChunkedDecoder(const ChunkedDecoderOptions& options) : options_(options) {

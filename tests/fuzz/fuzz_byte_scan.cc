@@ -1,5 +1,5 @@
-// The scans of sixteen bytes at a time find what their plain twins and the table find, and read nothing outside;
-// a name is interned as a comparison letter by letter would have it.
+// The scans of sixteen bytes at a time find what their plain twins and the table find, and read nothing
+// outside; a name is interned as a comparison letter by letter would have it.
 #include <cstddef>
 #include <cstdint>
 #include <string_view>

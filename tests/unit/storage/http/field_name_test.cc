@@ -59,7 +59,8 @@ TEST(FieldName, ANameWithOneOtherByteIsAnother) {
 TEST(FieldName, PartsAndExtensionsAreOther) {
   for (std::size_t id = 1; id < kNames; ++id) {
     const std::string text(field_name_text(static_cast<FieldName>(id)));
-    for (const std::string& other : {text.substr(1), text.substr(0, text.size() - 1), text + "x", "x" + text}) {
+    for (const std::string& other :
+         {text.substr(1), text.substr(0, text.size() - 1), text + "x", "x" + text}) {
       const FieldName found = intern_field_name(other);
       EXPECT_TRUE(found == FieldName::kOther || same(field_name_text(found), other)) << other;
     }
