@@ -31,6 +31,14 @@ bool is_future_ip(std::string_view text) {
   return true;
 }
 
+// What is percent-encoded may be read decoded by somebody behind us, and must not mean something else then:
+// no delimiter, no space, no control character.
+bool stands_for_host_char(char high, char low) {
+  if (!has_class(high, kHexDigit) || !has_class(low, kHexDigit)) return false;
+  const char decoded = static_cast<char>(hex_value(high) * 16 + hex_value(low));
+  return (static_cast<unsigned char>(decoded) & 0x80U) != 0 || has_class(decoded, kHostChar);
+}
+
 // The length of the host at the beginning of `text`; 0 if there is none.
 std::size_t host_size(std::string_view text) {
   if (!text.empty() && text[0] == '[') {
@@ -40,10 +48,10 @@ std::size_t host_size(std::string_view text) {
     return is_ipv6(inside) || is_future_ip(inside) ? close + 1 : 0;
   }
   const char* const end = text.data() + text.size();
-  const char* p = skip_class(text.data(), end, kRegNameChar);
+  const char* p = skip_class(text.data(), end, kHostChar);
   while (p != end && *p == '%') {
-    if (end - p < 3 || !has_class(p[1], kHexDigit) || !has_class(p[2], kHexDigit)) return 0;
-    p = skip_class(p + 3, end, kRegNameChar);
+    if (end - p < 3 || !stands_for_host_char(p[1], p[2])) return 0;
+    p = skip_class(p + 3, end, kHostChar);
   }
   return static_cast<std::size_t>(p - text.data());
 }

@@ -1,5 +1,7 @@
 // The authority of a request: uri-host [ ":" port ], as Host, :authority and an absolute-form target carry
 // it. User information is refused, and so is an empty host (RFC 9110, 4.2.1, 4.2.4, 7.2; RFC 3986, 3.2.2).
+// Stricter than the grammar in two things: no comma, which is how two joined Host lines look, and nothing
+// percent-encoded that would be a delimiter or a control character.
 // Pure; any thread.
 #pragma once
 

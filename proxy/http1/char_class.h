@@ -1,12 +1,13 @@
-// Which bytes may stand where in an HTTP/1 message, as one table, and the two scans that the parser spends
-// its time in. Pure functions; any thread. RFC 9110, 5.5 and 5.6.2; RFC 3986, 2 and 3.2.2.
+// Which bytes may stand where in an HTTP/1 message, as one table, and the scans in which the parser spends
+// its time. Pure functions; any thread. RFC 9110, 5.5 and 5.6.2; RFC 3986, 2 and 3.2.2.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <string_view>
+
+#include "storage/base/byte_scan.h"
 
 namespace freshet::proxy {
 
@@ -16,6 +17,7 @@ enum CharClass : std::uint8_t {
   kRegNameChar = 4,  // unreserved and sub-delims (RFC 3986); '%' is looked at apart
   kValueChar = 8,    // in a field value: VCHAR, obs-text, space, tab
   kHexDigit = 16,
+  kHostChar = 32,  // kRegNameChar but for the comma
 };
 
 namespace detail {
@@ -35,6 +37,7 @@ constexpr std::array<std::uint8_t, 256> make_char_table() {
     if (alphanumeric || (byte != 0 && is_one_of("!#$%&'*+-.^_`|~", c))) classes |= kTokenChar;
     if (byte > 0x20 && byte != 0x7f && c != '#') classes |= kTargetChar;
     if (alphanumeric || (byte != 0 && is_one_of("-._~!$&'()*+,;=", c))) classes |= kRegNameChar;
+    if ((classes & kRegNameChar) != 0 && c != ',') classes |= kHostChar;
     if ((byte >= 0x20 && byte != 0x7f) || c == '\t') classes |= kValueChar;
     if (digit || (lower >= 'a' && lower <= 'f')) classes |= kHexDigit;
     table[byte] = static_cast<std::uint8_t>(classes);
@@ -50,32 +53,39 @@ inline constexpr std::array<std::uint8_t, 256> kCharTable = make_char_table();
   return (detail::kCharTable[static_cast<unsigned char>(c)] & wanted) != 0;
 }
 
+// Of a digit of kHexDigit.
+[[nodiscard]] constexpr unsigned hex_value(char c) {
+  return c <= '9' ? static_cast<unsigned>(c - '0') : static_cast<unsigned>((c | 0x20) - 'a') + 10;
+}
+
 // The first byte in [p, end) that is not of that class, or `end`.
 [[nodiscard]] inline const char* skip_class(const char* p, const char* end, CharClass wanted) {
   while (p != end && has_class(*p, wanted)) ++p;
   return p;
 }
 
-// The same as skip_class(p, end, kValueChar), eight bytes at a time: in a word, the high bit of a byte is
-// set where the byte is below 0x20 or equal to 0x7f. A tab sets it too, and is then looked at alone.
-[[nodiscard]] inline const char* skip_value(const char* p, const char* end) {
-  constexpr std::uint64_t kOnes = 0x0101010101010101U;
-  constexpr std::uint64_t kHighs = kOnes * 0x80U;
-  while (end - p >= 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, p, sizeof word);
-    const std::uint64_t no_delete = word ^ (kOnes * 0x7fU);
-    const std::uint64_t below_space = (word - kOnes * 0x20U) & ~word;
-    const std::uint64_t is_delete = (no_delete - kOnes) & ~no_delete;
-    if (((below_space | is_delete) & kHighs) == 0) {
-      p += 8;
-      continue;
-    }
-    const char* const stop = skip_class(p, p + 8, kValueChar);
-    if (stop != p + 8) return stop;
-    p += 8;
+// What ends a field value: a control character but for tab, and DEL.
+struct NotValue {
+  template <typename Block>
+  static Block match(Block b) {
+    return b.below(0x20).and_not(b.equal('\t')) | b.equal('\x7f');
   }
-  return skip_class(p, end, kValueChar);
+};
+
+// What ends a request target: a control character, space, '#' and DEL.
+struct NotTarget {
+  template <typename Block>
+  static Block match(Block b) {
+    return b.below(0x21) | b.equal('#') | b.equal('\x7f');
+  }
+};
+
+// The same as skip_class() with kValueChar and kTargetChar, sixteen bytes at a time.
+[[nodiscard]] inline const char* skip_value(const char* p, const char* end) {
+  return storage::find_class<NotValue>(p, end);
+}
+[[nodiscard]] inline const char* skip_target(const char* p, const char* end) {
+  return storage::find_class<NotTarget>(p, end);
 }
 
 }  // namespace freshet::proxy

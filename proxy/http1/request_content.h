@@ -16,7 +16,7 @@ class RequestContent {
  public:
   enum class Outcome { kData, kNeedMore, kEnd, kBad };
 
-  RequestContent() : decoder_(ChunkedDecoderOptions{}) {}
+  RequestContent() : decoder_(storage::ChunkedLimits{}) {}
 
   void begin(const RequestFraming& framing);
   // Copies up to `capacity` decoded bytes to `buffer`; `consumed` bytes of `input` are used up.

@@ -26,6 +26,28 @@ std::string_view between(const char* begin, const char* end) {
   return {begin, static_cast<std::size_t>(end - begin)};
 }
 
+struct IsColon {
+  template <typename Block>
+  static Block match(Block b) {
+    return b.equal(':');
+  }
+};
+
+// The fields that say whom the request is for, how it is framed, and what becomes of the connection.
+constexpr bool decides(FieldName id) {
+  switch (id) {
+    case FieldName::kConnection:
+    case FieldName::kContentLength:
+    case FieldName::kExpect:
+    case FieldName::kHost:
+    case FieldName::kTransferEncoding:
+    case FieldName::kUpgrade:
+      return true;
+    default:
+      return false;
+  }
+}
+
 bool is_blank(char c) {
   return c == ' ' || c == '\t';
 }
@@ -59,7 +81,7 @@ RequestParser::Outcome RequestParser::parse(std::string_view buffer, RequestHead
   Step step = Step::kNext;
   if (!state_.in_fields) step = request_line(buffer, head);
   while (step == Step::kNext) step = field_line(buffer, head, framing);
-  if (step == Step::kEnd) step = finish(head, framing);
+  if (step == Step::kEnd) step = finish(buffer, head, framing);
   if (step == Step::kShort) {
     state_.scanned = buffer.size();
     return Outcome::kNeedMore;
@@ -118,13 +140,13 @@ RequestParser::Step RequestParser::request_line(std::string_view buffer, Request
   head.method = storage::method_from(head.method_text);
 
   const char* const target_begin = p + 1;
-  p = skip_class(target_begin, end, kTargetChar);
+  p = skip_target(target_begin, end);
   if (p == end) return too_short();
   if (*p != ' ' || p == target_begin) return bad(400, "malformed request target");
   const std::string_view target_text = between(target_begin, p);
 
   const char* const version_begin = p + 1;
-  p = skip_class(version_begin, end, kTargetChar);
+  p = skip_target(version_begin, end);
   if (p == end) return too_short();
   if (*p != '\r') return bad(400, "malformed request line");
   if (p + 1 == end) return too_short();
@@ -199,6 +221,20 @@ RequestParser::Step RequestParser::absolute_form(std::string_view text, RequestH
   return Step::kNext;
 }
 
+// A field line's name, as far as its colon: its end, or where it is wrong or ends too early. A name that is
+// known by heart is not looked at byte by byte.
+const char* RequestParser::field_name(const char* line, const char* end, FieldName& id) {
+  constexpr std::ptrdiff_t kMostKnown = 32;
+  const char* const colon =
+      storage::find_class<IsColon>(line, end - line > kMostKnown ? line + kMostKnown : end);
+  if (colon != end && *colon == ':') {
+    id = storage::intern_field_name(between(line, colon));
+    if (id != FieldName::kOther) return colon;
+  }
+  id = FieldName::kOther;
+  return skip_class(line, end, kTokenChar);
+}
+
 // One field line, or the empty line that ends the head (RFC 9112, 5).
 RequestParser::Step RequestParser::field_line(std::string_view buffer, RequestHead& head,
                                               RequestFraming& framing) {
@@ -206,36 +242,39 @@ RequestParser::Step RequestParser::field_line(std::string_view buffer, RequestHe
   const auto too_short = [&] { return short_of(buffer, limit, 431, "header fields too large"); };
   const char* const line = buffer.data() + state_.line;
   const char* const end = buffer.data() + std::min(buffer.size(), limit);
-  const char* p = skip_class(line, end, kTokenChar);
-  if (p == end) return too_short();
-  if (*p == '\r' && p == line) {
-    if (p + 1 == end) return too_short();
-    if (p[1] != '\n') return bad(400, "bare CR in the header");
+  if (line == end) return too_short();
+  if (*line == '\r') {
+    if (line + 1 == end) return too_short();
+    if (line[1] != '\n') return bad(400, "bare CR in the header");
     state_.line += 2;
     return Step::kEnd;
   }
-  if (*p != ':' || p == line) return bad_name(*p, p == line);
-  const std::string_view name = between(line, p);
+  FieldName id = FieldName::kOther;
+  const char* const colon = field_name(line, end, id);
+  if (colon == end) return too_short();
+  if (*colon != ':' || colon == line) return bad_name(*colon, colon == line);
 
-  ++p;
-  while (p != end && is_blank(*p)) ++p;
-  const char* const value_begin = p;
-  p = skip_value(p, end);
-  if (p == end) return too_short();
-  if (*p != '\r')
-    return bad(400, *p == '\n' ? "bare LF in the header" : "control character in a field value");
-  if (p + 1 == end) return too_short();
-  if (p[1] != '\n') return bad(400, "bare CR in a field value");
-  const char* value_end = p;
+  const char* value_begin = colon + 1;
+  while (value_begin != end && is_blank(*value_begin)) ++value_begin;
+  const char* const cr = skip_value(value_begin, end);
+  if (cr == end) return too_short();
+  if (*cr != '\r')
+    return bad(400, *cr == '\n' ? "bare LF in the header" : "control character in a field value");
+  if (cr + 1 == end) return too_short();
+  if (cr[1] != '\n') return bad(400, "bare CR in a field value");
+  const char* value_end = cr;
   while (value_end != value_begin && is_blank(value_end[-1])) --value_end;
   const std::string_view value = between(value_begin, value_end);
 
   if (head.fields.size() == options_.max_fields) return bad(431, "too many header fields");
-  const FieldName id = storage::intern_field_name(name);
-  if (id == FieldName::kHost && state_.hosts++ == 0) state_.host_line = head.fields.size();
-  head.fields.add_interned(id, name, value);
-  state_.line = static_cast<std::size_t>(p + 2 - buffer.data());
-  return notice(id, value, framing);
+  // As HeaderFields has it, the line goes there in one piece.
+  if (colon[1] == ' ' && value_begin == colon + 2 && value_end == cr) {
+    head.fields.add_line(id, between(line, cr + 2));
+  } else {
+    head.fields.add_interned(id, between(line, colon), value);
+  }
+  state_.line = static_cast<std::size_t>(cr + 2 - buffer.data());
+  return decides(id) ? notice(id, value, buffer, framing) : Step::kNext;
 }
 
 RequestParser::Step RequestParser::bad_name(char stop, bool empty) {
@@ -246,9 +285,15 @@ RequestParser::Step RequestParser::bad_name(char stop, bool empty) {
   return bad(400, "malformed field name");
 }
 
-// The fields that decide about framing and the connection.
-RequestParser::Step RequestParser::notice(FieldName id, std::string_view value, RequestFraming& framing) {
+// What decides() names.
+RequestParser::Step RequestParser::notice(FieldName id, std::string_view value, std::string_view buffer,
+                                          RequestFraming& framing) {
   switch (id) {
+    case FieldName::kHost:
+      if (state_.hosts++ > 0) break;
+      state_.host_begin = static_cast<std::size_t>(value.data() - buffer.data());
+      state_.host_size = value.size();
+      break;
     case FieldName::kContentLength:
       return content_length(value, framing);
     case FieldName::kTransferEncoding:
@@ -302,7 +347,8 @@ void RequestParser::connection(std::string_view value) {
   }
 }
 
-RequestParser::Step RequestParser::finish(RequestHead& head, RequestFraming& framing) {
+RequestParser::Step RequestParser::finish(std::string_view buffer, RequestHead& head,
+                                          RequestFraming& framing) {
   if (state_.transfer_encoding && state_.content_length) {
     return bad(400, "Content-Length with Transfer-Encoding");
   }
@@ -313,16 +359,16 @@ RequestParser::Step RequestParser::finish(RequestHead& head, RequestFraming& fra
   if (head.method == Method::kConnect) framing.keep_alive = false;
   framing.expect_continue = state_.expect && http_1_1 && framing.has_body();
   framing.upgrade = state_.connection_upgrade && state_.upgrade_field && http_1_1;
-  return authority(head);
+  return authority(buffer, head);
 }
 
 // RFC 9112, 3.2 and 3.2.2: an absolute-form target wins over Host, but Host has to be right in any case.
-RequestParser::Step RequestParser::authority(RequestHead& head) {
+RequestParser::Step RequestParser::authority(std::string_view buffer, RequestHead& head) {
   if (state_.hosts > 1) return bad(400, "more than one Host");
   if (state_.hosts == 0) {
     return head.version == storage::HttpVersion::kHttp11 ? bad(400, "no Host") : Step::kEnd;
   }
-  const std::string_view host = head.fields.line(state_.host_line).value;
+  const std::string_view host = buffer.substr(state_.host_begin, state_.host_size);
   if (!parse_authority(host)) return bad(400, "malformed Host");
   if (state_.form == Form::kOrigin || state_.form == Form::kAsterisk) {
     head.authority = host;

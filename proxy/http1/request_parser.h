@@ -7,7 +7,7 @@
 // consumed, and each call sees the same bytes as the call before and perhaps more; it may have moved. `head`
 // and `framing` are cleared when a request begins and must be the same objects until it is done. A line is
 // looked at once when it is whole; a line that arrives in pieces is searched for its end from where the last
-// call left off.
+// call left off. Steady state allocates nothing: `head` keeps its memory from one request to the next.
 #pragma once
 
 #include <cstddef>
@@ -69,7 +69,8 @@ class RequestParser {
     unsigned empty_lines = 0;
     Form form = Form::kOrigin;
     std::size_t hosts = 0;
-    std::size_t host_line = 0;  // its index in the fields
+    std::size_t host_begin = 0;  // of the first one's value, in the buffer
+    std::size_t host_size = 0;
     bool content_length = false;
     bool transfer_encoding = false;
     bool close = false;
@@ -90,14 +91,16 @@ class RequestParser {
   Step absolute_form(std::string_view text, storage::RequestHead& head);
 
   Step field_line(std::string_view buffer, storage::RequestHead& head, RequestFraming& framing);
+  static const char* field_name(const char* line, const char* end, storage::FieldName& id);
   Step bad_name(char stop, bool empty);
-  Step notice(storage::FieldName id, std::string_view value, RequestFraming& framing);
+  Step notice(storage::FieldName id, std::string_view value, std::string_view buffer,
+              RequestFraming& framing);
   Step content_length(std::string_view value, RequestFraming& framing);
   Step transfer_encoding(std::string_view value, RequestFraming& framing);
   void connection(std::string_view value);
 
-  Step finish(storage::RequestHead& head, RequestFraming& framing);
-  Step authority(storage::RequestHead& head);
+  Step finish(std::string_view buffer, storage::RequestHead& head, RequestFraming& framing);
+  Step authority(std::string_view buffer, storage::RequestHead& head);
 
   RequestParserOptions options_;
   State state_;

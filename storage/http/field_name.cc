@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstring>
 
 namespace freshet::storage {
 
@@ -15,13 +16,19 @@ constexpr std::array<std::string_view, kNames> kText = {std::string_view{},
 #undef FRESHET_FIELD_TEXT
 };
 
-// An open-addressed table over length, first, middle and last letter; built once, by the compiler.
-constexpr std::size_t kSlots = 512;
+// An open-addressed table over length and three letters, built once, by the compiler. The multiplier was
+// chosen so that no two names share a slot; another name that does is found behind it.
+constexpr unsigned kSlotBits = 9;
+constexpr std::size_t kSlots = std::size_t{1} << kSlotBits;
+constexpr std::uint32_t kMultiplier = 0xa2f498a7;
+constexpr std::size_t kShortest = 2;
 
 constexpr std::size_t slot_of(std::string_view name) {
-  const auto letter = [&](std::size_t i) { return static_cast<std::size_t>(ascii_lower(name[i])); };
-  return (name.size() * 7 + letter(0) * 31 + letter(name.size() / 2) * 151 + letter(name.size() - 1) * 13) %
-         kSlots;
+  const auto letter = [&](std::size_t i) { return static_cast<unsigned char>(name[i]) | 0x20U; };
+  const std::size_t size = name.size();
+  const std::uint32_t key =
+      letter(0) | letter(size / 2) << 8U | letter(size - 2) << 16U | static_cast<std::uint32_t>(size) << 24U;
+  return static_cast<std::uint32_t>(key * kMultiplier) >> (32 - kSlotBits);
 }
 
 constexpr std::array<std::uint8_t, kSlots> make_table() {
@@ -36,6 +43,59 @@ constexpr std::array<std::uint8_t, kSlots> make_table() {
 
 constexpr std::array<std::uint8_t, kSlots> kTable = make_table();
 
+// A name to be compared with: its text, and the bits of each byte that have to be equal, which are all but
+// the one in which the two cases of a letter differ.
+struct Known {
+  static constexpr std::size_t kMost = 32;
+  std::array<char, kMost> text{};
+  std::array<char, kMost> fixed{};
+  std::size_t size = 0;
+};
+
+constexpr std::array<Known, kNames> make_known() {
+  std::array<Known, kNames> all{};
+  for (std::size_t id = 1; id < kNames; ++id) {
+    all[id].size = kText[id].size();
+    for (std::size_t i = 0; i < kText[id].size(); ++i) {
+      const char low = ascii_lower(kText[id][i]);
+      all[id].text[i] = low;
+      all[id].fixed[i] = low >= 'a' && low <= 'z' ? static_cast<char>(0xdf) : static_cast<char>(0xff);
+    }
+  }
+  return all;
+}
+
+constexpr std::array<Known, kNames> kKnown = make_known();
+
+template <typename Word>
+Word word_at(const char* p) {
+  Word word = 0;
+  std::memcpy(&word, p, sizeof word);
+  return word;
+}
+
+template <typename Word>
+Word difference(const Known& known, const char* name, std::size_t at) {
+  return (word_at<Word>(known.text.data() + at) ^ word_at<Word>(name + at)) &
+         word_at<Word>(known.fixed.data() + at);
+}
+
+// Word by word; the last one overlaps the one before it.
+template <typename Word>
+bool is_known_in_words(const Known& known, const char* name) {
+  const std::size_t last = known.size - sizeof(Word);
+  Word differing = difference<Word>(known, name, last);
+  for (std::size_t at = 0; at < last; at += sizeof(Word)) differing |= difference<Word>(known, name, at);
+  return differing == 0;
+}
+
+bool is_known(const Known& known, std::string_view name) {
+  if (known.size != name.size()) return false;
+  if (known.size >= sizeof(std::uint64_t)) return is_known_in_words<std::uint64_t>(known, name.data());
+  if (known.size >= sizeof(std::uint32_t)) return is_known_in_words<std::uint32_t>(known, name.data());
+  return is_known_in_words<std::uint16_t>(known, name.data());
+}
+
 }  // namespace
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {
@@ -47,9 +107,9 @@ bool equals_ignoring_case(std::string_view a, std::string_view b) {
 }
 
 FieldName intern_field_name(std::string_view name) {
-  if (name.empty()) return FieldName::kOther;
+  if (name.size() < kShortest) return FieldName::kOther;
   for (std::size_t slot = slot_of(name); kTable[slot] != 0; slot = (slot + 1) % kSlots) {
-    if (equals_ignoring_case(kText[kTable[slot]], name)) return static_cast<FieldName>(kTable[slot]);
+    if (is_known(kKnown[kTable[slot]], name)) return static_cast<FieldName>(kTable[slot]);
   }
   return FieldName::kOther;
 }

@@ -32,6 +32,7 @@ namespace freshet::storage {
   X(kContentType, "Content-Type")                          \
   X(kCookie, "Cookie")                                     \
   X(kDate, "Date")                                         \
+  X(kDnt, "DNT")                                           \
   X(kEarlyData, "Early-Data")                              \
   X(kETag, "ETag")                                         \
   X(kExpect, "Expect")                                     \
@@ -61,6 +62,13 @@ namespace freshet::storage {
   X(kRange, "Range")                                       \
   X(kReferer, "Referer")                                   \
   X(kRetryAfter, "Retry-After")                            \
+  X(kSecChUa, "sec-ch-ua")                                 \
+  X(kSecChUaMobile, "sec-ch-ua-mobile")                    \
+  X(kSecChUaPlatform, "sec-ch-ua-platform")                \
+  X(kSecFetchDest, "Sec-Fetch-Dest")                       \
+  X(kSecFetchMode, "Sec-Fetch-Mode")                       \
+  X(kSecFetchSite, "Sec-Fetch-Site")                       \
+  X(kSecFetchUser, "Sec-Fetch-User")                       \
   X(kServer, "Server")                                     \
   X(kSetCookie, "Set-Cookie")                              \
   X(kSurrogateControl, "Surrogate-Control")                \
@@ -69,6 +77,7 @@ namespace freshet::storage {
   X(kTrailer, "Trailer")                                   \
   X(kTransferEncoding, "Transfer-Encoding")                \
   X(kUpgrade, "Upgrade")                                   \
+  X(kUpgradeInsecureRequests, "Upgrade-Insecure-Requests") \
   X(kUserAgent, "User-Agent")                              \
   X(kVary, "Vary")                                         \
   X(kVia, "Via")                                           \
@@ -79,6 +88,7 @@ namespace freshet::storage {
   X(kXForwardedProto, "X-Forwarded-Proto")                 \
   X(kXHttpMethodOverride, "X-HTTP-Method-Override")        \
   X(kXOriginalUrl, "X-Original-URL")                       \
+  X(kXRequestedWith, "X-Requested-With")                   \
   X(kXRewriteUrl, "X-Rewrite-URL")
 
 enum class FieldName : std::uint8_t {

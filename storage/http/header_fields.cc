@@ -87,24 +87,33 @@ void HeaderFields::add(FieldName name, std::string_view value) {
   add_interned(name, field_name_text(name), value);
 }
 
-void HeaderFields::add_interned(FieldName id, std::string_view name, std::string_view value) {
+char* HeaderFields::begin_line(FieldName id, std::size_t bytes, std::unique_ptr<Block, Free>& old) {
   const std::size_t before = wire().size();
-  const std::size_t after = before + name.size() + value.size() + 4;
+  const std::size_t after = before + bytes;
   FRESHET_CHECK(after < Place::kMostBytes);
   const std::size_t capacity = after + (size() + 1) * sizeof(Place);
-  std::unique_ptr<Block, Free> old;  // until the end: `value` may point into it
   if (!block_ || capacity > block_->capacity) {
     old = std::exchange(block_, copy(std::max(2 * capacity, kLeastCapacity)));
   }
-  char* to = text() + before;
+  new (index_end() - 1 - block_->lines) Place(before, id);
+  block_->bytes = static_cast<std::uint32_t>(after);
+  ++block_->lines;
+  return text() + before;
+}
+
+void HeaderFields::add_interned(FieldName id, std::string_view name, std::string_view value) {
+  std::unique_ptr<Block, Free> old;  // until the end: `value` may point into it
+  char* to = begin_line(id, name.size() + value.size() + 4, old);
   const auto append = [&to](std::string_view piece) { to = std::copy(piece.begin(), piece.end(), to); };
   append(name);
   append(": ");
   append(value);
   append("\r\n");
-  new (index_end() - 1 - block_->lines) Place(before, id);
-  block_->bytes = static_cast<std::uint32_t>(after);
-  ++block_->lines;
+}
+
+void HeaderFields::add_line(FieldName id, std::string_view line) {
+  std::unique_ptr<Block, Free> old;
+  std::memcpy(begin_line(id, line.size(), old), line.data(), line.size());
 }
 
 bool HeaderFields::matches(std::size_t i, FieldName id, std::string_view name) const {

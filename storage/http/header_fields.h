@@ -73,6 +73,8 @@ class HeaderFields {
   void add(FieldName name, std::string_view value);
   // The same with the name interned already (the parser's way: one look-up a line).
   void add_interned(FieldName id, std::string_view name, std::string_view value);
+  // The same with the whole line in wire form, from elsewhere: "Name: value\r\n".
+  void add_line(FieldName id, std::string_view line);
 
   // Removes every line of that name; returns how many.
   std::size_t remove(FieldName name);
@@ -128,6 +130,8 @@ class HeaderFields {
   [[nodiscard]] std::size_t needed() const;
   // A copy of all lines with room for so many bytes.
   [[nodiscard]] std::unique_ptr<Block, Free> copy(std::size_t capacity) const;
+  // Where a line of so many bytes goes, its place noted. `old` keeps what the new block replaces.
+  char* begin_line(FieldName id, std::size_t bytes, std::unique_ptr<Block, Free>& old);
   [[nodiscard]] bool matches(std::size_t i, FieldName id, std::string_view name) const;
 
   std::unique_ptr<Block, Free> block_;  // null: there never was a line

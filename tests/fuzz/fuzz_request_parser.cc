@@ -76,7 +76,7 @@ struct Decoded {
 };
 
 Decoded decode(std::string_view text, std::size_t step) {
-  ChunkedDecoder decoder{freshet::proxy::ChunkedDecoderOptions{}};
+  ChunkedDecoder decoder{freshet::storage::ChunkedLimits{}};
   Decoded decoded;
   for (std::size_t size = 0; size < text.size() && decoded.outcome == ChunkedDecoder::Outcome::kNeedMore;) {
     size = std::min(size + step, text.size());

@@ -15,6 +15,7 @@ TEST(Authority, TakesHostsWithAndWithoutPort) {
   EXPECT_EQ(parse_authority("127.0.0.1:0")->port, 0);
   EXPECT_FALSE(parse_authority("a:")->port.has_value());
   EXPECT_EQ(parse_authority("%c3%A4.org:1")->host, "%c3%A4.org");
+  EXPECT_EQ(parse_authority("%61.org")->host, "%61.org");
   EXPECT_EQ(parse_authority("[::1]")->host, "[::1]");
   EXPECT_EQ(parse_authority("[2001:db8::7:192.0.2.1]:80")->port, 80);
   EXPECT_EQ(parse_authority("[v1.a:b]:2")->host, "[v1.a:b]");
@@ -41,6 +42,17 @@ TEST(Authority, RefusesEverythingElse) {
                                       "a%4",
                                       "a%zz",
                                       "a%%",
+                                      "a%00",
+                                      "a%0d%0ab",
+                                      "a%20b",
+                                      "a%2fb",
+                                      "a%2Cb",
+                                      "u%40a",
+                                      "a%3a80",
+                                      "a%25",
+                                      "a%7f",
+                                      "a,b",
+                                      "a,",
                                       "[::1",
                                       "::1",
                                       "[::1]x",

@@ -6,9 +6,9 @@
 namespace freshet::proxy {
 namespace {
 
-TEST(CharClass, TheWordScanStopsWhereTheTableStops) {
+TEST(CharClass, TheScansStopWhereTheTableStops) {
   for (int byte = 0; byte < 256; ++byte) {
-    for (std::size_t size = 1; size <= 26; ++size) {
+    for (std::size_t size = 1; size <= 36; ++size) {
       for (std::size_t place = 0; place < size; ++place) {
         std::string text(size, '\xff');
         for (std::size_t i = 0; i < size; i += 2) text[i] = i % 3 == 0 ? '\t' : ' ';
@@ -16,6 +16,11 @@ TEST(CharClass, TheWordScanStopsWhereTheTableStops) {
         const char* const end = text.data() + text.size();
         ASSERT_EQ(skip_value(text.data(), end) - text.data(),
                   skip_class(text.data(), end, kValueChar) - text.data())
+            << byte << ' ' << size << ' ' << place;
+        for (char& c : text) c = c == ' ' || c == '\t' ? 'a' : c;
+        text[place] = static_cast<char>(byte);
+        ASSERT_EQ(skip_target(text.data(), end) - text.data(),
+                  skip_class(text.data(), end, kTargetChar) - text.data())
             << byte << ' ' << size << ' ' << place;
       }
     }

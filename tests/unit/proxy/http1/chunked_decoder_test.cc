@@ -20,7 +20,7 @@ struct Decoded {
 
 // Offers the text in pieces that end at each of `cuts`.
 Decoded decode(std::string_view text, const std::vector<std::size_t>& cuts,
-               const ChunkedDecoderOptions& options = {}) {
+               const storage::ChunkedLimits& options = {}) {
   ChunkedDecoder decoder(options);
   Decoded decoded;
   std::size_t taken = 0;
@@ -44,7 +44,7 @@ Decoded decode(std::string_view text, const std::vector<std::size_t>& cuts,
 }
 
 // Whole, cut in two at every place, and byte by byte: one outcome.
-Decoded decode_all_ways(std::string_view text, const ChunkedDecoderOptions& options = {}) {
+Decoded decode_all_ways(std::string_view text, const storage::ChunkedLimits& options = {}) {
   Decoded whole = decode(text, {text.size()}, options);
   std::vector<std::size_t> each_byte;
   for (std::size_t cut = 1; cut <= text.size(); ++cut) each_byte.push_back(cut);
@@ -145,7 +145,7 @@ TEST(ChunkedDecoder, RefusesWhateverIsNotChunkedCoding) {
 }
 
 TEST(ChunkedDecoder, TellsWhatWasWrongAndStaysBad) {
-  ChunkedDecoder decoder{ChunkedDecoderOptions{}};
+  ChunkedDecoder decoder{storage::ChunkedLimits{}};
   std::size_t consumed = 0;
   std::string_view data;
   EXPECT_EQ(decoder.decode("zz", consumed, data), Outcome::kBad);
@@ -163,11 +163,11 @@ TEST(ChunkedDecoder, EveryPrefixWantsMore) {
 }
 
 TEST(ChunkedDecoder, HoldsToItsLimits) {
-  ChunkedDecoderOptions options;
-  options.max_line_overhead = 4;
-  options.max_total_overhead = 9;
-  options.max_trailers = 10;
-  options.max_trailer_fields = 1;
+  storage::ChunkedLimits options;
+  options.line_overhead = 4;
+  options.total_overhead = 9;
+  options.trailers = 10;
+  options.trailer_fields = 1;
   const auto outcome = [&](std::string_view text) { return decode_all_ways(text, options).outcome; };
   EXPECT_EQ(outcome("1;abc\r\nx\r\n0\r\n\r\n"), Outcome::kDone);
   EXPECT_EQ(outcome("1;abcd\r\nx\r\n0\r\n\r\n"), Outcome::kBad);

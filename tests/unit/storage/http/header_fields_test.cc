@@ -16,6 +16,19 @@ TEST(HeaderFields, KeepsOrderSpellingAndWireForm) {
   EXPECT_EQ(fields.line(1).id, FieldName::kETag);
 }
 
+TEST(HeaderFields, TakesAWholeLineAsItIsOnTheWire) {
+  HeaderFields fields;
+  for (int i = 0; i < 20; ++i) {
+    fields.add_line(FieldName::kOther, "X-A: some value\r\n");
+    fields.add_line(FieldName::kAge, "age: \r\n");
+  }
+  EXPECT_EQ(fields.size(), 40U);
+  EXPECT_EQ(fields.line(38).name, "X-A");
+  EXPECT_EQ(fields.line(38).value, "some value");
+  EXPECT_EQ(fields.line(39).name, "age");
+  EXPECT_EQ(fields.first(FieldName::kAge), "");
+}
+
 TEST(HeaderFields, FindsNamesWithoutCase) {
   HeaderFields fields;
   fields.add("ETAG", "\"a\"");
