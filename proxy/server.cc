@@ -162,6 +162,7 @@ class Server {
   void start_workers();
   void reload_tls();
   [[nodiscard]] std::int64_t longest_turn_us() const;
+  [[nodiscard]] std::pair<std::uint32_t, std::uint32_t> worker_connections() const;
   void drain();
   void stop_accepting();
   void drain_workers();
@@ -331,6 +332,10 @@ Status Server::open_admin() {
        [this] { return static_cast<std::int64_t>(flights_->waiters()); }},
       {"origin_failures_in_a_row", "gauge", "Failed origin requests since one was answered last.",
        [this] { return static_cast<std::int64_t>(health_->failures_in_a_row()); }},
+      {"worker_connections_most", "gauge", "Client connections of the worker that has the most.",
+       [this] { return static_cast<std::int64_t>(worker_connections().second); }},
+      {"worker_connections_least", "gauge", "Client connections of the worker that has the fewest.",
+       [this] { return static_cast<std::int64_t>(worker_connections().first); }},
       {"longest_turn_microseconds", "gauge", "The longest turn of any worker's event loop so far.",
        [this] { return longest_turn_us(); }},
       {"fill_bytes", "gauge", "Bytes held by responses being received.",
@@ -394,6 +399,13 @@ void Server::start_workers() {
     shared_->workers.push_back(workers_.back().get());
   }
   for (const auto& worker : workers_) worker->start(settings_.server.pin_workers);
+}
+
+// The fewest and the most.
+std::pair<std::uint32_t, std::uint32_t> Server::worker_connections() const {
+  const std::vector<std::uint32_t> loads = shared_->loads.all();
+  const auto [least, most] = std::minmax_element(loads.begin(), loads.end());
+  return {*least, *most};
 }
 
 std::int64_t Server::longest_turn_us() const {
