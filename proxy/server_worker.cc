@@ -73,6 +73,7 @@ class ServerWorker::Parts {
   }
 
   ~Parts() {
+    drained_ = nullptr;  // what ends now is cut
     listeners_.clear();
     sessions_.clear();
     retired_.clear();

@@ -49,11 +49,16 @@ Options read_options(int argc, char** argv) {
       continue;
     }
     if (++i == argc) fail("no value for " + std::string(name));
-    if (name == "--port") options.port = static_cast<uint16_t>(std::atoi(argv[i]));
-    else if (name == "--connections") options.connections = std::strtoull(argv[i], nullptr, 10);
-    else if (name == "--length") options.length = std::strtoull(argv[i], nullptr, 10);
-    else if (name == "--target") options.target = argv[i];
-    else fail("unknown option " + std::string(name));
+    if (name == "--port")
+      options.port = static_cast<uint16_t>(std::atoi(argv[i]));
+    else if (name == "--connections")
+      options.connections = std::strtoull(argv[i], nullptr, 10);
+    else if (name == "--length")
+      options.length = std::strtoull(argv[i], nullptr, 10);
+    else if (name == "--target")
+      options.target = argv[i];
+    else
+      fail("unknown option " + std::string(name));
   }
   return options;
 }
@@ -122,8 +127,8 @@ std::string literal(int index, const std::string& value) {
 void ask_http2(const Line& line, const Options& options) {
   constexpr int kData = 0, kHeaders = 1, kSettings = 4, kEndOfStream = 1;
   // :method GET and :scheme are whole entries of that table.
-  const std::string fields = "\x82" + std::string(options.tls ? "\x87" : "\x86") + literal(4, options.target) +
-                             literal(1, "bench.example");
+  const std::string fields = "\x82" + std::string(options.tls ? "\x87" : "\x86") +
+                             literal(4, options.target) + literal(1, "bench.example");
   line.write_all("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(0, kSettings, 0, 0) +
                  frame(fields.size(), kHeaders, 5, 1) + fields + frame(0, kSettings, 1, 0));
   std::string text;

@@ -2,7 +2,7 @@
 
 import net from 'node:net';
 
-export const line = (source, destination = '192.0.2.1', sourcePort = 4711, port = 80) => (
+export const line = (source, destination = source, sourcePort = 4711, port = 80) => (
   `PROXY TCP${net.isIPv6(source) ? 6 : 4} ${source} ${destination} ${sourcePort} ${port}\r\n`);
 
 function addressBytes(text) {
