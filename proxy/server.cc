@@ -449,8 +449,8 @@ void Server::stop_accepting() {
   }
 }
 
-// What is accepted is answered, on the admin plane too; whatever is left after the drain
-// timeout is cut. A second signal cuts at once.
+// What is accepted is answered, on the admin plane too; whatever is left after the drain timeout is cut. A
+// second signal cuts at once.
 void Server::drain() {
   ready_ = false;
   if (drain_deadline_) return loop_.stop();
