@@ -372,8 +372,8 @@ Status Server::admin_listen(const std::string& setting, const std::string& text)
 
 void Server::start_workers() {
   // An aggregate: make_unique cannot make it.
+  // NOLINTNEXTLINE(modernize-make-unique)
   shared_.reset(new ServerShared{
-      // NOLINT(modernize-make-unique)
       *store_,
       *fill_budget_,
       *flights_,
