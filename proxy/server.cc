@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -15,7 +16,10 @@
 #include "proxy/admin/metrics_endpoint.h"
 #include "proxy/admin/stats_endpoint.h"
 #include "proxy/config/tls_settings.h"
-#include "proxy/net/listener.h"
+#include "proxy/listening.h"
+#include "proxy/net/passed_sockets.h"
+#include "proxy/net/process_limits.h"
+#include "proxy/net/service_manager.h"
 #include "proxy/net/signals.h"
 #include "proxy/server_worker.h"
 #include "revalidate/policy/response_facts.h"
@@ -36,6 +40,9 @@ constexpr int kStartFailed = 2;
 
 // What all fills together may hold, whatever cache.memory says.
 constexpr std::uint64_t kLeastFillBudget = std::uint64_t{8} << 20;
+
+// Files of the store, connections to the origin and the like.
+constexpr std::uint64_t kOtherDescriptors = 1024;
 
 // What is remembered of invalidations: a part of cache.memory, within bounds.
 constexpr std::uint64_t kLeastScopeBudget = std::uint64_t{4} << 20;
@@ -77,6 +84,11 @@ RequestParserOptions parser_from(const ServerSettings& server) {
   return parser;
 }
 
+// Clients of unix sockets are in the list.
+bool has_unix(const std::vector<std::string>& texts) {
+  return std::find(texts.begin(), texts.end(), "unix") != texts.end();
+}
+
 // Each has been checked with the settings.
 std::vector<IpNetwork> networks_from(const std::vector<std::string>& texts) {
   std::vector<IpNetwork> networks;
@@ -96,6 +108,8 @@ ExchangeOptions exchange_from(const Settings& settings) {
   options.key_rules.cookies = settings.cache.key_cookies;
   options.purge.allow = networks_from(settings.purge.allow);
   options.purge.trusted_proxies = networks_from(settings.server.trusted_proxies);
+  options.purge.allow_unix = has_unix(settings.purge.allow);
+  options.purge.trust_unix = has_unix(settings.server.trusted_proxies);
   options.purge.token = settings.purge.token;
   return options;
 }
@@ -139,8 +153,6 @@ class Server {
  private:
   Status open_listeners();
   Status open_tls();
-  Status listen(const std::string& setting, const HostPort& where, std::string& text,
-                std::vector<Descriptor>& sockets) const;
   Status open_origin();
   Status open_store();
   void close_store();
@@ -150,7 +162,10 @@ class Server {
   void start_workers();
   void reload_tls();
   [[nodiscard]] std::int64_t longest_turn_us() const;
+  [[nodiscard]] std::pair<std::uint32_t, std::uint32_t> worker_connections() const;
   void drain();
+  void stop_accepting();
+  void drain_workers();
 
   const Settings& settings_;
   const revalidate::PolicyOptions policy_;
@@ -159,9 +174,7 @@ class Server {
   EventLoop loop_;
   std::unique_ptr<Signals> signals_;
   std::unique_ptr<TlsCredentials> tls_;
-  std::vector<Descriptor> listening_;
-  std::vector<Descriptor> listening_tls_;
-  std::string listen_text_;
+  std::unique_ptr<Listening> listening_;
   revalidate::OriginOptions origin_;
   std::unique_ptr<AccessLog> access_log_;
   std::unique_ptr<storage::InvalidationDatabase> invalidation_log_;
@@ -177,6 +190,7 @@ class Server {
   std::unique_ptr<ServerShared> shared_;
   std::unique_ptr<storage::IoTimer> drain_deadline_;
   std::vector<std::unique_ptr<ServerWorker>> workers_;
+  std::size_t accepting_ = 0;
   std::size_t draining_ = 0;
   bool ready_ = false;
 };
@@ -195,25 +209,19 @@ Status Server::open() {
 }
 
 Status Server::open_listeners() {
-  std::string text;
-  if (Status status = listen("server.listen", settings_.server.listen, text, listening_); !status)
-    return status;
-  listen_text_ = "http://" + text;
-  if (settings_.tls.listen.empty()) return {};
-  if (Status status = listen("tls.listen", settings_.tls.listen, text, listening_tls_); !status)
-    return status;
-  listen_text_ += " and https://" + text;
-  return {};
-}
-
-Status Server::listen(const std::string& setting, const HostPort& where, std::string& text,
-                      std::vector<Descriptor>& sockets) const {
-  auto address = SocketAddress::parse(address_text(where));
-  if (!address) return Error{setting + ": " + address.error()};
-  auto opened = open_listening_sockets(*address, settings_.server.workers);
-  if (!opened) return Error{setting + ": " + opened.error()};
-  sockets = opened.take();
-  text = local_address(sockets.front()).text();
+  auto names = passed_socket_names(read_passed_sockets_environment(), ::getpid());
+  if (!names) return Error{names.error()};
+  auto passed = PassedSockets::adopt(names.take());
+  if (!passed) return Error{passed.error()};
+  auto listening = Listening::open(settings_, passed.take());
+  if (!listening) return Error{listening.error()};
+  listening_ = std::make_unique<Listening>(listening.take());
+  const std::uint64_t descriptors = raise_descriptor_limit();
+  if (descriptors < settings_.server.max_connections + kOtherDescriptors) {
+    storage::log_event(LogLevel::kWarning, "the limit on open descriptors is " + std::to_string(descriptors) +
+                                               ", too low for server.max_connections, " +
+                                               std::to_string(settings_.server.max_connections));
+  }
   return {};
 }
 
@@ -324,6 +332,10 @@ Status Server::open_admin() {
        [this] { return static_cast<std::int64_t>(flights_->waiters()); }},
       {"origin_failures_in_a_row", "gauge", "Failed origin requests since one was answered last.",
        [this] { return static_cast<std::int64_t>(health_->failures_in_a_row()); }},
+      {"worker_connections_most", "gauge", "Client connections of the worker that has the most.",
+       [this] { return static_cast<std::int64_t>(worker_connections().second); }},
+      {"worker_connections_least", "gauge", "Client connections of the worker that has the fewest.",
+       [this] { return static_cast<std::int64_t>(worker_connections().first); }},
       {"longest_turn_microseconds", "gauge", "The longest turn of any worker's event loop so far.",
        [this] { return longest_turn_us(); }},
       {"fill_bytes", "gauge", "Bytes held by responses being received.",
@@ -360,32 +372,40 @@ Status Server::admin_listen(const std::string& setting, const std::string& text)
 
 void Server::start_workers() {
   // An aggregate: make_unique cannot make it.
-  shared_.reset(new ServerShared{// NOLINT(modernize-make-unique)
-                                 *store_,
-                                 *fill_budget_,
-                                 *flights_,
-                                 *pool_,
-                                 *health_,
-                                 policy_,
-                                 counters_,
-                                 *access_log_,
-                                 origin_,
-                                 parser_from(settings_.server),
-                                 timeouts_from(settings_.server),
-                                 http2_from(settings_.http2),
-                                 networks_from(settings_.server.trusted_proxies),
-                                 exchange_,
-                                 settings_.cache.max_object,
-                                 {settings_.cache.slice_above, settings_.cache.slice_size},
-                                 settings_.server.max_connections,
-                                 tls_.get()});
-  for (std::size_t i = 0; i < listening_.size(); ++i) {
-    ListeningSockets sockets{std::move(listening_[i]), {}};
-    if (tls_) sockets.tls = std::move(listening_tls_[i]);
-    workers_.push_back(
-        std::make_unique<ServerWorker>("worker-" + std::to_string(i), *shared_, std::move(sockets)));
+  // NOLINTNEXTLINE(modernize-make-unique)
+  shared_.reset(new ServerShared{
+      *store_,
+      *fill_budget_,
+      *flights_,
+      *pool_,
+      *health_,
+      policy_,
+      counters_,
+      *access_log_,
+      origin_,
+      parser_from(settings_.server),
+      timeouts_from(settings_.server),
+      http2_from(settings_.http2),
+      {networks_from(settings_.server.trusted_proxies), has_unix(settings_.server.trusted_proxies)},
+      {networks_from(settings_.server.proxy_protocol_from), has_unix(settings_.server.proxy_protocol_from)},
+      exchange_,
+      settings_.cache.max_object,
+      {settings_.cache.slice_above, settings_.cache.slice_size},
+      settings_.server.max_connections,
+      tls_.get(),
+      WorkerLoads(settings_.server.workers)});
+  for (std::vector<ListeningSocket>& sockets : listening_->take()) {
+    workers_.push_back(std::make_unique<ServerWorker>(workers_.size(), *shared_, std::move(sockets)));
+    shared_->workers.push_back(workers_.back().get());
   }
-  for (const auto& worker : workers_) worker->start();
+  for (const auto& worker : workers_) worker->start(settings_.server.pin_workers);
+}
+
+// The fewest and the most.
+std::pair<std::uint32_t, std::uint32_t> Server::worker_connections() const {
+  const std::vector<std::uint32_t> loads = shared_->loads.all();
+  const auto [least, most] = std::minmax_element(loads.begin(), loads.end());
+  return {*least, *most};
 }
 
 std::int64_t Server::longest_turn_us() const {
@@ -403,8 +423,9 @@ void Server::serve() {
     drain();
   });
   ready_ = true;
-  storage::log_event(LogLevel::kInfo, "ready: listening on " + listen_text_ + ", origin " +
+  storage::log_event(LogLevel::kInfo, "ready: listening on " + listening_->text() + ", origin " +
                                           origin_.origin.base() + ", cache in " + settings_.cache.dir);
+  tell_service_manager("READY=1");
   loop_.run();
   for (const auto& worker : workers_) worker->stop();
   // The disk tier posts to the workers' loops, so it goes first.
@@ -413,15 +434,34 @@ void Server::serve() {
   storage::log_event(LogLevel::kInfo, "stopped");
 }
 
-// No more connections; what is accepted is answered, on the admin plane too; whatever is left after the drain
-// timeout is cut. A second signal cuts at once.
+// No more connections, on any worker, before one of them drains: until then they hand connections to each
+// other.
+void Server::stop_accepting() {
+  tell_service_manager("STOPPING=1");
+  listening_->remove_files();
+  accepting_ = workers_.size();
+  for (const auto& worker : workers_) {
+    worker->stop_accepting([this] {
+      loop_.post([this] {
+        if (--accepting_ == 0) drain_workers();
+      });
+    });
+  }
+}
+
+// What is accepted is answered, on the admin plane too; whatever is left after the drain timeout is cut. A
+// second signal cuts at once.
 void Server::drain() {
   ready_ = false;
   if (drain_deadline_) return loop_.stop();
-  draining_ = workers_.size();
   storage::log_event(LogLevel::kInfo, "stopping: answering what has been accepted");
   drain_deadline_ = loop_.timer([this] { loop_.stop(); });
   drain_deadline_->arm(settings_.server.drain_timeout);
+  stop_accepting();
+}
+
+void Server::drain_workers() {
+  draining_ = workers_.size();
   for (const auto& worker : workers_) {
     worker->drain([this] {
       loop_.post([this] {

@@ -1,10 +1,15 @@
 #include "proxy/server_worker.h"
 
 #include <algorithm>
+#include <array>
+#include <optional>
+#include <string>
 #include <unordered_map>
 #include <utility>
 
+#include "proxy/exchange/purge.h"
 #include "proxy/net/listener.h"
+#include "proxy/net/proxy_acceptor.h"
 #include "proxy/net/tls_acceptor.h"
 #include "storage/base/check.h"
 
@@ -12,10 +17,18 @@ namespace freshet::proxy {
 
 using storage::Counter;
 
+bool TrustedPeers::contains(const SocketAddress& peer) const {
+  const auto ip = peer.ip();
+  if (!ip) return peer.is_unix() && unix_sockets;
+  return std::any_of(networks.begin(), networks.end(),
+                     [&](const IpNetwork& network) { return network.contains(*ip); });
+}
+
 class ServerWorker::Parts {
  public:
-  Parts(EventLoop& loop, ServerShared& shared, ListeningSockets listening)
-      : loop_(loop),
+  Parts(std::size_t index, EventLoop& loop, ServerShared& shared, std::vector<ListeningSocket> listening)
+      : index_(index),
+        loop_(loop),
         shared_(shared),
         counters_(shared.counters.make()),
         timers_(loop),
@@ -50,31 +63,36 @@ class ServerWorker::Parts {
       sessions_context_.to_http2 = [this](Transport transport, const ClientInfo& client,
                                           std::string_view received) {
         shared_.connections.fetch_add(1);  // the session that hands it over gives its own back
+        shared_.loads.join(index_);
         begin_http2(std::move(transport), client, received);
       };
     }
-    listeners_.push_back(std::make_unique<Listener>(
-        loop_, std::move(listening.plain), [this](Descriptor socket, const SocketAddress& peer) {
-          if (admit()) begin_http1(Transport(std::move(socket)), client_of(peer));
-        }));
-    if (shared.tls != nullptr) listen_tls(std::move(listening.tls));
+    if (shared.tls != nullptr) make_tls();
+    for (const bool secure : {false, true}) make_proxied(secure);
+    for (ListeningSocket& each : listening) listen(std::move(each));
   }
 
   ~Parts() {
+    drained_ = nullptr;  // what ends now is cut
     listeners_.clear();
     sessions_.clear();
     retired_.clear();
+    for (auto& proxied : proxied_) proxied.reset();
     tls_.reset();
     // Background validations and fills that nobody waits for any more.
     while (!flights_.active.empty()) (*flights_.active.begin())->abandon();
   }
 
-  void drain(std::function<void()> drained) {
-    drained_ = std::move(drained);
-    // What waits in the kernel's queue is accepted too: closing the socket would reset it (G10).
+  // What waits in the kernel's queues is accepted too: closing the sockets would reset it (G10).
+  void stop_accepting() {
     for (const auto& listener : listeners_) listener->accept_all();
     listeners_.clear();
+  }
+
+  void drain(std::function<void()> drained) {
+    drained_ = std::move(drained);
     sessions_context_.draining = true;
+    for (const auto& proxied : proxied_) proxied->drain();
     if (tls_) tls_->drain();
     std::vector<ClientSession*> all;
     all.reserve(sessions_.size());
@@ -83,8 +101,52 @@ class ServerWorker::Parts {
     tell_if_drained();
   }
 
+  // A connection that counts for this worker already.
+  void serve(Descriptor socket, const SocketAddress& peer, ListenerKind kind) {
+    if (!kind.proxy_protocol) return serve_client(std::move(socket), peer, kind.secure);
+    ProxyAcceptor& proxied = *proxied_[kind.secure ? 1 : 0];
+    if (shared_.proxy_protocol_from.contains(peer)) return proxied.accept(std::move(socket), peer);
+    proxied.refuse(peer, "server.proxy_protocol_from does not name it");
+    leave();
+  }
+
  private:
-  void listen_tls(Descriptor listening) {
+  void listen(ListeningSocket listening) {
+    listeners_.push_back(std::make_unique<Listener>(
+        loop_, std::move(listening.socket),
+        [this, kind = listening.kind](Descriptor socket, const SocketAddress& peer) {
+          place(std::move(socket), peer, kind);
+        }));
+  }
+
+  // Accepted here, and served by the worker whose turn it is.
+  void place(Descriptor socket, const SocketAddress& peer, ListenerKind kind) {
+    if (!admit()) return;
+    const std::size_t chosen = shared_.loads.place(index_);
+    if (chosen == index_) return serve(std::move(socket), peer, kind);
+    counters_.add(Counter::kConnectionsHandedOver);
+    shared_.workers[chosen]->hand_over(std::move(socket), peer, kind);
+  }
+
+  void serve_client(Descriptor socket, const SocketAddress& client, bool secure) {
+    if (secure) return tls_->accept(std::move(socket), client);
+    begin_http1(Transport(std::move(socket)), client_of(client));
+  }
+
+  void make_proxied(bool secure) {
+    ProxyAcceptor::Hooks hooks;
+    hooks.told = [this, secure](Descriptor socket, const SocketAddress& client) {
+      serve_client(std::move(socket), client, secure);
+    };
+    hooks.gone = [this] {
+      leave();
+      tell_if_drained();
+    };
+    proxied_[secure ? 1 : 0] =
+        std::make_unique<ProxyAcceptor>(loop_, timers_, counters_, shared_.timeouts.head, std::move(hooks));
+  }
+
+  void make_tls() {
     TlsAcceptor::Hooks hooks;
     hooks.established = [this](Transport transport, const SocketAddress& peer, std::string_view protocol) {
       // One of those that we offer, or none.
@@ -96,15 +158,11 @@ class ServerWorker::Parts {
       }
     };
     hooks.gone = [this] {
-      shared_.connections.fetch_sub(1);
+      leave();
       tell_if_drained();
     };
     tls_ = std::make_unique<TlsAcceptor>(loop_, timers_, *shared_.tls, counters_, shared_.timeouts.head,
                                          std::move(hooks));
-    listeners_.push_back(std::make_unique<Listener>(loop_, std::move(listening),
-                                                    [this](Descriptor socket, const SocketAddress& peer) {
-                                                      if (admit()) tls_->accept(std::move(socket), peer);
-                                                    }));
   }
 
   [[nodiscard]] bool admit() {
@@ -115,9 +173,17 @@ class ServerWorker::Parts {
     return false;
   }
 
+  // A connection has ended.
+  void leave() {
+    shared_.connections.fetch_sub(1);
+    shared_.loads.leave(index_);
+  }
+
+  // A PROXY header may have told a client that has no IP address at its proxy.
   [[nodiscard]] ClientInfo client_of(const SocketAddress& peer) const {
     const auto ip = peer.ip();
-    return {ip ? ip->text() : "unix", ip && trusts(*ip)};
+    const std::string_view other = peer.is_unix() ? kUnixPeer : "unknown";
+    return {ip ? ip->text() : std::string(other), shared_.trusted_proxies.contains(peer)};
   }
 
   void begin_http1(Transport transport, ClientInfo client) {
@@ -138,16 +204,11 @@ class ServerWorker::Parts {
     return started;
   }
 
-  [[nodiscard]] bool trusts(const IpAddress& address) const {
-    return std::any_of(shared_.trusted_proxies.begin(), shared_.trusted_proxies.end(),
-                       [&](const IpNetwork& network) { return network.contains(address); });
-  }
-
   // Called by the session itself, so it is destroyed in a later turn.
   void retire(ClientSession& session) {
     const auto place = sessions_.find(&session);
     if (place == sessions_.end()) return;
-    shared_.connections.fetch_sub(1);
+    leave();
     retired_.push_back(std::move(place->second));
     sessions_.erase(place);
     if (retired_.size() > 1) return;
@@ -158,9 +219,11 @@ class ServerWorker::Parts {
   }
 
   void tell_if_drained() {
-    if (drained_ && sessions_.empty() && (!tls_ || tls_->empty())) std::exchange(drained_, nullptr)();
+    if (!drained_ || !sessions_.empty() || (tls_ && !tls_->empty())) return;
+    if (proxied_[0]->empty() && proxied_[1]->empty()) std::exchange(drained_, nullptr)();
   }
 
+  const std::size_t index_;
   EventLoop& loop_;
   ServerShared& shared_;
   storage::Counters& counters_;
@@ -172,13 +235,17 @@ class ServerWorker::Parts {
   Http2Context http2_context_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::unique_ptr<TlsAcceptor> tls_;
+  std::array<std::unique_ptr<ProxyAcceptor>, 2> proxied_;  // the second before TLS
   std::unordered_map<ClientSession*, std::unique_ptr<ClientSession>> sessions_;
   std::vector<std::unique_ptr<ClientSession>> retired_;
   std::function<void()> drained_;
 };
 
-ServerWorker::ServerWorker(const std::string& name, ServerShared& shared, ListeningSockets listening)
-    : shared_(shared), listening_(std::move(listening)), worker_(name) {}
+ServerWorker::ServerWorker(std::size_t index, ServerShared& shared, std::vector<ListeningSocket> listening)
+    : index_(index),
+      shared_(shared),
+      listening_(std::move(listening)),
+      worker_("worker-" + std::to_string(index)) {}
 
 ServerWorker::~ServerWorker() {
   stop();
@@ -189,9 +256,24 @@ void ServerWorker::stop() {
   worker_.join();
 }
 
-void ServerWorker::start() {
-  worker_.start([this] { parts_ = std::make_unique<Parts>(worker_.loop(), shared_, std::move(listening_)); },
-                [this] { parts_.reset(); });
+void ServerWorker::start(bool pinned) {
+  worker_.start(
+      [this] { parts_ = std::make_unique<Parts>(index_, worker_.loop(), shared_, std::move(listening_)); },
+      [this] { parts_.reset(); }, pinned ? std::optional(index_) : std::nullopt);
+}
+
+// A task has to be copyable.
+void ServerWorker::hand_over(Descriptor socket, const SocketAddress& peer, ListenerKind kind) {
+  worker_.loop().post([this, handed = std::make_shared<Descriptor>(std::move(socket)), peer, kind] {
+    parts_->serve(std::move(*handed), peer, kind);
+  });
+}
+
+void ServerWorker::stop_accepting(std::function<void()> stopped) {
+  worker_.loop().post([this, stopped = std::move(stopped)] {
+    parts_->stop_accepting();
+    stopped();
+  });
 }
 
 void ServerWorker::drain(std::function<void()> drained) {

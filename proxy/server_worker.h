@@ -1,11 +1,15 @@
-// ServerWorker: everything that lives on one worker's thread: its listener, its sessions, its origin client,
+// ServerWorker: everything that lives on one worker's thread: its listeners, its sessions, its origin client,
 // and what they share. Made by main; the parts are made and destroyed on the worker's thread.
 //
-// Life: made, start(), drain() (no more accepting; `drained` is told when the last session is over), then the
-// destructor, which ends what is left.
+// What a worker accepts it serves itself or hands to the worker with the fewest connections (WorkerLoads):
+// the accepted socket is posted there, before a byte of it is read.
+//
+// Life: made, start(), stop_accepting(), drain() once all workers have stopped accepting (`drained` is told
+// when the last session is over), then the destructor, which ends what is left.
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -13,10 +17,13 @@
 #include "proxy/exchange/exchange.h"
 #include "proxy/http1/http1_session.h"
 #include "proxy/http2/http2_session.h"
+#include "proxy/listening.h"
 #include "proxy/net/descriptor.h"
 #include "proxy/net/ip_address.h"
+#include "proxy/net/socket_address.h"
 #include "proxy/net/tls_context.h"
 #include "proxy/net/worker.h"
+#include "proxy/net/worker_loads.h"
 #include "proxy/observe/access_log.h"
 #include "revalidate/flight_table.h"
 #include "revalidate/origin/divided_client.h"
@@ -28,6 +35,16 @@
 #include "storage/tiered_store.h"
 
 namespace freshet::proxy {
+
+class ServerWorker;
+
+// Peers that are believed something, by the settings.
+struct TrustedPeers {
+  std::vector<IpNetwork> networks;
+  bool unix_sockets = false;
+
+  [[nodiscard]] bool contains(const SocketAddress& peer) const;
+};
 
 // What all workers share. Owned by main, outlives them.
 struct ServerShared {
@@ -43,29 +60,31 @@ struct ServerShared {
   RequestParserOptions parser;
   Http1Timeouts timeouts;
   Http2Options http2;
-  std::vector<IpNetwork> trusted_proxies;
+  TrustedPeers trusted_proxies;
+  TrustedPeers proxy_protocol_from;
   ExchangeOptions exchange;
   std::uint64_t max_object = 0;
   revalidate::SliceOptions slices;
   std::uint64_t max_connections = 0;
   const TlsCredentials* tls = nullptr;  // null: TLS is off
+  WorkerLoads loads;
+  std::vector<ServerWorker*> workers = {};  // filled before any of them starts
   std::atomic<std::uint64_t> connections{0};
-};
-
-// Where one worker accepts.
-struct ListeningSockets {
-  Descriptor plain;
-  Descriptor tls;  // not valid: TLS is off
 };
 
 class ServerWorker {
  public:
-  ServerWorker(const std::string& name, ServerShared& shared, ListeningSockets listening);
+  ServerWorker(std::size_t index, ServerShared& shared, std::vector<ListeningSocket> listening);
   ~ServerWorker();
 
-  void start();
+  void start(bool pinned);
   // Ends what is left and joins the thread; the loop stays, so that posts to it do no harm.
   void stop();
+  // Any thread. A connection that counts for this worker (WorkerLoads), of which nothing has been read.
+  void hand_over(Descriptor socket, const SocketAddress& peer, ListenerKind kind);
+  // Any thread. What waits in the kernel's queues is accepted, then the listeners are closed; `stopped` runs
+  // on the worker's thread, once.
+  void stop_accepting(std::function<void()> stopped);
   // Any thread. `drained` runs on the worker's thread, once.
   void drain(std::function<void()> drained);
   [[nodiscard]] EventLoop& loop() { return worker_.loop(); }
@@ -73,8 +92,9 @@ class ServerWorker {
  private:
   class Parts;
 
+  const std::size_t index_;
   ServerShared& shared_;
-  ListeningSockets listening_;
+  std::vector<ListeningSocket> listening_;
   std::unique_ptr<Parts> parts_;  // on the worker's thread
   Worker worker_;
 };

@@ -67,6 +67,8 @@ std::string wanted_form(const SettingRow& row) {
       return "true or false";
     case SettingType::kCertificates:
       return "an array of tables such as {cert = \"a.pem\", key = \"a.key\"}";
+    case SettingType::kListen:
+      return "a string such as \"127.0.0.1:8080\", or an array of such strings";
     case SettingType::kNetworks:
     case SettingType::kNames:
     case SettingType::kPatterns:
@@ -154,7 +156,8 @@ class Loader {
   }
 
   Status set_from(const SettingRow& row, const toml::node& node) {
-    if (is_list(row.type)) return set_list_from(row, node);
+    const bool one_alone = row.type == SettingType::kListen && node.is_string();
+    if (is_list(row.type) && !one_alone) return set_list_from(row, node);
     if (row.type == SettingType::kCertificates) return set_certificates_from(row, node);
     const std::optional<std::string> text = scalar_text(row, node);
     if (!text.has_value()) return wrong_type(row, node);
@@ -270,6 +273,7 @@ std::string example_value(const SettingRow& row) {
   if (row.key == "origin.ca_file") return "\"/etc/ssl/certs/ca-certificates.crt\"";
   if (row.type == SettingType::kCount || row.type == SettingType::kRatio) return text;
   if (row.type == SettingType::kSwitch) return text;
+  if (row.type == SettingType::kListen) return "\"" + text + "\"";
   if (is_list(row.type) && text.empty()) return "[]";
   if (is_list(row.type)) {
     for (std::size_t at = 0; (at = text.find(',', at)) != std::string::npos; at += 4) {

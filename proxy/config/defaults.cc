@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <utility>
 
+#include "proxy/config/listen_settings.h"
 #include "proxy/config/setting_values.h"
 #include "proxy/config/tls_settings.h"
 #include "proxy/net/ip_address.h"
@@ -77,6 +78,7 @@ std::vector<std::string> check_settings(const Settings& settings) {
     errors.push_back("server.max_field: " + format_size(server.max_field) +
                      " is more than server.max_head, " + format_size(server.max_head));
   }
+  for (std::string& error : check_listen_settings(settings)) errors.push_back(std::move(error));
   for (std::string& error : check_tls_settings(settings.tls)) errors.push_back(std::move(error));
   const AdminSettings& admin = settings.admin;
   if (!admin.listen.empty() && admin.token.empty() && !is_loopback(admin.listen.host)) {

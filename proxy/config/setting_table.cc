@@ -29,15 +29,23 @@ constexpr std::uint64_t kDay = 86'400 * kSecond;
 #define SWITCH(path) MEMBER(bool, path)
 #define LIST(path) MEMBER(std::vector<std::string>, path)
 #define ADDRESS(path) MEMBER(HostPort, path)
+#define LISTEN(path) MEMBER(std::vector<ListenAddress>, path)
 
 // One row a setting, and nothing else.
 // clang-format off
 std::vector<SettingRow> make_table() {  // NOLINT(readability-function-size)
   return {
-      {"server.listen", "--listen", Type::kAddress, ADDRESS(server.listen), "HOST:PORT", 0, 0, "",
-       "Where clients connect. Port 0 takes a free one; the start-up line names it."},
+      {"server.listen", "--listen", Type::kListen, LISTEN(server.listen), "HOST:PORT", 0, 0, "",
+       "Where clients connect, one or several: HOST:PORT ([::] takes IPv4 too, unless the word v6only follows; port 0 takes a free "
+       "one), unix:PATH (permissions by the word mode=0660), systemd:NAME (sockets passed by that name). With the word "
+       "proxy_protocol each connection begins with a PROXY header, version 1 or 2. Empty: only tls.listen."},
+      {"server.proxy_protocol_from", "", Type::kNetworks, LIST(server.proxy_protocol_from), "LIST", 0, 0, "",
+       "Whose PROXY headers are believed, on listeners with the word proxy_protocol: addresses or networks, and unix for those that "
+       "come by a unix socket. Others are closed there."},
       {"server.workers", "--workers", Type::kCount, MEMBER(unsigned, server.workers), "N", 1, 1024,
        "the number of cores", "Event loops, one thread each."},
+      {"server.pin_workers", "", Type::kSwitch, SWITCH(server.pin_workers), "BOOL", 0, 0, "",
+       "Each worker stays on one core, of those that the process may use."},
       {"server.head_timeout", "", Type::kDuration, DURATION(server.head_timeout), "TIME", 1, kDay, "",
        "How long a client may take to send a request's head."},
       {"server.idle_timeout", "", Type::kDuration, DURATION(server.idle_timeout), "TIME", 1, kDay, "",
@@ -59,7 +67,8 @@ std::vector<SettingRow> make_table() {  // NOLINT(readability-function-size)
       {"server.max_connections", "", Type::kCount, COUNT(server.max_connections), "N", 1, 10'000'000, "",
        "The most client connections at once, over all workers; further ones are closed."},
       {"server.trusted_proxies", "", Type::kNetworks, LIST(server.trusted_proxies),
-       "LIST", 0, 0, "", "Clients whose X-Forwarded-* and Forwarded fields are believed: addresses or networks."},
+       "LIST", 0, 0, "", "Clients whose X-Forwarded-* and Forwarded fields are believed: addresses or networks, and unix for those that come by a "
+       "unix socket."},
 
       {"http2.enabled", "", Type::kSwitch, SWITCH(http2.enabled), "BOOL", 0, 0, "",
        "Whether clients may speak HTTP/2: in clear by prior knowledge, over TLS by ALPN."},
@@ -72,8 +81,8 @@ std::vector<SettingRow> make_table() {  // NOLINT(readability-function-size)
       {"http2.flood_allowance", "", Type::kCount, COUNT(http2.flood_allowance), "N", 10, 1'000'000, "",
        "Resets, pings, settings, empty frames beyond one for each request answered; a tenth a second comes back."},
 
-      {"tls.listen", "--tls-listen", Type::kAddress, ADDRESS(tls.listen), "HOST:PORT", 0, 0, "no TLS",
-       "Where clients connect by TLS (https), beside server.listen."},
+      {"tls.listen", "--tls-listen", Type::kListen, LISTEN(tls.listen), "HOST:PORT", 0, 0, "no TLS",
+       "Where clients connect by TLS (https), beside server.listen and written like it. A PROXY header comes before the handshake."},
       {"tls.cert", "--tls-cert", Type::kPath, TEXT(tls.cert), "FILE", 0, 0, "none",
        "PEM file of the certificate, followed by those that vouch for it. SIGHUP reads all files of this table anew."},
       {"tls.key", "--tls-key", Type::kPath, TEXT(tls.key), "FILE", 0, 0, "none",
@@ -190,7 +199,7 @@ std::vector<SettingRow> make_table() {  // NOLINT(readability-function-size)
        "What clients of the admin plane's TCP address show as `Authorization: Bearer TOKEN`. /healthz and /readyz need none."},
 
       {"purge.allow", "", Type::kNetworks, LIST(purge.allow), "LIST", 0, 0, "",
-       "Clients that may send PURGE: addresses or networks."},
+       "Clients that may send PURGE: addresses or networks, and unix for those that come by a unix socket."},
       {"purge.token", "", Type::kToken, TEXT(purge.token), "TOKEN", 0, 0, "none is accepted",
        "Who sends PURGE with `Authorization: Bearer TOKEN` may do so from anywhere."},
 
@@ -322,6 +331,7 @@ struct Setter {
   Status operator()(ClientCertificates& member) const { return choose(member); }
   Status operator()(LogLevel& member) const { return choose(member); }
   Status operator()(std::vector<std::string>& member) const { return set_list(member, split(text, ',')); }
+  Status operator()(std::vector<ListenAddress>& member) const { return set_list(member, split(text, ',')); }
 
   Status operator()(std::vector<TlsCertificateFiles>& member) const {
     std::vector<TlsCertificateFiles> certificates;
@@ -352,6 +362,17 @@ struct Setter {
       if (!good.ok()) return with_key(row, good.error());
     }
     member = std::move(list);
+    return {};
+  }
+
+  Status set_list(std::vector<ListenAddress>& member, const std::vector<std::string>& list) const {
+    std::vector<ListenAddress> addresses;
+    for (const std::string& element : list) {
+      auto address = ListenAddress::parse(element);
+      if (!address.ok()) return with_key(row, address.error());
+      addresses.push_back(address.take());
+    }
+    member = std::move(addresses);
     return {};
   }
 
@@ -397,6 +418,11 @@ struct Getter {
   std::string operator()(const std::vector<std::string>& value) const {
     std::string text;
     for (const std::string& element : value) text += (text.empty() ? "" : ",") + element;
+    return text;
+  }
+  std::string operator()(const std::vector<ListenAddress>& value) const {
+    std::string text;
+    for (const ListenAddress& address : value) text += (text.empty() ? "" : ",") + address.text();
     return text;
   }
   std::string operator()(const std::vector<TlsCertificateFiles>& value) const {
@@ -482,6 +508,10 @@ Status set_setting(Settings& settings, std::string_view key, std::string_view te
 
 Status set_setting(Settings& settings, const SettingRow& row, std::vector<std::string> list) {
   FRESHET_CHECK(is_list(row.type));
+  if (row.type == SettingType::kListen) {
+    auto addresses = std::get<std::vector<ListenAddress>& (*)(Settings&)>(row.member);
+    return Setter{row, ""}.set_list(addresses(settings), list);
+  }
   auto member = std::get<std::vector<std::string>& (*)(Settings&)>(row.member);
   return Setter{row, ""}.set_list(member(settings), std::move(list));
 }

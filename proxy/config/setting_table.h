@@ -22,12 +22,13 @@ enum class SettingType {
   kCount,
   kRatio,
   kAddress,       // HOST:PORT
+  kListen,        // a list of addresses with words about them (proxy/net/listen_address.h)
   kOrigin,        // http://HOST:PORT
   kPath,          // of a file or directory
   kText,          // any words, which start-up looks at
   kChoice,        // one of SettingRow::choices
   kSwitch,        // true or false
-  kNetworks,      // a list of addresses and networks
+  kNetworks,      // a list of addresses and networks; `unix` stands for clients of unix sockets
   kNames,         // a list of tokens: field or cookie names
   kToken,         // a secret that a client shows
   kCertificates,  // a list of certificates with their keys
@@ -41,7 +42,8 @@ using SettingMember =
                  SetCookiePolicy& (*)(Settings&), ClientDirectives& (*)(Settings&),
                  TlsVersion& (*)(Settings&), ClientCertificates& (*)(Settings&),
                  storage::LogLevel& (*)(Settings&), bool& (*)(Settings&),
-                 std::vector<TlsCertificateFiles>& (*)(Settings&), std::vector<std::string>& (*)(Settings&)>;
+                 std::vector<TlsCertificateFiles>& (*)(Settings&), std::vector<ListenAddress>& (*)(Settings&),
+                 std::vector<std::string>& (*)(Settings&)>;
 
 struct SettingRow {
   std::string_view key;   // section.name
@@ -57,9 +59,10 @@ struct SettingRow {
   std::vector<std::string_view> choices = {};
 };
 
-// Its member is a list of strings.
+// Written as a list of strings.
 [[nodiscard]] constexpr bool is_list(SettingType type) {
-  return type == SettingType::kNetworks || type == SettingType::kNames || type == SettingType::kPatterns;
+  return type == SettingType::kListen || type == SettingType::kNetworks || type == SettingType::kNames ||
+         type == SettingType::kPatterns;
 }
 
 [[nodiscard]] const std::vector<SettingRow>& setting_table();

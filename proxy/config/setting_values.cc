@@ -200,6 +200,7 @@ std::string format_host_port(const HostPort& address) {
 }
 
 Status check_network(std::string_view text) {
+  if (text == "unix") return {};
   const std::size_t slash = text.find('/');
   const std::string address(text.substr(0, slash));
   const unsigned most = is_ipv4(address) ? 32 : is_ipv6(address) ? 128 : 0;

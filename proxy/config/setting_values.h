@@ -34,7 +34,7 @@ std::string format_ratio(double ratio);
 Result<HostPort> parse_host_port(std::string_view text);
 std::string format_host_port(const HostPort& address);
 
-// ADDRESS or ADDRESS/BITS, of IPv4 or IPv6.
+// ADDRESS or ADDRESS/BITS, of IPv4 or IPv6, or `unix`.
 Status check_network(std::string_view text);
 
 // A token (RFC 9110, 5.6.2): a field's or a cookie's name.

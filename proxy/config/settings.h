@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "proxy/net/listen_address.h"
 #include "proxy/net/tls_options.h"
 #include "storage/base/clock.h"
 #include "storage/base/log.h"
@@ -43,8 +44,10 @@ enum class SetCookiePolicy {
 enum class ClientDirectives { kHonour, kIgnore };
 
 struct ServerSettings {
-  HostPort listen{"127.0.0.1", 8080};
+  std::vector<ListenAddress> listen{{"127.0.0.1:8080"}};
+  std::vector<std::string> proxy_protocol_from{"127.0.0.0/8", "::1", "unix"};  // as trusted_proxies
   unsigned workers = 0;  // 0 until fill_defaults(): the number of cores
+  bool pin_workers = false;
   SettingMs head_timeout{std::chrono::seconds{10}};
   SettingMs idle_timeout{std::chrono::seconds{60}};
   SettingMs body_timeout{std::chrono::seconds{30}};
@@ -55,7 +58,7 @@ struct ServerSettings {
   std::uint64_t max_fields = 128;
   std::uint64_t max_head = 64 * kKiB;
   std::uint64_t max_connections = 10'000;    // over all workers
-  std::vector<std::string> trusted_proxies;  // addresses or ADDRESS/BITS
+  std::vector<std::string> trusted_proxies;  // addresses, ADDRESS/BITS, or `unix`
 };
 
 struct Http2Settings {
@@ -67,7 +70,7 @@ struct Http2Settings {
 };
 
 struct TlsSettings {
-  HostPort listen;  // empty: no TLS
+  std::vector<ListenAddress> listen;  // empty: no TLS
   std::string cert;
   std::string key;
   std::string ocsp;
@@ -135,7 +138,7 @@ struct AdminSettings {
 };
 
 struct PurgeSettings {
-  std::vector<std::string> allow{"127.0.0.0/8", "::1"};  // addresses or ADDRESS/BITS
+  std::vector<std::string> allow{"127.0.0.0/8", "::1"};  // as server.trusted_proxies
   std::string token;                                     // empty: none is accepted
 };
 

@@ -50,11 +50,14 @@ bool was_forwarded(const RequestHead& request) {
 }
 
 bool has_allowed_address(const RequestHead& request, std::string_view peer, const PurgeOptions& options) {
+  const bool is_unix = peer == kUnixPeer;
   std::optional<IpAddress> client = IpAddress::parse(peer);
-  if (!client) return false;
   if (was_forwarded(request)) {
-    if (!is_among(*client, options.trusted_proxies)) return false;
+    const bool trusted = is_unix ? options.trust_unix : client && is_among(*client, options.trusted_proxies);
+    if (!trusted) return false;
     client = forwarded_client(request, options);
+  } else if (is_unix) {
+    return options.allow_unix;
   }
   return client && is_among(*client, options.allow);
 }

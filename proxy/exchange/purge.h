@@ -2,10 +2,10 @@
 // forgotten as a GET of it would be looked up; with Surrogate-Key, what carries those tags is, and the target
 // says nothing. `Soft-Purge: 1` (or Fastly's spelling of it) makes stale instead.
 //
-// Who may: the addresses of `purge.allow`, and who shows `purge.token`. The address is the peer's; only a
-// trusted proxy's X-Forwarded-For is believed instead. A request that some other proxy has passed on (it has
-// X-Forwarded-For, Forwarded or Via) has no address that could be believed: it needs the token, or whoever
-// reaches a proxy on this machine could purge through it.
+// Who may: the addresses of `purge.allow`, and who shows `purge.token`. The address is the peer's, or what
+// its PROXY header told; only a trusted proxy's X-Forwarded-For is believed instead. A request that some
+// other proxy has passed on (it has X-Forwarded-For, Forwarded or Via) has no address that could be believed:
+// it needs the token, or whoever reaches a proxy on this machine could purge through it.
 //
 // Pure but for log_purge(); any thread. RFC 6750, 2.1 for the token.
 #pragma once
@@ -26,14 +26,20 @@ namespace freshet::proxy {
 struct PurgeOptions {
   std::vector<IpNetwork> allow;
   std::vector<IpNetwork> trusted_proxies;
+  // The same of clients of unix sockets, who have no address.
+  bool allow_unix = false;
+  bool trust_unix = false;
   std::string token;  // empty: none is accepted
 
-  [[nodiscard]] bool on() const { return !allow.empty() || !token.empty(); }
+  [[nodiscard]] bool on() const { return !allow.empty() || allow_unix || !token.empty(); }
 };
+
+// What stands for the address of who comes by a unix socket.
+inline constexpr std::string_view kUnixPeer = "unix";
 
 [[nodiscard]] bool is_purge(const storage::RequestHead& request);
 
-// `peer`: the address of the connection's other end.
+// `peer`: the address of the connection's other end, or kUnixPeer.
 [[nodiscard]] bool may_purge(const storage::RequestHead& request, std::string_view peer,
                              const PurgeOptions& options);
 

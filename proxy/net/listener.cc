@@ -51,41 +51,48 @@ Descriptor open_socket(int family) {
   return Descriptor{socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
 }
 
+// Inherited by what is accepted, which spares system calls for each connection.
+bool set_inherited_options(const Descriptor& socket) {
+  return set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1) &&
+         // A client that is gone without a word while it waits for an answer.
+         set_option(socket, SOL_SOCKET, SO_KEEPALIVE, 1) &&
+         set_option(socket, IPPROTO_TCP, TCP_KEEPIDLE, kKeepAliveSeconds) &&
+         set_option(socket, IPPROTO_TCP, TCP_KEEPINTVL, kKeepAliveSeconds / 4);
+}
+
 // A socket bound to `address`, or the error number.
-int bind_tcp(const SocketAddress& address, bool share_port, Descriptor& made) {
+int bind_tcp(const SocketAddress& address, bool share_port, bool v6_only, Descriptor& made) {
   made = open_socket(address.family());
   if (!made.valid()) return errno;
   if (!set_option(made, SOL_SOCKET, SO_REUSEADDR, 1)) return errno;
   if (share_port && !set_option(made, SOL_SOCKET, SO_REUSEPORT, 1)) return errno;
-  // Inherited by what is accepted, which spares a system call for each connection.
-  if (!set_option(made, IPPROTO_TCP, TCP_NODELAY, 1)) return errno;
-  // Likewise: a client that is gone without a word while it waits for an answer.
-  if (!set_option(made, SOL_SOCKET, SO_KEEPALIVE, 1)) return errno;
-  if (!set_option(made, IPPROTO_TCP, TCP_KEEPIDLE, kKeepAliveSeconds)) return errno;
-  if (!set_option(made, IPPROTO_TCP, TCP_KEEPINTVL, kKeepAliveSeconds / 4)) return errno;
-  const bool any_v6 = address.family() == AF_INET6 && address.ip() == IpAddress{};
-  if (any_v6 && !set_option(made, IPPROTO_IPV6, IPV6_V6ONLY, 0)) return errno;
+  if (!set_inherited_options(made)) return errno;
+  // Whatever net.ipv6.bindv6only says.
+  const bool v6 = address.family() == AF_INET6;
+  if (v6 && !set_option(made, IPPROTO_IPV6, IPV6_V6ONLY, v6_only ? 1 : 0)) return errno;
   return bind(made.get(), address.raw(), address.raw_size()) == 0 ? 0 : errno;
 }
 
 // Whether the port is free, found with a socket that shares it with nobody.
-int probe(const SocketAddress& address) {
+int probe(const SocketAddress& address, bool v6_only) {
   Descriptor alone;
-  return bind_tcp(address, false, alone);
+  return bind_tcp(address, false, v6_only, alone);
 }
 
-Result<std::vector<Descriptor>> open_tcp(SocketAddress address, std::size_t count, int backlog) {
-  int error = probe(address);
-  if (error == EAFNOSUPPORT && address.ip() == IpAddress{}) {  // "*" where there is no IPv6
+Result<std::vector<Descriptor>> open_tcp(SocketAddress address, std::size_t count,
+                                         const ListenOptions& options) {
+  const bool any = address.ip() == IpAddress{};
+  int error = probe(address, options.v6_only);
+  if (any && !options.v6_only && (error == EAFNOSUPPORT || error == EADDRNOTAVAIL)) {  // there is no IPv6
     address = SocketAddress::of(*IpAddress::parse("0.0.0.0"), address.port());
-    error = probe(address);
+    error = probe(address, false);
   }
   if (error != 0) return cannot_listen(address, error);
   std::vector<Descriptor> sockets;
   while (sockets.size() < count) {
     Descriptor socket;
-    error = bind_tcp(address, true, socket);
-    if (error == 0 && listen(socket.get(), backlog) != 0) error = errno;
+    error = bind_tcp(address, true, options.v6_only, socket);
+    if (error == 0 && listen(socket.get(), options.backlog) != 0) error = errno;
     if (error != 0) return cannot_listen(address, error);
     if (sockets.empty()) address = local_address(socket);
     sockets.push_back(std::move(socket));
@@ -107,25 +114,18 @@ std::string clear_path(const SocketAddress& address, const std::string& path) {
   return unlink(path.c_str()) == 0 ? "" : error_text(errno);
 }
 
-// Workers share one queue of a unix socket.
-Result<std::vector<Descriptor>> open_unix(const SocketAddress& address, std::size_t count,
-                                          const ListenOptions& options) {
+Result<std::vector<Descriptor>> open_unix(const SocketAddress& address, const ListenOptions& options) {
   const std::string path(address.path());
   const std::string trouble = clear_path(address, path);
   if (!trouble.empty()) return cannot_listen(address, trouble);
-  Descriptor first = open_socket(AF_UNIX);
+  Descriptor socket = open_socket(AF_UNIX);
   // Until listen() nobody can connect, so nobody comes in before the permissions are set.
-  if (!first.valid() || bind(first.get(), address.raw(), address.raw_size()) != 0 ||
-      chmod(path.c_str(), options.unix_mode) != 0 || listen(first.get(), options.backlog) != 0) {
+  if (!socket.valid() || bind(socket.get(), address.raw(), address.raw_size()) != 0 ||
+      chmod(path.c_str(), options.unix_mode) != 0 || listen(socket.get(), options.backlog) != 0) {
     return cannot_listen(address, errno);
   }
   std::vector<Descriptor> sockets;
-  sockets.push_back(std::move(first));
-  while (sockets.size() < count) {
-    Descriptor copy{fcntl(sockets[0].get(), F_DUPFD_CLOEXEC, 0)};
-    if (!copy.valid()) return cannot_listen(address, errno);
-    sockets.push_back(std::move(copy));
-  }
+  sockets.push_back(std::move(socket));
   return sockets;
 }
 
@@ -134,7 +134,27 @@ Result<std::vector<Descriptor>> open_unix(const SocketAddress& address, std::siz
 Result<std::vector<Descriptor>> open_listening_sockets(const SocketAddress& address, std::size_t count,
                                                        const ListenOptions& options) {
   FRESHET_CHECK(count > 0);
-  return address.is_unix() ? open_unix(address, count, options) : open_tcp(address, count, options.backlog);
+  return address.is_unix() ? open_unix(address, options) : open_tcp(address, count, options);
+}
+
+void set_accepted_options(const Descriptor& socket) {
+  if (!local_address(socket).is_unix()) static_cast<void>(set_inherited_options(socket));
+}
+
+SocketFile::SocketFile(std::string path) : path_(std::move(path)) {
+  struct stat found {};
+  if (lstat(path_.c_str(), &found) != 0) path_.clear();
+  device_ = found.st_dev;
+  number_ = found.st_ino;
+}
+
+SocketFile::SocketFile(SocketFile&& other) noexcept
+    : path_(std::exchange(other.path_, {})), device_(other.device_), number_(other.number_) {}
+
+SocketFile::~SocketFile() {
+  struct stat found {};
+  if (path_.empty() || lstat(path_.c_str(), &found) != 0) return;
+  if (found.st_dev == device_ && found.st_ino == number_) unlink(path_.c_str());
 }
 
 SocketAddress local_address(const Descriptor& socket) {

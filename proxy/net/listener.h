@@ -2,6 +2,7 @@
 //
 // Each worker listens on a socket of its own (SO_REUSEPORT), opened together at start-up, so that a port
 // which somebody else holds is found then: with SO_REUSEPORT alone a second bind would succeed silently. A
+// unix socket has one queue, and so has one that the service manager passed: one worker accepts from it. A
 // unix socket that nobody answers on is replaced; one that answers is in use.
 //
 // A Listener is owned by its worker and used on its thread; it is not destroyed from inside its own callback.
@@ -9,8 +10,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "proxy/net/descriptor.h"
@@ -24,15 +27,37 @@ namespace freshet::proxy {
 struct ListenOptions {
   int backlog = 4096;         // the kernel caps it at net.core.somaxconn
   unsigned unix_mode = 0660;  // permissions of a unix socket
+  bool v6_only = false;       // `::` does not take IPv4 too
 };
 
-// `count` sockets (at least 1) on one address, non-blocking and listening. With port 0 all are on the port
-// that the first one got. The error is one line: "cannot listen on 127.0.0.1:80: permission denied".
+// `count` sockets (at least 1) on one address, non-blocking and listening; of a unix socket one. With port 0
+// all are on the port that the first one got. Where there is no IPv6, `::` that is not v6_only is 0.0.0.0.
+// The error is one line: "cannot listen on 127.0.0.1:80: permission denied".
 [[nodiscard]] storage::Result<std::vector<Descriptor>> open_listening_sockets(
     const SocketAddress& address, std::size_t count, const ListenOptions& options = {});
 
 // The address that a socket is bound to, its port known.
 [[nodiscard]] SocketAddress local_address(const Descriptor& socket);
+
+// What is accepted from a listening socket that was opened elsewhere is to have the same options.
+void set_accepted_options(const Descriptor& socket);
+
+// The file of a unix socket that this process listens on. Owned by who opened it; the destructor removes the
+// file, unless by now it is another's.
+class SocketFile {
+ public:
+  explicit SocketFile(std::string path);
+  ~SocketFile();
+  SocketFile(SocketFile&& other) noexcept;
+  SocketFile& operator=(SocketFile&&) = delete;
+  SocketFile(const SocketFile&) = delete;
+  SocketFile& operator=(const SocketFile&) = delete;
+
+ private:
+  std::string path_;  // empty: none
+  std::uint64_t device_ = 0;
+  std::uint64_t number_ = 0;
+};
 
 class Listener {
  public:

@@ -6,14 +6,22 @@
 // the last, when posts are dropped already. The thread takes no signals; main does.
 #pragma once
 
+#include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "proxy/net/event_loop.h"
 
 namespace freshet::proxy {
+
+// The core for the `index`-th of several threads that share `allowed` (not empty) evenly.
+[[nodiscard]] int core_for(std::size_t index, const std::vector<int>& allowed);
+// The cores that the process may use.
+[[nodiscard]] std::vector<int> allowed_cores();
 
 class Worker {
  public:
@@ -26,8 +34,8 @@ class Worker {
 
   [[nodiscard]] EventLoop& loop() { return loop_; }
 
-  // Once.
-  void start(std::function<void()> begin, std::function<void()> end);
+  // Once. `pin`: the thread stays on one core, the `pin`-th of those that the process may use, counted round.
+  void start(std::function<void()> begin, std::function<void()> end, std::optional<std::size_t> pin = {});
   void stop() { loop_.stop(); }
   // Waits until the thread has ended; again is harmless.
   void join();

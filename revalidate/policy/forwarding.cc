@@ -170,9 +170,10 @@ bool is_forwarded(const HeaderFields::Line& line, const ForwardingContext& conte
   return !is_forwarding_field(line.name);
 }
 
-// RFC 7239, 6: an IPv6 address stands in brackets and quotes; RFC 7239, 4: what is no token is quoted.
+// RFC 7239, 6: an IPv6 address stands in brackets and quotes, and who came by a unix socket has none; RFC
+// 7239, 4: what is no token is quoted.
 void append_node(std::string& out, std::string_view address) {
-  if (address.empty()) {
+  if (address.empty() || address == "unix") {
     out.append("unknown");
   } else if (address.find(':') != std::string_view::npos) {
     out.append("\"[").append(address).append("]\"");

@@ -35,8 +35,10 @@ namespace freshet::storage {
   X(kBytesSent, "sent_bytes_total", "counter", "Bytes sent to clients, heads included.")                    \
   X(kBodyBytesSent, "sent_body_bytes_total", "counter", "Body bytes sent to clients.")                      \
   X(kConnectionsAccepted, "connections_accepted_total", "counter", "Client connections accepted.")          \
+  X(kConnectionsHandedOver, "connections_handed_over_total", "counter", "Of those, to another worker.")     \
   X(kConnectionsOpen, "connections_open", "gauge", "Client connections open now.")                          \
   X(kConnectionsRefused, "connections_refused_total", "counter", "Connections closed at the limit.")        \
+  X(kProxyRefused, "proxy_protocol_refused_total", "counter", "Connections closed for their PROXY header.") \
   X(kHttp2Connections, "http2_connections_total", "counter", "Client connections that spoke HTTP/2.")       \
   X(kHttp2Reset, "http2_streams_reset_total", "counter", "HTTP/2 requests that their clients took back.")   \
   X(kHttp2Stalled, "http2_streams_stalled_total", "counter", "HTTP/2 responses ended: nothing was taken.")  \

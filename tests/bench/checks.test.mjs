@@ -5,6 +5,8 @@ import { test } from 'node:test';
 
 import { brokenRules, markdown, simulateAll } from './hit_ratio.mjs';
 import { storm } from './reload.mjs';
+import { kinds, measureIdle } from './idle.mjs';
+import { spreadOf } from './scaling.mjs';
 import { readRanges } from './slices.mjs';
 import { expireAgain } from './unchanged.mjs';
 
@@ -23,6 +25,17 @@ for (const control of ['no-cache', 'max-age=600']) {
     const result = await readRanges({ size: 8 * 1024 * 1024, ranges: 30, control, settings, slowReader: false });
     assert.deepEqual(result.mistakes, []);
     assert.ok(result.slicesFetched > 0);
+  });
+}
+
+test('connections fall evenly over the workers', async () => {
+  for (const workers of [2, 4]) assert.ok(Math.max(...(await spreadOf(32, { workers, rounds: 3 })).differences) <= workers);
+});
+
+for (const kind of Object.keys(kinds)) {
+  test(`idle connections (${kind}) are held while hits are served, and let go`, async () => {
+    const { alone, among } = await measureIdle(kind, { connections: 50, rounds: 1, seconds: 0.1, settle: 0 });
+    assert.deepEqual([alone.length, among.length], [2, 1]);
   });
 }
 

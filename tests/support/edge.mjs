@@ -81,14 +81,16 @@ export class Edge {
   access = [];    // access log records, parsed
   exit = undefined;
 
-  // settings: {'server.head_timeout': '1s', ...}; flags: further command line words; accessLog: where the access log goes ('-' is read here).
+  // settings: {'server.head_timeout': '1s', ...}; flags: further command line words; accessLog: where the access log goes ('-' is read here); wrap: words
+  // before the command; env: further variables. listening: what the edge listens on, as it says; port and tlsPort: the first of them.
   static async start(options = {}) {
     const edge = new Edge(options);
     await edge.spawn();
     return edge;
   }
 
-  constructor({ origin, settings = {}, flags = [], cacheDir, workers = 2, listen = '127.0.0.1:0', accessLog = '-', wrap = [] } = {}) {
+  constructor({ origin, settings = {}, flags = [], cacheDir, workers = 2, listen = '127.0.0.1:0', accessLog = '-', wrap = [], env = {} } = {}) {
+    this.env = env;
     this.#ownsDirectory = cacheDir === undefined;
     this.cacheDir = cacheDir ?? temporaryDirectory();
     this.wrap = wrap;
@@ -101,9 +103,9 @@ export class Edge {
   // Starts the process (again, after kill()) and waits for the line that says ready.
   async spawn() {
     this.exit = undefined;
-    this.port = undefined;
+    this.listening = undefined;
     const [command, ...rest] = [...this.wrap, freshetBin, ...this.args];
-    this.child = spawn(command, rest, { env: environment(), stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child = spawn(command, rest, { env: { ...environment(), ...this.env }, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#follow('stdout');
     this.#follow('stderr');
     this.exited = new Promise((resolve) => {
@@ -112,7 +114,7 @@ export class Edge {
     });
     await this.#signal.until(() => {
       if (this.exit) throw new Error(`freshet did not start: ${this.#ending()}`);
-      return this.port !== undefined;
+      return this.listening !== undefined;
     }, () => `freshet to say that it is ready; stderr: ${this.stderr}`);
     return this;
   }
@@ -140,10 +142,12 @@ export class Edge {
       } catch { /* an event log line */ }
     }
     this.log.push(line);
-    const ready = /listening on http:\/\/[^\s]*:(\d+)/.exec(line);
-    if (ready) this.port = Number(ready[1]);
-    const tls = /listening on .* and https:\/\/[^\s]*:(\d+)/.exec(line);
-    if (tls) this.tlsPort = Number(tls[1]);
+    const ready = /ready: listening on (.*), origin /.exec(line);
+    if (!ready) return;
+    this.listening = ready[1].split(/, | and /);
+    const portOf = (scheme) => Number(this.listening.map((one) => new RegExp(`^${scheme}://.*:(\\d+)$`).exec(one)).find(Boolean)?.[1]);
+    this.port = portOf('http') || undefined;
+    this.tlsPort = portOf('https') || undefined;
   }
 
   #ending() {

@@ -67,7 +67,7 @@ class ConfigFile {
 TEST(CommandLine, AnOriginIsEnough) {
   const Settings settings = settings_of({"run", "--origin", "http://127.0.0.1:3000"});
   EXPECT_EQ(settings.origin.url, "http://127.0.0.1:3000");
-  EXPECT_EQ(settings.server.listen, (HostPort{"127.0.0.1", 8080}));
+  EXPECT_EQ(settings.server.listen, (std::vector<ListenAddress>{{"127.0.0.1:8080"}}));
   EXPECT_EQ(settings.server.workers, 4U);
   EXPECT_EQ(settings.cache.dir, "/home/u/.cache/freshet");
   EXPECT_EQ(settings.admin.socket, "/home/u/.cache/freshet/admin.sock");
@@ -87,7 +87,7 @@ TEST(CommandLine, EveryFlag) {
                                          "--set",       "cache.max_fills=1",
                                          "--set",       "cache.max_fills=2"});
   EXPECT_EQ(settings.origin.url, "https://a");
-  EXPECT_EQ(settings.server.listen, (HostPort{"::1", 0}));
+  EXPECT_EQ(settings.server.listen, (std::vector<ListenAddress>{{"[::1]:0"}}));
   EXPECT_EQ(settings.cache.dir, "/c");
   EXPECT_EQ(settings.cache.memory, 64 * kMiB);
   EXPECT_EQ(settings.cache.disk, kGiB);

@@ -79,6 +79,9 @@ TEST(SettingTable, EveryRowHasItsOwnNameAndMember) {
       case SettingType::kCertificates:
         text = "/a.pem:/a.key,/b.pem:/b.key:/b.ocsp";
         break;
+      case SettingType::kListen:
+        text = "[::]:81 v6only proxy_protocol,unix:/run/x mode=0600,systemd:http";
+        break;
       case SettingType::kPatterns:
         text = "utm_*,a";
         break;
@@ -108,8 +111,10 @@ TEST(SettingTable, ErrorsNameTheSettingTheValueAndWhatIsAllowed) {
             "cache.heuristic_fraction: -0.5 is below the least allowed, 0.0");
   EXPECT_EQ(error_of("cache.set_cookie", "never"),
             "cache.set_cookie: \"never\" is not one of safe, rfc or strip");
-  EXPECT_EQ(error_of("server.listen", ""),
-            "server.listen: \"\" is not HOST:PORT (try 127.0.0.1:8080 or [::1]:8080)");
+  EXPECT_EQ(error_of("server.listen", "127.0.0.1:80,127.0.0.1"),
+            "server.listen: '127.0.0.1': no port (HOST:PORT)");
+  EXPECT_EQ(error_of("server.listen", "127.0.0.1:80,"), "ok");
+  EXPECT_EQ(error_of("tls.listen", ""), "ok");
   EXPECT_EQ(error_of("log.access", ""), "log.access: is empty");
   EXPECT_EQ(error_of("admin.listen", ""), "ok");
   EXPECT_EQ(error_of("tls.certificates", "a.pem"),

@@ -44,6 +44,22 @@ TEST(Purge, IsForThePeersThatAreAllowed) {
   EXPECT_FALSE(options({}).on());
 }
 
+TEST(Purge, WhoComesByAUnixSocketHasNoAddressAndMayWhereThatIsSaid) {
+  PurgeOptions some = options({"10.1.0.0/16"});
+  some.allow_unix = true;
+  EXPECT_TRUE(some.on());
+  EXPECT_TRUE(may_purge(purge_with({}), kUnixPeer, some));
+  EXPECT_FALSE(may_purge(purge_with({}), "unknown", some));  // of the proxy's unix socket, by a PROXY header
+  EXPECT_EQ(purge_client(purge_with({}), kUnixPeer, some), "unix");
+  // A proxy behind it that is not trusted lends nobody its place.
+  EXPECT_FALSE(may_purge(purge_with({{"X-Forwarded-For", "10.1.2.3"}}), kUnixPeer, some));
+  some.trust_unix = true;
+  EXPECT_TRUE(may_purge(purge_with({{"X-Forwarded-For", "10.1.2.3"}}), kUnixPeer, some));
+  EXPECT_FALSE(may_purge(purge_with({{"X-Forwarded-For", "192.0.2.1"}}), kUnixPeer, some));
+  EXPECT_EQ(purge_client(purge_with({{"X-Forwarded-For", "10.1.2.3"}}), kUnixPeer, some),
+            "10.1.2.3 by way of unix");
+}
+
 TEST(Purge, AProxyThatIsNotTrustedLendsNobodyItsAddress) {
   const PurgeOptions loopback = options({"127.0.0.0/8"});
   for (const char* name : {"X-Forwarded-For", "Forwarded", "Via"}) {

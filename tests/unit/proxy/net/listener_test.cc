@@ -162,6 +162,25 @@ TEST(Listener, SaysWhyAnAddressCannotBeHad) {
   EXPECT_EQ(foreign.error(), "cannot listen on 192.0.2.1:8080: cannot assign requested address");
 }
 
+TEST(Listener, IPv6TakesIPv4TooUnlessItIsAlone) {
+  for (const bool alone : {false, true}) {
+    ListenOptions options;
+    options.v6_only = alone;
+    const auto opened = open_listening_sockets(address("[::]:0"), 2, options);
+    ASSERT_TRUE(opened.ok());
+    const Descriptor& socket = opened.value()[0];
+    if (local_address(socket).family() != AF_INET6) GTEST_SKIP() << "there is no IPv6 here";
+    EXPECT_EQ(option(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY), alone ? 1 : 0);
+    const std::uint16_t port = local_address(socket).port();
+    connect_to(address("[::1]:0").with_port(port));
+    const SocketAddress v4 = address("127.0.0.1:0").with_port(port);
+    const Descriptor client{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    EXPECT_EQ(connect(client.get(), v4.raw(), v4.raw_size()), alone ? -1 : 0);
+    // With v6only an IPv4 address stands beside it.
+    EXPECT_EQ(open_listening_sockets(address("0.0.0.0:0").with_port(port), 1).ok(), alone);
+  }
+}
+
 // An error that stays for a while, as when descriptors run out; here the socket does not listen yet.
 TEST(Listener, RestsWhenItCannotAcceptAndThenGoesOn) {
   HandLoop loop;
@@ -216,7 +235,36 @@ TEST_F(UnixListener, ReplacesWhatADeadProcessLeft) {
   open_listening_sockets(socket_address(), 1).take().clear();
   struct stat found {};
   ASSERT_EQ(stat(socket_path().c_str(), &found), 0);
-  EXPECT_TRUE(open_listening_sockets(socket_address(), 2).ok());
+  EXPECT_TRUE(open_listening_sockets(socket_address(), 1).ok());
+}
+
+TEST_F(UnixListener, HasOneQueueForAllWorkers) {
+  EXPECT_EQ(open_listening_sockets(socket_address(), 3).take().size(), 1U);
+}
+
+TEST_F(UnixListener, ItsFileGoesWithIt) {
+  struct stat found {};
+  {
+    const auto sockets = open_listening_sockets(socket_address(), 1).take();
+    SocketFile file(socket_path());
+    const SocketFile moved(std::move(file));
+    ASSERT_EQ(stat(socket_path().c_str(), &found), 0);
+  }
+  EXPECT_EQ(stat(socket_path().c_str(), &found), -1);
+}
+
+TEST_F(UnixListener, AnothersFileStays) {
+  struct stat found {};
+  {
+    auto sockets = open_listening_sockets(socket_address(), 1).take();
+    const SocketFile file(socket_path());
+    // Another process finds nobody there and takes the path. The file is kept, for its number not to come
+    // again.
+    ASSERT_EQ(rename(socket_path().c_str(), (socket_path() + "o").c_str()), 0);
+    sockets = open_listening_sockets(socket_address(), 1).take();
+  }
+  EXPECT_EQ(stat(socket_path().c_str(), &found), 0);
+  unlink((socket_path() + "o").c_str());
 }
 
 TEST_F(UnixListener, LeavesAFileAlone) {

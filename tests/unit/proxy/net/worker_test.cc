@@ -54,6 +54,22 @@ TEST(Worker, HasANameAndTakesNoSignals) {
   EXPECT_EQ(sigismember(&mine, SIGTERM), 0);
 }
 
+TEST(Worker, CoresAreSharedEvenly) {
+  EXPECT_EQ(core_for(0, {2, 3, 7}), 2);
+  EXPECT_EQ(core_for(2, {2, 3, 7}), 7);
+  EXPECT_EQ(core_for(3, {2, 3, 7}), 2);
+}
+
+TEST(Worker, StaysOnItsCore) {
+  const std::vector<int> before = allowed_cores();
+  ASSERT_FALSE(before.empty());
+  std::promise<std::vector<int>> pinned;
+  Worker worker("w");
+  worker.start([&] { pinned.set_value(allowed_cores()); }, nullptr, before.size() - 1);
+  EXPECT_EQ(pinned.get_future().get(), (std::vector<int>{before.back()}));
+  EXPECT_EQ(allowed_cores(), before);
+}
+
 TEST(Worker, ItsDestructorStopsIt) {
   bool ended = false;
   {
