@@ -43,7 +43,7 @@ Http2Context::Http2Context(EventLoop& event_loop, CoarseTimers& coarse_timers,
       body_deadlines(timers.list(timeouts.body)),
       send_deadlines(timers.list(timeouts.send)),
       linger_deadlines(timers.list(timeouts.linger)),
-      callbacks(std::make_unique<Http2Callbacks>()),
+      callbacks(std::make_unique<Http2Callbacks>(limits.max_head)),
       scratch(kScratch, '\0') {}
 
 Http2Context::~Http2Context() = default;
