@@ -75,7 +75,8 @@ Http2Callbacks::Http2Callbacks(std::size_t max_head) {
   nghttp2_option_set_builtin_recv_extension_type(option_, NGHTTP2_PRIORITY_UPDATE);
   nghttp2_option_set_max_settings(option_, kMostSettings);
   nghttp2_option_set_max_outbound_ack(option_, kMostAcks);
-  nghttp2_option_set_max_continuations(option_, std::max(kLeastContinuations, kMostOverLimit * max_head / kFrameSize));
+  nghttp2_option_set_max_continuations(option_,
+                                       std::max(kLeastContinuations, kMostOverLimit * max_head / kFrameSize));
   nghttp2_option_set_max_send_header_block_length(option_, kMostResponseHead);
 }
 
@@ -113,6 +114,7 @@ nghttp2_data_provider Http2Callbacks::provider_of(Http2Stream& stream) {
 int Http2Callbacks::on_begin_headers(nghttp2_session* frames, const nghttp2_frame* frame, void* user) {
   session_of(user).head_begun_ = true;
   session_of(user).head_size_ = 0;
+  session_of(user).head_stream_ = frame->hd.stream_id;
   if (!is_request(*frame)) return 0;
   Http2Stream* const stream = session_of(user).open_stream(frame->hd.stream_id);
   nghttp2_session_set_stream_user_data(frames, frame->hd.stream_id, stream);

@@ -31,7 +31,7 @@ void Http2Stream::open(Http2Session& session, std::int32_t id) {
   head_sent_ = has_body_ = response_done_ = response_broken_ = deferred_ = room_wanted_ = false;
   head_bytes_ = 0;
   trailers_.reset();
-  builder_.begin(session.limits(), exchange_.request());
+  builder_.begin(session.limits(), client_.trusted, exchange_.request());
 }
 
 void Http2Stream::add_field(std::string_view name, std::string_view value) {
