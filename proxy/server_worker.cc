@@ -150,7 +150,7 @@ class ServerWorker::Parts {
     TlsAcceptor::Hooks hooks;
     hooks.established = [this](Transport transport, const SocketAddress& peer, std::string_view protocol) {
       // One of those that we offer, or none.
-      FRESHET_CHECK(protocol.empty() || protocol == "http/1.1" || protocol == "h2");
+      FRESHET_CHECK(protocol.empty() || protocol.substr(0, 7) == "http/1." || protocol == "h2");
       if (protocol == "h2") {
         begin_http2(std::move(transport), client_of(peer), {});
       } else {

@@ -22,6 +22,10 @@ constexpr std::size_t kMostSettings = 32;
 constexpr std::size_t kMostAcks = 200;
 // A head that is so many times over the limit is not read to its end: a byte of it may stand for kilobytes.
 constexpr std::size_t kMostOverLimit = 4;
+// CONTINUATION frames of one head, where a smaller limit would not ask for more.
+constexpr std::size_t kLeastContinuations = 8;
+// What clients put into a frame, since we do not offer them more.
+constexpr std::size_t kFrameSize = 16 * 1024;
 // Of one response: what the origin client takes at most, and what we add.
 constexpr std::size_t kMostResponseHead = 512 * 1024;
 
@@ -51,7 +55,7 @@ bool is_request(const nghttp2_frame& frame) {
 
 }  // namespace
 
-Http2Callbacks::Http2Callbacks() {
+Http2Callbacks::Http2Callbacks(std::size_t max_head) {
   FRESHET_CHECK(nghttp2_session_callbacks_new(&callbacks_) == 0);
   nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks_, on_begin_headers);
   nghttp2_session_callbacks_set_on_header_callback(callbacks_, on_header);
@@ -71,6 +75,8 @@ Http2Callbacks::Http2Callbacks() {
   nghttp2_option_set_builtin_recv_extension_type(option_, NGHTTP2_PRIORITY_UPDATE);
   nghttp2_option_set_max_settings(option_, kMostSettings);
   nghttp2_option_set_max_outbound_ack(option_, kMostAcks);
+  nghttp2_option_set_max_continuations(option_,
+                                       std::max(kLeastContinuations, kMostOverLimit * max_head / kFrameSize));
   nghttp2_option_set_max_send_header_block_length(option_, kMostResponseHead);
 }
 
@@ -108,6 +114,7 @@ nghttp2_data_provider Http2Callbacks::provider_of(Http2Stream& stream) {
 int Http2Callbacks::on_begin_headers(nghttp2_session* frames, const nghttp2_frame* frame, void* user) {
   session_of(user).head_begun_ = true;
   session_of(user).head_size_ = 0;
+  session_of(user).head_stream_ = frame->hd.stream_id;
   if (!is_request(*frame)) return 0;
   Http2Stream* const stream = session_of(user).open_stream(frame->hd.stream_id);
   nghttp2_session_set_stream_user_data(frames, frame->hd.stream_id, stream);
@@ -254,6 +261,7 @@ ssize_t Http2Callbacks::read_body(nghttp2_session* /*frames*/, std::int32_t /*id
   Http2Stream& stream = *static_cast<Http2Stream*>(source->ptr);
   bool last = false;
   const std::size_t size = stream.next_piece(most, last);
+  if (size == 0 && stream.broken()) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;  // a reset, INTERNAL_ERROR
   if (size == 0 && !last) return NGHTTP2_ERR_DEFERRED;
   *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
   if (last) {

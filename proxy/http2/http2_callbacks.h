@@ -15,7 +15,8 @@ class Http2Stream;
 
 class Http2Callbacks {
  public:
-  Http2Callbacks();
+  // `max_head`: as make_session() is given.
+  explicit Http2Callbacks(std::size_t max_head);
   ~Http2Callbacks();
   Http2Callbacks(const Http2Callbacks&) = delete;
   Http2Callbacks& operator=(const Http2Callbacks&) = delete;

@@ -43,7 +43,7 @@ Http2Context::Http2Context(EventLoop& event_loop, CoarseTimers& coarse_timers,
       body_deadlines(timers.list(timeouts.body)),
       send_deadlines(timers.list(timeouts.send)),
       linger_deadlines(timers.list(timeouts.linger)),
-      callbacks(std::make_unique<Http2Callbacks>()),
+      callbacks(std::make_unique<Http2Callbacks>(limits.max_head)),
       scratch(kScratch, '\0') {}
 
 Http2Context::~Http2Context() = default;
@@ -133,7 +133,7 @@ void Http2Session::read_input() {
     switch (transport_.read(context_.scratch.data(), context_.scratch.size(), got)) {
       case TransportOutcome::kDone:
         progressed_ = true;
-        if (phase_ == Phase::kLingering) return set_interest();
+        if (phase_ == Phase::kLingering) break;
         receive({context_.scratch.data(), got});
         break;
       case TransportOutcome::kBlocked:
@@ -147,6 +147,8 @@ void Http2Session::read_input() {
         return close_now(false);
     }
   }
+  // What a read waits for may change, and drive() looks at it only while there is something to do.
+  if (phase_ == Phase::kLingering) return set_interest();
   drive();
 }
 
@@ -303,6 +305,8 @@ void Http2Session::end_content(Http2Stream& stream) {
 }
 
 void Http2Session::end_stream(Http2Stream& stream) {
+  // The library says no more of its head, or of its trailers.
+  if (stream.id() == head_stream_) head_begun_ = false;
   begun_.erase(std::remove(begun_.begin(), begun_.end(), &stream), begun_.end());
   with_content_.erase(std::remove(with_content_.begin(), with_content_.end(), &stream), with_content_.end());
   stream.close();

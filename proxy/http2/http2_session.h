@@ -168,8 +168,9 @@ class Http2Session final : public ClientSession {
   bool reading_later_ = false;
   bool ending_output_ = false;  // the transport still has to say that no more comes
   bool read_closed_ = false;
-  bool head_begun_ = false;    // a header block has begun and not ended
-  std::size_t head_size_ = 0;  // of its lines so far, before any limit
+  bool head_begun_ = false;       // a header block has begun and not ended
+  std::int32_t head_stream_ = 0;  // whose it is
+  std::size_t head_size_ = 0;     // of its lines so far, before any limit
   bool got_settings_ = false;
   bool draining_ = false;    // a first GOAWAY has been said
   bool last_said_ = false;   // and the second

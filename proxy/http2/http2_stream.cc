@@ -28,10 +28,10 @@ void Http2Stream::open(Http2Session& session, std::int32_t id) {
   id_ = id;
   client_ = session.client();
   content_complete_ = content_wanted_ = content_failed_ = upload_waits_ = continue_sent_ = false;
-  head_sent_ = has_body_ = response_done_ = deferred_ = room_wanted_ = false;
+  head_sent_ = has_body_ = response_done_ = response_broken_ = deferred_ = room_wanted_ = false;
   head_bytes_ = 0;
   trailers_.reset();
-  builder_.begin(session.limits(), exchange_.request());
+  builder_.begin(session.limits(), client_.trusted, exchange_.request());
 }
 
 void Http2Stream::add_field(std::string_view name, std::string_view value) {
@@ -132,7 +132,7 @@ void Http2Stream::send_head(const ReplyHead& head) {
   const nghttp2_data_provider provider = Http2Callbacks::provider_of(*this);
   const int failed = nghttp2_submit_response(session_->frames(), id_, lines.data(), lines.size(),
                                              has_body_ ? &provider : nullptr);
-  if (failed != 0) abort();
+  if (failed != 0) reset(NGHTTP2_INTERNAL_ERROR);
 }
 
 std::size_t Http2Stream::window() const {
@@ -169,13 +169,21 @@ void Http2Stream::finish(const storage::HeaderFields* trailers) {
   if (has_body_) resume();
 }
 
-// The client must not take what it has for the whole.
+// The client must not take what it has for the whole. What there is goes out ahead of the reset, as over
+// HTTP/1: head and content may wait for their frames.
 void Http2Stream::abort() {
+  room_wanted_ = false;
+  drop_content();
+  if (!has_body_) return reset(NGHTTP2_INTERNAL_ERROR);
+  response_broken_ = true;
+  resume();
+}
+
+void Http2Stream::reset(std::uint32_t error) {
   room_wanted_ = false;
   body_.clear();
   deadline_.disarm();
-  drop_content();
-  nghttp2_submit_rst_stream(session_->frames(), NGHTTP2_FLAG_NONE, id_, NGHTTP2_INTERNAL_ERROR);
+  nghttp2_submit_rst_stream(session_->frames(), NGHTTP2_FLAG_NONE, id_, error);
 }
 
 void Http2Stream::flush() {
@@ -193,7 +201,7 @@ void Http2Stream::resume() {
 std::size_t Http2Stream::next_piece(std::size_t most, bool& last) {
   const std::size_t size = std::min(most, body_.size());
   last = response_done_ && size == body_.size();
-  deferred_ = size == 0 && !last;
+  deferred_ = size == 0 && !last && !response_broken_;
   return size;
 }
 
@@ -208,8 +216,8 @@ void Http2Stream::take_piece(std::size_t size, OutputQueue& output) {
 
 // It has taken something, or is waited for from now on: to take the response, or to go on with its content.
 void Http2Stream::wait_for_client() {
-  if (body_.size() == 0 && !room_wanted_ && !upload_waits_) return deadline_.disarm();
-  const bool takes = body_.size() > 0 || room_wanted_;
+  const bool takes = body_.size() > 0 || room_wanted_ || response_broken_;
+  if (!takes && !upload_waits_) return deadline_.disarm();
   context_.timers.arm(deadline_, takes ? context_.send_deadlines : context_.body_deadlines,
                       context_.loop.mono_time());
 }
@@ -242,7 +250,7 @@ void Http2Stream::on_deadline() {
     upload_waits_ = false;
     return exchange_.on_upload();
   }
-  if (body_.size() == 0 && !response_done_ && !room_wanted_ && !upload_waits_) return;
+  if (body_.size() == 0 && !response_done_ && !response_broken_ && !room_wanted_ && !upload_waits_) return;
   context_.exchanges.counters.add(storage::Counter::kHttp2Stalled);
   nghttp2_submit_rst_stream(session_->frames(), NGHTTP2_FLAG_NONE, id_, NGHTTP2_CANCEL);
   session_->drive();

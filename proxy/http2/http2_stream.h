@@ -62,6 +62,8 @@ class Http2Stream final : public ResponseSink, private revalidate::UploadSource 
   // For the frames of the response. next_piece(): how much of the content goes into a frame of at most
   // `most` bytes; 0 with `last` unset: none is there. take_piece(): those bytes, behind the frame's head.
   [[nodiscard]] std::size_t next_piece(std::size_t most, bool& last);
+  // All that the response has is given, and it is not whole.
+  [[nodiscard]] bool broken() const { return response_broken_; }
   void take_piece(std::size_t size, OutputQueue& output);
   // Behind the last piece. False: there are none.
   [[nodiscard]] bool submit_trailers();
@@ -89,6 +91,7 @@ class Http2Stream final : public ResponseSink, private revalidate::UploadSource 
   void drop_content();
   void content_used(std::size_t bytes);
   void resume();
+  void reset(std::uint32_t error);
   void wait_for_client();
   [[nodiscard]] std::size_t window() const;
 
@@ -118,6 +121,7 @@ class Http2Stream final : public ResponseSink, private revalidate::UploadSource 
   bool head_sent_ = false;
   bool has_body_ = false;
   bool response_done_ = false;        // the exchange has given all
+  bool response_broken_ = false;      // ... or as much as it could: a reset is to follow
   bool deferred_ = false;             // the frame library waits to be told of more
   mutable bool room_wanted_ = false;  // the exchange waits for room
   std::uint64_t head_bytes_ = 0;

@@ -45,8 +45,9 @@ bool is_connection_field(FieldName id) {
 
 }  // namespace
 
-void RequestBuilder::begin(const RequestParserOptions& limits, RequestHead& head) {
+void RequestBuilder::begin(const RequestParserOptions& limits, bool trusted, RequestHead& head) {
   limits_ = &limits;
+  trusted_ = trusted;
   head.clear();
   head.version = storage::HttpVersion::kHttp2;
   malformed_ = has_method_ = has_scheme_ = has_path_ = has_authority_ = has_host_ = in_fields_ = false;
@@ -95,6 +96,11 @@ void RequestBuilder::pseudo(std::string_view name, std::string_view value, Reque
     if (!once(has_scheme_)) return;
     scheme_is_ours_ = equals_ignoring_case(value, limits_->scheme);
     head.scheme = limits_->scheme;
+    for (const std::string_view scheme : {"http", "https"}) {
+      if (!trusted_ || !equals_ignoring_case(value, scheme)) continue;
+      head.scheme = scheme;
+      scheme_is_ours_ = true;
+    }
   } else if (name == ":path") {
     if (!once(has_path_)) return;
     const char* const end = value.data() + value.size();

@@ -23,8 +23,9 @@ class RequestBuilder {
  public:
   enum class Outcome { kDone, kRefused, kMalformed };
 
-  // `head` is cleared; the same object until finish(). Borrows `limits`, whose scheme is the connection's.
-  void begin(const RequestParserOptions& limits, storage::RequestHead& head);
+  // `head` is cleared; the same object until finish(). Borrows `limits`, whose scheme is the connection's. A
+  // client that is `trusted` may name the other: it speaks for a client of its own.
+  void begin(const RequestParserOptions& limits, bool trusted, storage::RequestHead& head);
   // One field line, in order.
   void add(std::string_view name, std::string_view value, storage::RequestHead& head);
   // A line that could not be decoded as one.
@@ -64,6 +65,7 @@ class RequestBuilder {
   bool has_host_ = false;
   bool in_fields_ = false;
   bool scheme_is_ours_ = false;
+  bool trusted_ = false;
   bool expects_continue_ = false;
   bool takes_trailers_ = false;
   std::optional<std::uint64_t> content_length_;

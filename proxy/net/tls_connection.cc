@@ -61,6 +61,7 @@ TlsConnection::TlsConnection(std::shared_ptr<const TlsContext> context, TlsWorke
   FRESHET_CHECK(ssl_ != nullptr);
   FRESHET_CHECK(SSL_set_fd(ssl_.get(), descriptor) == 1);
   SSL_set_accept_state(ssl_.get());
+  FRESHET_CHECK(SSL_set_app_data(ssl_.get(), this) == 1);
 }
 
 TlsConnection::~TlsConnection() {
@@ -144,10 +145,21 @@ TransportOutcome TlsConnection::handshake() {
   if (result == 1) {
     // What came behind the client's last word.
     holds_input_ = SSL_has_pending(ssl_.get()) == 1;
+    established_ = true;
     return TransportOutcome::kDone;
   }
   const TransportOutcome outcome = outcome_of(result);
   return outcome == TransportOutcome::kBroken && !heard() ? TransportOutcome::kEnd : outcome;
+}
+
+void TlsConnection::count_message() {
+  if (!established_) return;
+  const storage::MonoTime now = worker_.loop_.mono_time();
+  if (now - messages_since_ >= kMessageSpan) {
+    messages_since_ = now;
+    messages_ = 0;
+  }
+  ++messages_;
 }
 
 TransportOutcome TlsConnection::read(char* buffer, std::size_t capacity, std::size_t& got) {
@@ -159,6 +171,12 @@ TransportOutcome TlsConnection::read(char* buffer, std::size_t capacity, std::si
   while (got < capacity) {
     std::size_t some = 0;
     const int result = SSL_read_ex(ssl_.get(), buffer + got, capacity - got, &some);
+    if (messages_ > kMostMessages) {
+      broken_ = true;
+      failure_ = "too many messages of TLS itself";
+      ERR_clear_error();
+      return TransportOutcome::kBroken;
+    }
     if (result != 1) {
       const TransportOutcome outcome = outcome_of(result);
       if (got == 0) return outcome;

@@ -6,6 +6,9 @@
 // one system call. Nothing is allocated here for a request. A client that breaks the stream off without TLS's
 // own end (close_notify) is broken, not at its end.
 //
+// KeyUpdate (RFC 8446, 4.6.3) costs a client little and us new keys, so a flood of them breaks the
+// connection.
+//
 // The library writes without MSG_NOSIGNAL, so the process ignores SIGPIPE. Owned by a Transport, or during
 // the handshake by the TlsAcceptor; does not own the descriptor. On its worker's thread.
 #pragma once
@@ -85,6 +88,8 @@ class TlsConnection {
   [[nodiscard]] TransportOutcome write(const iovec* pieces, std::size_t count, std::size_t& written);
   [[nodiscard]] bool holds_input() const { return holds_input_; }
   [[nodiscard]] bool read_waits_for_room() const { return waits_for_room_; }
+  // Told by TlsContext of a message of TLS itself.
+  void count_message();
   // close_notify.
   [[nodiscard]] TransportOutcome say_end();
 
@@ -94,6 +99,10 @@ class TlsConnection {
     void operator()(ssl_st* ssl) const;
   };
   static constexpr std::size_t kNowhere = SIZE_MAX;
+  // Messages behind the handshake in one span. All that a client has to say is KeyUpdate, which is counted up
+  // to three times and due after gigabytes.
+  static constexpr int kMostMessages = 64;
+  static constexpr storage::Milliseconds kMessageSpan{10'000};
 
   void use_buffers();
   void leave_holding();
@@ -111,6 +120,9 @@ class TlsConnection {
   bool broken_ = false;
   bool waits_for_room_ = false;  // reading, or the handshake
   bool holds_input_ = false;
+  bool established_ = false;
+  int messages_ = 0;  // in the span that began then
+  storage::MonoTime messages_since_{};
 };
 
 }  // namespace freshet::proxy

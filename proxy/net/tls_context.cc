@@ -11,6 +11,7 @@
 #include <openssl/ssl.h>
 #include <utility>
 
+#include "proxy/net/tls_connection.h"
 #include "storage/base/check.h"
 #include "storage/base/hash.h"
 
@@ -113,6 +114,7 @@ struct TlsContext::Callbacks {
     if (response.empty()) return SSL_TLSEXT_ERR_NOACK;
     // The connection frees it.
     auto* const copy = static_cast<unsigned char*>(OPENSSL_memdup(response.data(), response.size()));
+    if (copy == nullptr) return SSL_TLSEXT_ERR_ALERT_FATAL;  // the certificate may demand it
     SSL_set_tlsext_status_ocsp_resp(ssl, copy, static_cast<long>(response.size()));
     return SSL_TLSEXT_ERR_OK;
   }
@@ -163,6 +165,13 @@ struct TlsContext::Callbacks {
       return SSL_TICKET_RETURN_IGNORE_RENEW;
     }
     return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+  }
+
+  // Called for each message of a handshake, and for those that come behind it.
+  static void message(const SSL* ssl, int where, int /*result*/) {
+    if ((where & SSL_CB_LOOP) == 0) return;
+    if (auto* const connection = static_cast<TlsConnection*>(SSL_get_app_data(ssl)))
+      connection->count_message();
   }
 };
 
@@ -226,6 +235,10 @@ Status TlsContext::add_handle(const TlsNames::Choice& choice) {
   if (options_.ktls) SSL_CTX_set_options(ssl, SSL_OP_ENABLE_KTLS);
   // Buffers are released by TlsWorker, not after each record.
   SSL_CTX_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  // A read comes back after messages that bring no data, so that a client cannot hold up the worker with
+  // them.
+  SSL_CTX_clear_mode(ssl, SSL_MODE_AUTO_RETRY);
+  SSL_CTX_set_info_callback(ssl, &Callbacks::message);
   SSL_CTX_set_read_ahead(ssl, 1);  // a record is one read, not one for its head and one for the rest
   // Nothing is kept here: the client brings it back in its ticket.
   SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);

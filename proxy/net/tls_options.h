@@ -28,9 +28,9 @@ enum class ClientCertificates {
 struct TlsOptions {
   std::vector<TlsCertificateFiles> certificates;  // the first for clients that name no host, or none of ours
   TlsVersion min_version = TlsVersion::k12;
-  std::string ciphers;                             // of TLS 1.2, OpenSSL's names; empty: its default
-  std::string cipher_suites;                       // of TLS 1.3, likewise
-  std::vector<std::string> protocols{"http/1.1"};  // for ALPN, the best first
+  std::string ciphers;        // of TLS 1.2, OpenSSL's names; empty: its default
+  std::string cipher_suites;  // of TLS 1.3, likewise
+  std::vector<std::string> protocols{"http/1.1", "http/1.0"};  // for ALPN, the best first
   ClientCertificates client_certificates = ClientCertificates::kOff;
   std::string client_ca;  // PEM: who may vouch for clients
   // The keys that session tickets are sealed with: see ticket_keys.h.

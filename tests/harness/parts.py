@@ -6,6 +6,7 @@ import pathlib
 import typing
 
 import counts
+import scenario_table
 from build import ROOT, VARIANTS
 
 MINUTE = 60
@@ -74,17 +75,21 @@ def gtest(folder: str, variant: str, needs: str) -> Part:
     return Part(name, variant, run, needs)
 
 
-def node(name: str, variant: str, needs: str, minutes: int = 15) -> Part:
+def node(name: str, variant: str, needs: str, minutes: int = 15, protocol: str | None = None) -> Part:
+    """`protocol`: what the scenarios' clients speak instead of HTTP/1.1 in clear."""
     reporter = (pathlib.Path(__file__).parent / "reporter.mjs").as_uri()
 
     def run(runner) -> counts.Counts:
         report = runner.fresh(f"{name}.json")
-        files = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob(needs))
+        paths, left_out = scenario_table.over(protocol) if protocol else (sorted(ROOT.glob(needs)), [])
+        runner.say(left_out)
+        files = [str(path.relative_to(ROOT)) for path in paths]
         command = ["node", "--test", f"--test-reporter={reporter}", "--test-reporter-destination=stdout", *files]
         environment = {
             "TEST_COUNTS": str(report),
             "FRESHET_BIN": str(VARIANTS[variant].freshet),
             "FRESHET_VARIANT": variant,
+            "FRESHET_TEST_PROTOCOL": protocol or "h1",
         }
         status, _ = runner.execute(name, command, minutes * MINUTE, environment)
         return counts.from_node(report).settle(name, status)
@@ -128,6 +133,8 @@ def all_parts() -> list[Part]:
         ]
         if variant == "release":
             parts += [
+                node("scenarios-tls", variant, "tests/scenarios/*.test.mjs", protocol="tls"),
+                node("scenarios-h2", variant, "tests/scenarios/*.test.mjs", protocol="h2"),
                 node("nginx", variant, "tests/scenarios/nginx/*.test.mjs"),
                 node("deploy", variant, "tests/deploy/*.test.mjs"),
                 node("browser", variant, "tests/browser/*.test.mjs"),

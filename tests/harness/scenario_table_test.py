@@ -4,31 +4,24 @@ import re
 import unittest
 
 from build import ROOT
+from scenario_table import FOLDER, LEFT_OUT, over, restriction, rows
 
-FOLDER = ROOT / "tests" / "scenarios"
-README = (FOLDER / "README.md").read_text(encoding="utf-8")
 POINTS = 11
-
-
-def rows(heading: str) -> list[list[str]]:
-    """The cells of the table whose head begins with `heading`."""
-    found: list[list[str]] = []
-    inside = False
-    for line in README.splitlines():
-        cells = [cell.strip() for cell in line.strip().strip("|").split("|")] if line.startswith("|") else []
-        if cells and cells[0] == heading:
-            inside = True
-        elif not cells:
-            inside = False
-        elif inside and not set(cells[0]) <= {"-", ":"}:
-            found.append(cells)
-    return found
 
 
 class Files(unittest.TestCase):
     def test_each_file_has_a_row_and_each_row_a_file(self):
         files = sorted(path.name[:2] for path in FOLDER.glob("*.test.mjs"))
         self.assertEqual(files, [row[0] for row in rows("file") if row[0] != "nginx/"])
+
+    def test_what_is_left_out_over_a_protocol_has_a_reason(self):
+        for row in rows("file"):
+            self.assertEqual(len(row), 3, row)
+            self.assertTrue(row[2] == "" or restriction(row), row)
+        for protocol in LEFT_OUT:
+            files, reasons = over(protocol)
+            self.assertEqual(len({path.name[:2] for path in files}) + len(reasons), len(rows("file")))
+            self.assertGreater(len(files), len(reasons))
 
 
 class Points(unittest.TestCase):

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 
 import { expectBodyless, expectForwarded, expectHit, expectWhole } from '../support/expect.mjs';
 import { ownLab, sharedLab } from '../support/lab.mjs';
+import { overHttp2 } from '../support/protocol.mjs';
 import { gate } from '../support/waiting.mjs';
 
 const lab = sharedLab();
@@ -37,7 +38,8 @@ for (const [title, bad] of Object.entries({
     const client = await lab.connect();
     const response = await client.request(path).response();
     assert.ok(!response.complete || response.status === 502, `it looks complete: ${response.head}${response.text}`);
-    if (response.status !== 502) await client.closed();
+    // What came ahead of the break is not kept back, and HTTP/1 can say it only by the connection's end.
+    if (response.status !== 502 && !overHttp2) await client.closed();
     state.good = true;
     const next = await lab.get(path);
     expectForwarded(next);

@@ -54,7 +54,7 @@ for (const field of ['Location', 'Content-Location']) {
       const target = lab.path('target');
       const other = lab.path('other');
       versioned(other);
-      versioned(target, (_, reply) => reply.send(201, { [field]: form === 'path' ? other : `http://${lab.edge.authority}${other}` }, ''));
+      versioned(target, (_, reply) => reply.send(201, { [field]: form === 'path' ? other : `${lab.edge.url}${other}` }, ''));
       await lab.store(other);
       expectHit(await lab.get(other));
       await lab.get(target, { method: 'POST', body: 'x' });
@@ -66,7 +66,7 @@ for (const field of ['Location', 'Content-Location']) {
     const target = lab.path('target');
     const other = lab.path('other');
     versioned(other);
-    versioned(target, (_, reply) => reply.send(201, { [field]: `http://other.example${other}` }, ''));
+    versioned(target, (_, reply) => reply.send(201, { [field]: `${lab.edge.scheme}://other.example${other}` }, ''));
     await lab.store(other, { host: 'other.example' });
     await lab.get(target, { method: 'POST', body: 'x' });
     expectHit(await lab.get(other, { host: 'other.example' }));

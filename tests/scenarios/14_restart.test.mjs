@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { Edge, runToEnd, temporaryDirectory } from '../support/edge.mjs';
 import { expectForwarded, expectHit, expectRevalidated, expectWhole } from '../support/expect.mjs';
 import { ownLab } from '../support/lab.mjs';
+import { notOverHttp2 } from '../support/protocol.mjs';
 import { gate } from '../support/waiting.mjs';
 
 // Bodies that say what they are: small, and over several chunks.
@@ -175,7 +176,7 @@ test('G10: SIGTERM ends the process with status 0 only after the response in pro
   assert.equal(lab.edge.exit.status, 0);
 });
 
-test('G2: what the end of the drain cuts does not look whole to an HTTP/1.0 client, for whom the connection\'s end is the framing', async (t) => {
+test('G2: what the end of the drain cuts does not look whole to an HTTP/1.0 client, for whom the connection\'s end is the framing', notOverHttp2('it has one version'), async (t) => {
   const lab = await ownLab(t, { settings: { 'server.drain_timeout': '200ms' } });
   lab.origin.on('/', (_, reply) => { reply.head(200, { 'Cache-Control': 'no-store', 'Transfer-Encoding': 'chunked' }).chunk('first'); });
   const client = await lab.connect();

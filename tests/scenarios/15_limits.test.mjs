@@ -110,11 +110,14 @@ test('server.max_connections: further connections are refused, and there is room
     clients.push(await lab.connect());
     expectWhole(await clients[i].request('/').response(), 200, 'x');
   }
-  const over = await lab.connect();
-  over.socket.on('error', () => {});
-  over.request('/');
-  await over.closed();
-  if (over.in.available > 0) assert.equal((await over.response()).status, 503);
+  // Over TLS it does not come to a connection.
+  const over = await lab.connect().catch(() => undefined);
+  if (over !== undefined) {
+    over.socket.on('error', () => {});
+    over.request('/');
+    await over.closed();
+    if (over.in.available > 0) assert.equal((await over.response()).status, 503);
+  }
   clients[0].close();
   await lab.edge.metricsWhen((m) => m.sum('freshet_connections_open') < 5, 'a connection less');
   expectWhole(await lab.get('/'), 200, 'x');

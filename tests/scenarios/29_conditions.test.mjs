@@ -5,6 +5,7 @@ import { test } from 'node:test';
 
 import { expectBodyless, expectForwarded, expectHit, expectWhole } from '../support/expect.mjs';
 import { ownLab, sharedLab } from '../support/lab.mjs';
+import { overHttp2 } from '../support/protocol.mjs';
 import { gate } from '../support/waiting.mjs';
 
 const lab = sharedLab();
@@ -36,7 +37,8 @@ test('If-None-Match: any member of the list, on one line or several, in any spac
   for (const condition of ['"v1"', '"a","v1"', '"v1" , "b"', ',, "a", ,"v1",', '"a,b", "v1"', '*', ' * ']) {
     assert.equal(await stored.status({ 'If-None-Match': condition }), 304, condition);
   }
-  assert.equal(await stored.status([['If-None-Match', '"a"'], ['If-None-Match', '"v1"']]), 304);
+  // Node's HTTP/2 client sends no second line of either.
+  if (!overHttp2) assert.equal(await stored.status([['If-None-Match', '"a"'], ['If-None-Match', '"v1"']]), 304);
   for (const condition of ['"a"', '"V1"', 'v1', '"v1', '"a, "v1', '', '"v1"x', 'w/"v1"']) {
     assert.equal(await stored.status({ 'If-None-Match': condition }), 200, condition);
   }
@@ -66,7 +68,7 @@ test('If-Modified-Since: at Last-Modified or after; what is no date, or stands t
   assert.equal(await stored.status({ 'If-Modified-Since': 'Monday, 01-Jan-24 00:00:00 GMT' }), 304);
   assert.equal(await stored.status({ 'If-Modified-Since': 'Mon Jan  1 00:00:00 2024' }), 304);
   for (const since of [earlier, '0', 'yesterday', '2024-01-01T00:00:00Z']) assert.equal(await stored.status({ 'If-Modified-Since': since }), 200, since);
-  assert.equal(await stored.status([['If-Modified-Since', modified], ['If-Modified-Since', modified]]), 200);
+  if (!overHttp2) assert.equal(await stored.status([['If-Modified-Since', modified], ['If-Modified-Since', modified]]), 200);
 });
 
 test('If-Modified-Since without Last-Modified is compared with Date (RFC 9111 section 4.3.2)', async () => {

@@ -10,6 +10,7 @@ import { test } from 'node:test';
 import { Edge, runToEnd, temporaryDirectory } from '../support/edge.mjs';
 import { expectForwarded, expectHit, expectMiss, expectRevalidated, expectWhole } from '../support/expect.mjs';
 import { ownLab, sharedLab } from '../support/lab.mjs';
+import { notOverHttp2, overTls, scheme } from '../support/protocol.mjs';
 import { gate } from '../support/waiting.mjs';
 
 const lab = sharedLab();
@@ -91,7 +92,7 @@ test('the event log names who has purged what', async () => {
   const target = lab.path();
   const { sequence } = lines(await lab.get(target, { method: 'PURGE' }));
   const line = await lab.edge.logLine(new RegExp(`; sequence ${sequence}$`));
-  assert.ok(line.includes(` purged by 127.0.0.1: http://`) && line.includes(`${target};`), line);
+  assert.ok(line.includes(` purged by 127.0.0.1: ${scheme}://`) && line.includes(`${target};`), line);
   await purged(lab.edge, '--soft', '--tag', 'event-log-a', '--tag', 'event-log-b');
   await lab.edge.logLine(new RegExp(` made stale by uid ${process.getuid()} \\(admin plane\\): event-log-a and 1 more; sequence \\d+$`));
 });
@@ -134,7 +135,7 @@ test('G4: a query purged after a restart, when the No-Vary-Search rule of its pa
   await own.store('/s?a=1&s=2', { host });
   await own.edge.stopForRestart();
   await own.edge.spawn();
-  await purged(own.edge, `http://${host}/s?s=9&a=1`);
+  await purged(own.edge, `${scheme}://${host}/s?s=9&a=1`);
   const before = own.origin.requestsFor('/s').length;
   await own.store('/s?a=1&s=3', { host });
   const after = await own.get('/s?a=1&s=4', { host });
@@ -172,7 +173,7 @@ for (const field of ['Soft-Purge', 'Fastly-Soft-Purge']) {
   });
 }
 
-test('PURGE answers in turn on a connection that goes on', async () => {
+test('PURGE answers in turn on a connection that goes on', notOverHttp2('its streams have no order'), async () => {
   const target = lab.path();
   versioned(lab, target);
   const client = await lab.connect();
@@ -267,12 +268,12 @@ async function four(where) {
 }
 
 const scopes = {
-  'a URL': [({ dir }) => ({ urls: [`http://ONE.example:80${dir}/page`] }), ({ dir }) => [`http://ONE.example:80${dir}/page`], ['page']],
+  'a URL': [({ dir }) => ({ urls: [`${scheme}://ONE.example:${overTls ? 443 : 80}${dir}/page`] }), ({ dir }) => [`${scheme}://ONE.example:${overTls ? 443 : 80}${dir}/page`], ['page']],
   'an https URL, for an edge behind a TLS terminator': [({ dir }) => ({ urls: [`https://one.example${dir}/page`] }), ({ dir }) => [`https://one.example${dir}/page`], ['page']],
-  'a prefix': [({ dir }) => ({ prefixes: [`http://one.example${dir}/`] }), ({ dir }) => ['--prefix', `http://one.example${dir}/`], ['page', 'deep']],
+  'a prefix': [({ dir }) => ({ prefixes: [`${scheme}://one.example${dir}/`] }), ({ dir }) => ['--prefix', `${scheme}://one.example${dir}/`], ['page', 'deep']],
   'a host': [() => ({ hosts: ['Two.example'] }), () => ['--host', 'Two.example'], ['other']],
   'a tag': [({ tag }) => ({ tags: [tag] }), ({ tag }) => ['--tag', tag], ['deep', 'other']],
-  'a mix': [({ dir, tag }) => ({ tags: [tag], urls: [`http://one.example${dir}.html`] }), ({ dir, tag }) => ['--tag', tag, `http://one.example${dir}.html`], ['deep', 'other', 'root']],
+  'a mix': [({ dir, tag }) => ({ tags: [tag], urls: [`${scheme}://one.example${dir}.html`] }), ({ dir, tag }) => ['--tag', tag, `${scheme}://one.example${dir}.html`], ['deep', 'other', 'root']],
   all: [() => ({ all: true }), () => ['--all'], ['page', 'deep', 'other', 'root']],
 };
 
@@ -388,8 +389,8 @@ test('G4: a purge while the body is still coming: it is not stored', async () =>
 test('G4: purged stays purged over an orderly restart and a kill -9 right after the acknowledgement', async (t) => {
   const own = await ownLab(t, { settings: { 'cache.loss_bound': '200ms' } });
   const kinds = {
-    '/url': ['http://purge.example/url'],
-    '/dir/prefix': ['--prefix', 'http://purge.example/dir/'],
+    '/url': [`${scheme}://purge.example/url`],
+    '/dir/prefix': ['--prefix', `${scheme}://purge.example/dir/`],
     '/tag': ['--tag', 'gone'],
     '/kept': [],
   };
@@ -428,7 +429,7 @@ test('G4: kill -9 after a soft purge: still to be validated', async (t) => {
   await own.store('/soft', { host });
   await own.edge.stopForRestart();
   await own.edge.spawn();
-  await purged(own.edge, '--soft', `http://${host}/soft`);
+  await purged(own.edge, '--soft', `${scheme}://${host}/soft`);
   await own.edge.kill();
   await own.edge.spawn();
   expectRevalidated(await own.get('/soft', { host }));
@@ -540,7 +541,7 @@ test('/v1/invalidate: hostile content is refused whole, with all that is wrong',
   const target = lab.path();
   versioned(lab, target);
   await lab.store(target);
-  const url = `http://${lab.edge.authority}${target}`;
+  const url = `${lab.edge.url}${target}`;
   const errors = async (order) => {
     const answer = await invalidate(lab.edge, order);
     assert.equal(answer.status, 400, answer.text);

@@ -247,6 +247,20 @@ test('requests for one key on one connection become one origin request', async (
   assert.equal(lab.origin.requestsFor(path).length, 1);
 });
 
+test('a trusted proxy says its client\'s scheme by :scheme, as by X-Forwarded-Proto; another client\'s is 421', async (t) => {
+  const own = await ownLab(t, { settings: { 'server.trusted_proxies': '127.0.0.1' } });
+  for (const edge of [own, lab]) edge.origin.on('/s', (request, reply) => reply.send(200, fresh, request.field('x-forwarded-proto')));
+  const https = { ':scheme': 'https', ':authority': 'a.test' };
+  expectWhole(await (await connect()).get('/s', { fields: https }), 421);
+  const client = await connect(own.edge);
+  expectWhole(await client.get('/s', { fields: https }), 200, 'https');
+  expectWhole(await client.get('/s', { fields: { ':authority': 'a.test' } }), 200, 'http');
+  const same = await client.get('/s', { fields: { ':authority': 'a.test', 'x-forwarded-proto': 'https' } });
+  expectWhole(same, 200, 'https');
+  assert.match(same.fields['cache-status'], /^freshet; hit/);
+  assert.equal(own.origin.requestsFor('/s').length, 2);
+});
+
 test('CONNECT is 501, as over HTTP/1', async () => {
   const client = await connect();
   const stream = client.session.request({ ':method': 'CONNECT', ':authority': 'example.test:443' });
@@ -312,11 +326,14 @@ test('idle connections end with GOAWAY after the idle timeout', async (t) => {
   await client.ended();
 });
 
-test('curl and h2load as clients', async () => {
+test('curl, nghttp and h2load as clients', async () => {
   const path = lab.path();
   lab.origin.on(path, { fields: fresh, body: 'hello' });
   const { stdout } = await run('curl', ['-sS', '--noproxy', '*', '--http2-prior-knowledge', '-w', ' %{http_version} %{http_code}', `${lab.edge.url}${path}`]);
   assert.equal(stdout, 'hello 2 200');
+  const nghttp = await run('nghttp', ['-v', '--no-dep', `${lab.edge.url}${path}`, `${lab.edge.url}${path}?2`]);
+  assert.equal(nghttp.stdout.match(/:status: 200/g)?.length, 2);
+  assert.match(nghttp.stdout, /^cache-status: freshet; hit|cache-status: freshet; hit/m);
   const load = await run('h2load', ['-n', '2000', '-c', '4', '-m', '32', `${lab.edge.url}${path}`]);
   assert.match(load.stdout, /2000 succeeded, 0 failed, 0 errored/);
 });

@@ -8,6 +8,7 @@ import {
   block, frame, preface, request, uint32,
 } from '../support/h2_frames.mjs';
 import { ownLab, sharedLab } from '../support/lab.mjs';
+import { gate } from '../support/waiting.mjs';
 
 const lab = sharedLab();
 const fresh = { 'Cache-Control': 'max-age=60' };
@@ -219,6 +220,26 @@ test('the same in trailers: the upload ends, and the connection goes on', async 
   assert.equal(await asked.whole(), false);
   client.send(frame(CONTINUATION, END_HEADERS, 3, named(1))).headers(5, request(good), { endStream: true });
   assert.equal(await client.outcome(5), undefined);
+});
+
+test('trailers whose stream ends before them are no head that takes too long', async (t) => {
+  const own = await ownLab(t, { settings: { 'server.head_timeout': '500ms' } });
+  const { opened, open } = gate();
+  own.origin.on('/early', (asked, reply) => reply.send(403, { 'Cache-Control': 'no-store' }, 'no'));
+  own.origin.on('/slow', async (asked, reply) => { await opened; reply.send(200, { 'Cache-Control': 'no-store' }, 'whole'); });
+  const client = await FrameClient.open(own.edge.port);
+  client.headers(1, request('/early', { method: 'POST' })).headers(1, [['x-sum', '1']], { endStream: true, endHeaders: false });
+  await client.until((each) => each.type === RST_STREAM && each.stream === 1);
+  client.send(frame(CONTINUATION, END_HEADERS, 1, block([['x-more', '2']])));
+  client.headers(3, request('/slow'), { endStream: true });
+  await own.origin.received('/slow');
+  // Another's head does take too long, and begins later.
+  const late = await FrameClient.open(own.edge.port);
+  late.headers(1, request('/late'), { endHeaders: false });
+  assert.equal((await late.goaway()).code, ENHANCE_YOUR_CALM);
+  open();
+  assert.equal(await client.outcome(3), undefined);
+  for (const each of [client, late]) each.close();
 });
 
 test('many such heads end the connection', async () => {

@@ -93,9 +93,11 @@ test('http2.enabled = false: h2 is not offered', async (t) => {
   assert.equal(stdout, 'hello 1.1');
 });
 
-test('h2load over TLS', async () => {
+test('nghttp and h2load over TLS', async () => {
   const path = lab.path();
   lab.origin.on(path, { fields: fresh, body: 'hello' });
+  const nghttp = await run('nghttp', ['-v', '--no-dep', `https://127.0.0.1:${lab.edge.tlsPort}${path}`]);
+  assert.match(nghttp.stdout, /:status: 200[^]*cache-status: freshet; /);
   const { stdout } = await run('h2load', ['-n', '2000', '-c', '4', '-m', '32', `https://127.0.0.1:${lab.edge.tlsPort}${path}`]);
   assert.match(stdout, /2000 succeeded, 0 failed, 0 errored/);
 });

@@ -14,7 +14,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { RawClient, fetchRaw } from './raw_client.mjs';
+import { connectTo, fetchFrom, listenFlags, overTls, scheme } from './protocol.mjs';
 import { Signal, eventually, within } from './waiting.mjs';
 
 export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
@@ -98,6 +98,7 @@ export class Edge {
     if (origin !== undefined) this.args.push('--origin', origin);
     this.args.push('--listen', listen, '--cache-dir', this.cacheDir, '--workers', String(workers));
     this.args.push(...settingFlags({ 'log.access': accessLog, ...settings }), ...flags);
+    if (!this.args.some((word) => /tls[-.]listen/.test(word))) this.args.push(...listenFlags());
   }
 
   // Starts the process (again, after kill()) and waits for the line that says ready.
@@ -120,8 +121,12 @@ export class Edge {
   }
 
   get pid() { return this.child.pid; }
-  get url() { return `http://127.0.0.1:${this.port}`; }
-  get authority() { return `127.0.0.1:${this.port}`; }
+  // What its clients speak (protocol.mjs), and where.
+  get scheme() { return scheme; }
+  get authority() { return `127.0.0.1:${overTls ? this.tlsPort : this.port}`; }
+  get url() { return `${scheme}://${this.authority}`; }
+  // The same in clear, whatever they speak.
+  get clearUrl() { return `http://127.0.0.1:${this.port}`; }
 
   #follow(name) {
     this.#partial[name] = '';
@@ -200,8 +205,8 @@ export class Edge {
   }
 
   // The data plane.
-  connect() { return RawClient.connect(this.port); }
-  get(target, options) { return fetchRaw(this.port, target, options); }
+  connect(options) { return connectTo(this, options); }
+  get(target, options) { return fetchFrom(this, target, options); }
 
   // The admin plane, over its Unix socket: {status, fields, text}.
   admin(target) {

@@ -15,7 +15,6 @@ import { after, before } from 'node:test';
 
 import { Edge } from './edge.mjs';
 import { Origin } from './origin.mjs';
-import { RawClient } from './raw_client.mjs';
 
 export class Lab {
   #clients = [];
@@ -47,7 +46,7 @@ export class Lab {
 
   // A connection to the edge, closed with the lab.
   async connect(options) {
-    const client = await RawClient.connect(this.edge.port, options);
+    const client = await this.edge.connect(options);
     this.#clients.push(client);
     return client;
   }

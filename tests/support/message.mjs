@@ -24,6 +24,9 @@ export function valueOf(fields, name) {
   return values.length === 0 ? undefined : values.join(', ');
 }
 
+// The same with names in lower case, as they always are in HTTP/2.
+export const lowered = (fields) => fields.map(([name, value]) => [name.toLowerCase(), value]);
+
 // {name: value, name: [v1, v2]} or [[name, value], ...] -> field lines.
 export function fieldLines(fields) {
   const list = Array.isArray(fields) ? fields : Object.entries(fields);

@@ -11,7 +11,7 @@
 import net from 'node:net';
 
 import { ByteReader, EndOfInput } from './byte_reader.mjs';
-import { fieldLines, hasField, parseFields, valueOf } from './message.mjs';
+import { chunk, fieldLines, hasField, lastChunk, parseFields, valueOf } from './message.mjs';
 import { within } from './waiting.mjs';
 
 export class Response {
@@ -39,6 +39,7 @@ export class Response {
 
 export class RawClient {
   #expected = [];  // methods of the requests sent by get(), in order; they say which responses have a body
+  #chunked = false;  // the content of the last of them
 
   constructor(socket) {
     this.socket = socket;
@@ -76,15 +77,25 @@ export class RawClient {
 
   request(target, { method = 'GET', host, fields = {}, body, version = '1.1' } = {}) {
     this.#expected.push(method);
+    this.#chunked = valueOf(Array.isArray(fields) ? fields : Object.entries(fields), 'transfer-encoding') === 'chunked';
     this.send(requestBytes(target, { method, host: host ?? `127.0.0.1:${this.socket.remotePort}`, fields, body, version }));
     return this;
   }
+
+  // More of the content of the last request(), whose fields say how it is framed.
+  content(bytes) { return this.send(this.#chunked ? chunk(bytes) : bytes); }
+  endContent() { return this.#chunked ? this.send(lastChunk) : this; }
 
   // The next response, whole or broken. `method` is needed only for requests sent by send().
   async response(method) {
     const response = await this.responseHead(method);
     await this.finishBody(response);
     return response;
+  }
+
+  // The next 1xx response, ahead of the response.
+  async interimHead() {
+    return new Response((await this.in.takeThrough('\r\n\r\n', 'a 1xx response')).toString('latin1').slice(0, -2));
   }
 
   // The head of the next response; its body is to be read by bodyPart() / finishBody().
@@ -190,8 +201,10 @@ export class RawClient {
   // Half-close: no more bytes from here, still reading.
   end() { this.socket.end(); return this; }
 
+  // The client leaves: in order, by a reset, or as it gives up its last request, for which HTTP/1 has no other way.
   close() { this.socket.destroy(); }
-  reset() { this.socket.resetAndDestroy(); }
+  reset() { (this.socket.under ?? this.socket).resetAndDestroy(); }
+  cancel() { this.close(); return this; }
 }
 
 export function requestBytes(target, { method = 'GET', host, fields = {}, body, version = '1.1' } = {}) {

@@ -3,23 +3,33 @@
 //   const client = await connectTls(edge.tlsPort, { ca: made.caText, servername: 'a.test' });
 //   client.socket.isSessionReused(), client.socket.alpnProtocol, client.socket.getPeerCertificate() ...
 
+import net from 'node:net';
 import tls from 'node:tls';
 
 import { RawClient } from './raw_client.mjs';
 import { within } from './waiting.mjs';
 
-// Rejects where the handshake fails. By default the certificate is not looked at.
-export async function connectTls(port, options = {}) {
+// The socket after its handshake; rejects where that fails. By default the certificate is not looked at. `socket.under` is the TCP socket.
+export async function tlsSocket(port, options = {}) {
   const verified = options.ca !== undefined;
-  const socket = tls.connect({ port, host: '127.0.0.1', allowHalfOpen: true, rejectUnauthorized: verified, ...options });
-  const client = new RawClient(socket);
-  client.sessions = [];
-  socket.on('session', (session) => client.sessions.push(session));
+  const { localAddress, ...rest } = options;
+  const under = net.connect({ port, host: '127.0.0.1', localAddress, allowHalfOpen: true });
+  under.setNoDelay(true);
+  const socket = tls.connect({ socket: under, host: '127.0.0.1', allowHalfOpen: true, rejectUnauthorized: verified, ...rest });
+  socket.under = under;
+  socket.sessions = [];
+  socket.on('session', (session) => socket.sessions.push(session));
   await within(new Promise((resolve, reject) => {
     socket.once('secureConnect', resolve);
     socket.once('error', reject);
+    under.once('error', reject);
   }), `a TLS connection to port ${port}`);
-  socket.setNoDelay(true);
+  return socket;
+}
+
+export async function connectTls(port, options) {
+  const client = new RawClient(await tlsSocket(port, options));
+  client.sessions = client.socket.sessions;
   return client;
 }
 

@@ -30,11 +30,11 @@ struct Built {
   bool takes_trailers = false;
 };
 
-Built build(const Lines& lines) {
+Built build(const Lines& lines, bool trusted = false) {
   static const RequestParserOptions limits = small_limits();
   RequestBuilder builder;
   Built built;
-  builder.begin(limits, built.head);
+  builder.begin(limits, trusted, built.head);
   for (const auto& [name, value] : lines) builder.add(name, value, built.head);
   built.outcome = builder.finish(built.head);
   built.status = builder.status();
@@ -49,6 +49,18 @@ Lines get(Lines more = {}) {
   Lines lines{{":method", "GET"}, {":scheme", "http"}, {":path", "/a?b"}, {":authority", "h:1"}};
   lines.insert(lines.end(), more.begin(), more.end());
   return lines;
+}
+
+TEST(RequestBuilder, TheSchemeIsTheConnectionsUnlessATrustedProxySaysItsClients) {
+  const Lines https{{":method", "GET"}, {":scheme", "HTTPS"}, {":path", "/"}, {":authority", "h"}};
+  EXPECT_EQ(build(https).outcome, Outcome::kRefused);
+  EXPECT_EQ(build(https).status, 421);
+  const Built built = build(https, true);
+  ASSERT_EQ(built.outcome, Outcome::kDone) << built.reason;
+  EXPECT_EQ(built.head.scheme, "https");
+  EXPECT_EQ(build(get(), true).head.scheme, "http");
+  EXPECT_EQ(build({{":method", "GET"}, {":scheme", "ftp"}, {":path", "/"}, {":authority", "h"}}, true).status,
+            421);
 }
 
 TEST(RequestBuilder, ARequestIsWhatItWouldBeByHttp1) {
@@ -164,10 +176,10 @@ TEST(RequestBuilder, IsUsedAgain) {
   static const RequestParserOptions limits = small_limits();
   RequestBuilder builder;
   storage::RequestHead head;
-  builder.begin(limits, head);
+  builder.begin(limits, false, head);
   builder.add("te", "gzip", head);
   EXPECT_EQ(builder.finish(head), Outcome::kMalformed);
-  builder.begin(limits, head);
+  builder.begin(limits, false, head);
   for (const auto& [name, value] : get()) builder.add(name, value, head);
   EXPECT_EQ(builder.finish(head), Outcome::kDone);
   EXPECT_FALSE(builder.takes_trailers());

@@ -128,6 +128,49 @@ TEST_F(TlsConnectionTest, WhatTheSocketHasNoRoomForComesAgainAndPerhapsMoreBehin
   EXPECT_GT(blocked, 0);
 }
 
+// Each asks for one in return.
+TEST_F(TlsConnectionTest, AFloodOfKeyUpdatesBreaksTheConnection) {
+  std::array<char, 64> buffer{};
+  std::size_t got = 0;
+  const auto update = [&] {
+    SSL_key_update(client_.get(), SSL_KEY_UPDATE_REQUESTED);
+    SSL_do_handshake(client_.get());
+    return connection_->read(buffer.data(), buffer.size(), got);
+  };
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_EQ(update(), TransportOutcome::kBlocked);
+    client_record();  // its answers
+  }
+  client_sends("data");
+  TransportOutcome outcome = TransportOutcome::kBlocked;
+  for (int i = 0; i < 4 && outcome == TransportOutcome::kBlocked; ++i) {
+    outcome = connection_->read(buffer.data(), buffer.size(), got);
+  }
+  ASSERT_EQ(outcome, TransportOutcome::kDone);
+  EXPECT_EQ(std::string(buffer.data(), got), "data");
+  outcome = TransportOutcome::kBlocked;
+  for (int i = 0; i < 1000 && outcome == TransportOutcome::kBlocked; ++i) {
+    outcome = update();
+    client_record();
+  }
+  EXPECT_EQ(outcome, TransportOutcome::kBroken);
+}
+
+// As many as fit the socket, at once: none of them may be worked off behind the limit's back.
+TEST_F(TlsConnectionTest, AReadComesBackFromKeyUpdatesThatBringNoData) {
+  std::array<char, 64> buffer{};
+  std::size_t got = 0;
+  for (int i = 0; i < 2000; ++i) {
+    SSL_key_update(client_.get(), SSL_KEY_UPDATE_NOT_REQUESTED);
+    SSL_do_handshake(client_.get());
+  }
+  TransportOutcome outcome = TransportOutcome::kBlocked;
+  for (int i = 0; i < 2 && outcome == TransportOutcome::kBlocked; ++i) {
+    outcome = connection_->read(buffer.data(), buffer.size(), got);
+  }
+  EXPECT_EQ(outcome, TransportOutcome::kBroken);
+}
+
 TEST_F(TlsConnectionTest, InputThatDoesNotFitIsHeldAndSaidToBe) {
   client_sends("first");
   client_sends("second");
