@@ -18,6 +18,7 @@
 #include "proxy/net/tls_context.h"
 #include "proxy/net/worker.h"
 #include "proxy/observe/access_log.h"
+#include "proxy/observe/top_targets.h"
 #include "revalidate/flight_table.h"
 #include "revalidate/origin/curl_client.h"
 #include "revalidate/origin/origin_health.h"
@@ -39,6 +40,7 @@ struct ServerShared {
   const revalidate::PolicyOptions& policy;
   storage::CounterSet& counters;
   AccessLog& access_log;
+  TopTargets& top_targets;
   revalidate::CurlClient::Options origin;
   RequestParserOptions parser;
   Http1Timeouts timeouts;
