@@ -235,7 +235,7 @@ Result<TopLook> read_top_look(std::string_view stats, std::string_view top, stor
   for (const auto& [section, members] : read.items()) {
     if (!members.is_object()) continue;
     for (const auto& [name, value] : members.items()) {
-      if (value.is_number()) look.values[section + "." + name] = value.get<double>();
+      if (value.is_number()) look.values[std::string(section).append(".").append(name)] = value.get<double>();
     }
   }
   if (const auto latency = read.find("latency"); latency != read.end() && latency->is_object()) {

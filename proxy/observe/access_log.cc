@@ -34,45 +34,45 @@ bool AccessLogWriter::takes(const ExchangeRecord& record) {
   return false;
 }
 
-bool AccessLogWriter::make_room(bool& filled) {
-  if (active_ != nullptr && LogBlock::kSize - active_->used < kLongestLogLine) {
-    full_.push_back(std::move(active_));
-    filled = true;
-  }
-  if (active_ != nullptr) return true;
+LogBlock* AccessLogWriter::next_block(LogBlock* full) {
+  const MutexLock lock(mutex_);
+  if (full != nullptr) full_.emplace_back(full);
   if (!spare_.empty()) {
-    active_ = std::move(spare_.back());
+    LogBlock* const block = spare_.back().release();
     spare_.pop_back();
-    return true;
+    return block;
   }
-  if (blocks_made_ == log_.options_.blocks_per_writer) return false;
-  active_ = std::make_unique<LogBlock>();
+  if (blocks_made_ == log_.options_.blocks_per_writer) return nullptr;
   ++blocks_made_;
-  return true;
+  return std::make_unique<LogBlock>().release();
 }
 
 void AccessLogWriter::write(const ExchangeRecord& record) {
   if (!log_.enabled() || !takes(record)) return;
-  bool filled = false;
-  {
-    const MutexLock lock(mutex_);
-    if (make_room(filled)) {
-      char* const start = active_->bytes.get() + active_->used;
-      const char* const end = formatter_.format(start, record);
-      active_->used += static_cast<std::size_t>(end - start);
-      ++active_->lines;
-    } else {
-      log_.dropped_.fetch_add(1, std::memory_order_relaxed);
-    }
+  LogBlock* block = active_.exchange(nullptr, std::memory_order_acquire);
+  if (block == nullptr || LogBlock::kSize - block->used < kLongestLogLine) {
+    const bool filled = block != nullptr;
+    block = next_block(block);
+    if (filled) log_.wake();
   }
-  if (filled) log_.wake();
+  if (block == nullptr) {
+    log_.dropped_.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  char* const start = block->bytes.get() + block->used;
+  block->used += static_cast<std::size_t>(formatter_.format(start, record) - start);
+  ++block->lines;
+  active_.store(block, std::memory_order_release);
 }
 
 void AccessLogWriter::take(Blocks& blocks) {
   const MutexLock lock(mutex_);
+  // While the lock is held none becomes full: what is taken here is newer than those. Where the worker has
+  // it, it comes next time.
+  std::unique_ptr<LogBlock> active(active_.exchange(nullptr, std::memory_order_acquire));
   for (auto& block : full_) blocks.push_back(std::move(block));
   full_.clear();
-  if (active_ != nullptr && active_->used > 0) blocks.push_back(std::move(active_));
+  if (active != nullptr) blocks.push_back(std::move(active));
 }
 
 void AccessLogWriter::give_back(Blocks blocks) {

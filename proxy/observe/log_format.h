@@ -34,7 +34,7 @@ namespace freshet::proxy {
   X(kOriginMs, "origin_ms", "milliseconds until the origin's head was there")                          \
   X(kFirstByteMs, "first_byte_ms", "milliseconds until the response's head was sent")                  \
   X(kMs, "ms", "milliseconds until all of it was")                                                     \
-  X(kKey, "key", "the digest of the cache key")                                                        \
+  X(kKey, "key", "the digest of the cache key, its first 16 digits")                                   \
   X(kId, "id", "the request's id, with log.request_id")                                                \
   X(kTrace, "trace", "the trace id of the request's traceparent")                                      \
   X(kBroken, "broken", "true where the transfer broke, else false")

@@ -1,6 +1,7 @@
 #include "proxy/observe/log_line.h"
 
 #include "proxy/observe/request_id.h"
+#include "storage/http/field_syntax.h"
 
 namespace freshet::proxy {
 
@@ -52,10 +53,16 @@ char* append_header(char* out, const std::string& name, const ExchangeRecord& re
   return append_or_dash(out, value.value_or(""), kLongestHeader);
 }
 
+// Every line of JSON asks for it, and a request has few fields: the lengths tell most of them apart.
 std::string_view trace_of(const ExchangeRecord& record) {
   if (record.fields == nullptr) return {};
-  const auto parent = record.fields->first(kTraceparentField);
-  return parent ? trace_id_of(*parent) : std::string_view{};
+  for (const storage::HeaderFields::Line line : *record.fields) {
+    if (line.name.size() == kTraceparentField.size() &&
+        storage::equals_ignoring_case(line.name, kTraceparentField)) {
+      return trace_id_of(line.value);
+    }
+  }
+  return {};
 }
 
 }  // namespace
@@ -80,7 +87,7 @@ char* LineFormatter::json(char* out, const ExchangeRecord& record) {
   out = append_word(out, R"(","reason":")", record.reason);
   if (record.key != nullptr) {
     out = append_plain(out, R"(,"key":")");
-    out = append_digest(out, *record.key);
+    out = append_hex(out, record.key->high);
     *out++ = '"';
   }
   if (record.origin_time) {
@@ -146,7 +153,7 @@ char* LineFormatter::field(char* out, const LogFormat::Part& part, const Exchang
     case LogField::kMs:
       return append_ms(out, record.total_time);
     case LogField::kKey:
-      return record.key != nullptr ? append_digest(out, *record.key) : append_plain(out, "-");
+      return record.key != nullptr ? append_hex(out, record.key->high) : append_plain(out, "-");
     case LogField::kId:
       return append_or_dash(out, record.id);
     case LogField::kTrace:

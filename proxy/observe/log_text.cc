@@ -68,11 +68,13 @@ char* append_ms(char* out, std::chrono::microseconds time) {
   return append_three_digits(out, us % 1000);
 }
 
+char* append_hex(char* out, std::uint64_t number) {
+  for (std::size_t i = 16; i > 0; number >>= 4) out[--i] = kHex[number & 15];
+  return out + 16;
+}
+
 char* append_digest(char* out, const storage::Digest128& digest) {
-  for (const std::uint64_t half : {digest.high, digest.low}) {
-    for (int shift = 60; shift >= 0; shift -= 4) *out++ = kHex[(half >> shift) & 15];
-  }
-  return out;
+  return append_hex(append_hex(out, digest.high), digest.low);
 }
 
 char* append_json_text(char* out, std::string_view text) {

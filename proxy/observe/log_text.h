@@ -29,7 +29,8 @@ char* append_number(char* out, Integer value) {
 // Milliseconds with three decimals: 0.021. At most 24 bytes.
 char* append_ms(char* out, std::chrono::microseconds time);
 
-// 32 hex digits.
+// 16 and 32 hex digits.
+char* append_hex(char* out, std::uint64_t number);
 char* append_digest(char* out, const storage::Digest128& digest);
 
 // The inside of a JSON string: at most 6 bytes for each of its bytes. Valid UTF-8 stays; a byte that is not

@@ -144,7 +144,7 @@ TEST(LogLine, KeyIdAndTraceAppearWhereTheyAre) {
   record.key = &key;
   record.id = "an-id";
   const Json line = Json::parse(line_of(record));
-  EXPECT_EQ(line["key"], "0123456789abcdef000000000000000f");
+  EXPECT_EQ(line["key"], "0123456789abcdef");
   EXPECT_EQ(line["id"], "an-id");
   EXPECT_EQ(line["trace"], "4bf92f3577b34da6a3ce929d0e0e4736");
 }
