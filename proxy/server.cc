@@ -15,6 +15,7 @@
 #include "proxy/admin/invalidate_endpoint.h"
 #include "proxy/admin/metrics_endpoint.h"
 #include "proxy/admin/stats_endpoint.h"
+#include "proxy/admin/top_endpoint.h"
 #include "proxy/config/tls_settings.h"
 #include "proxy/listening.h"
 #include "proxy/net/passed_sockets.h"
@@ -102,6 +103,7 @@ ExchangeOptions exchange_from(const Settings& settings) {
   ExchangeOptions options;
   options.early_hints = settings.cache.early_hints;
   options.status_key = settings.cache.status_key;
+  options.request_ids = settings.log.request_id;
   options.key_rules.ignore_query = settings.cache.ignore_query;
   options.key_rules.sort_query = settings.cache.sort_query;
   options.key_rules.fields = settings.cache.key_fields;
@@ -151,6 +153,7 @@ class Server {
   void serve();
 
  private:
+  Status open_access_log();
   Status open_listeners();
   Status open_tls();
   Status open_origin();
@@ -177,6 +180,7 @@ class Server {
   std::unique_ptr<Listening> listening_;
   revalidate::OriginOptions origin_;
   std::unique_ptr<AccessLog> access_log_;
+  TopTargets top_targets_;
   std::unique_ptr<storage::InvalidationDatabase> invalidation_log_;
   std::unique_ptr<storage::RocksdbStore> disk_;
   std::unique_ptr<storage::MemoryStore> memory_;
@@ -200,11 +204,21 @@ Status Server::open() {
   if (Status status = open_listeners(); !status) return status;
   if (Status status = open_origin(); !status) return status;
   if (Status status = open_store(); !status) return status;
-  auto log = AccessLog::open(settings_.log.access);
-  if (!log) return Error{"log.access: " + log.error()};
-  access_log_ = log.take();
+  if (Status status = open_access_log(); !status) return status;
   if (Status status = open_admin(); !status) return status;
   start_workers();
+  return {};
+}
+
+Status Server::open_access_log() {
+  AccessLogOptions options;
+  auto format = LogFormat::parse(settings_.log.format);
+  if (!format) return Error{"log.format: " + format.error()};
+  options.format = format.take();
+  options.sample = settings_.log.sample;
+  auto log = AccessLog::open(settings_.log.access, std::move(options));
+  if (!log) return Error{"log.access: " + log.error()};
+  access_log_ = log.take();
   return {};
 }
 
@@ -328,6 +342,8 @@ Status Server::open_admin() {
        [this] { return static_cast<std::int64_t>(access_log_->lines_written()); }},
       {"access_log_dropped_total", "counter", "Lines that the access log lost: no room, or the write failed.",
        [this] { return static_cast<std::int64_t>(access_log_->lines_dropped()); }},
+      {"access_log_left_out_total", "counter", "Lines that log.sample left out of the access log.",
+       [this] { return static_cast<std::int64_t>(access_log_->lines_left_out()); }},
       {"waiters_open", "gauge", "Requests that wait for a flight now.",
        [this] { return static_cast<std::int64_t>(flights_->waiters()); }},
       {"origin_failures_in_a_row", "gauge", "Failed origin requests since one was answered last.",
@@ -336,10 +352,16 @@ Status Server::open_admin() {
        [this] { return static_cast<std::int64_t>(worker_connections().second); }},
       {"worker_connections_least", "gauge", "Client connections of the worker that has the fewest.",
        [this] { return static_cast<std::int64_t>(worker_connections().first); }},
-      {"longest_turn_microseconds", "gauge", "The longest turn of any worker's event loop so far.",
-       [this] { return longest_turn_us(); }},
+      {"longest_turn_seconds", "gauge", "The longest turn of any worker's event loop so far.",
+       [this] { return longest_turn_us(); }, 1'000'000},
       {"fill_bytes", "gauge", "Bytes held by responses being received.",
        [this] { return static_cast<std::int64_t>(fill_budget_->used()); }},
+      {"memory_budget_bytes", "gauge", "Budget of the memory tier.",
+       [this] { return static_cast<std::int64_t>(settings_.cache.memory); }},
+      {"disk_budget_bytes", "gauge", "Budget of the disk tier.",
+       [this] { return static_cast<std::int64_t>(settings_.cache.disk); }},
+      {"workers", "gauge", "Event loops, one thread each.",
+       [this] { return static_cast<std::int64_t>(settings_.server.workers); }},
   };
   add_standard_endpoints(*admin_, std::move(endpoints));
   add_store_endpoints();
@@ -359,6 +381,7 @@ void Server::add_store_endpoints() {
   stats.disk_budget = settings_.cache.disk;
   stats.workers = settings_.server.workers;
   add_stats_endpoint(*admin_, stats);
+  add_top_endpoint(*admin_, top_targets_);
 }
 
 Status Server::admin_listen(const std::string& setting, const std::string& text) {
@@ -382,6 +405,7 @@ void Server::start_workers() {
       policy_,
       counters_,
       *access_log_,
+      top_targets_,
       origin_,
       parser_from(settings_.server),
       timeouts_from(settings_.server),

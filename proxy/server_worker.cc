@@ -51,6 +51,7 @@ class ServerWorker::Parts {
                    shared.policy,
                    counters_,
                    shared.access_log.make_writer(),
+                   shared.top_targets.make(),
                    shared.origin.origin.authority(),
                    [&loop] { return loop.wall_time(); },
                    [&loop] { return loop.mono_time(); },

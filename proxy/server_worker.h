@@ -25,6 +25,7 @@
 #include "proxy/net/worker.h"
 #include "proxy/net/worker_loads.h"
 #include "proxy/observe/access_log.h"
+#include "proxy/observe/top_targets.h"
 #include "revalidate/flight_table.h"
 #include "revalidate/origin/divided_client.h"
 #include "revalidate/origin/origin_health.h"
@@ -56,6 +57,7 @@ struct ServerShared {
   const revalidate::PolicyOptions& policy;
   storage::CounterSet& counters;
   AccessLog& access_log;
+  TopTargets& top_targets;
   revalidate::OriginOptions origin;
   RequestParserOptions parser;
   Http1Timeouts timeouts;

@@ -1,6 +1,5 @@
-// What the process counts, in Prometheus' text format (version 0.0.4): every counter of
-// storage/base/counters.h with the prefix freshet_, the build, and the process's own start time, CPU time and
-// memory under the names that Prometheus' client libraries use. Also /healthz and /readyz.
+// What the process counts, in Prometheus' text format: every counter and histogram of storage/base/counters.h
+// with the prefix freshet_, the build, and what process_metrics.h has. Also /healthz and /readyz.
 //
 // The texts are made on the admin plane's loop; they read atomic counters and /proc, and wait for nothing.
 #pragma once
@@ -24,6 +23,7 @@ struct ExtraMetric {
   std::string type;  // counter | gauge
   std::string help;
   std::function<std::int64_t()> value;  // called on the admin plane's loop
+  std::int64_t per = 1;                 // what is shown is the value divided by this power of ten
 };
 
 struct StandardEndpoints {

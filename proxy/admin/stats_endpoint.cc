@@ -1,11 +1,11 @@
 #include "proxy/admin/stats_endpoint.h"
 
 #include <array>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "proxy/admin/admin_server.h"
+#include "proxy/admin/value_text.h"
 
 namespace freshet::proxy {
 
@@ -34,8 +34,15 @@ double ratio(double part, double whole) {
   return whole > 0 ? part / whole : 0;
 }
 
+double requests(const StatsEndpoint& what, storage::WallTime now) {
+  return of<Counter::kHits>(what, now) + of<Counter::kMisses>(what, now) +
+         of<Counter::kRevalidated>(what, now) + of<Counter::kStaleServed>(what, now) +
+         of<Counter::kPassed>(what, now) + of<Counter::kCollapsedServed>(what, now) +
+         of<Counter::kErrors>(what, now);
+}
+
 double hit_ratio(const StatsEndpoint& what, storage::WallTime now) {
-  return ratio(of<Counter::kHits>(what, now), of<Counter::kRequests>(what, now));
+  return ratio(of<Counter::kHits>(what, now), requests(what, now));
 }
 
 // Bytes of table files for each byte of a body: 1 where every byte is written once.
@@ -64,12 +71,25 @@ double workers(const StatsEndpoint& what, storage::WallTime /*now*/) {
 constexpr std::array kRows = {
     Row{"edge", "uptime_seconds", "up for", Unit::kSeconds, &uptime},
     Row{"edge", "workers", "workers", Unit::kCount, &workers},
-    Row{"edge", "requests", "requests", Unit::kCount, &of<Counter::kRequests>},
+    Row{"edge", "requests", "requests", Unit::kCount, &requests},
     Row{"edge", "hits", "hits", Unit::kCount, &of<Counter::kHits>},
     Row{"edge", "hit_ratio", "hit ratio", Unit::kRatio, &hit_ratio},
     Row{"edge", "revalidated", "revalidated", Unit::kCount, &of<Counter::kRevalidated>},
     Row{"edge", "stale", "served stale", Unit::kCount, &of<Counter::kStaleServed>},
     Row{"edge", "misses", "misses", Unit::kCount, &of<Counter::kMisses>},
+    Row{"edge", "collapsed", "collapsed", Unit::kCount, &of<Counter::kCollapsedServed>},
+    Row{"edge", "passed", "passed", Unit::kCount, &of<Counter::kPassed>},
+    Row{"edge", "errors", "own errors", Unit::kCount, &of<Counter::kErrors>},
+    Row{"edge", "not_modified", "answered 304", Unit::kCount, &of<Counter::kNotModified>},
+    Row{"edge", "sent_bytes", "sent", Unit::kBytes, &of<Counter::kBytesSent>},
+    Row{"edge", "connections", "connections", Unit::kCount, &of<Counter::kConnectionsOpen>},
+
+    Row{"origin", "requests", "requests", Unit::kCount, &of<Counter::kOriginRequests>},
+    Row{"origin", "not_modified", "answered 304", Unit::kCount, &of<Counter::kOriginNotModified>},
+    Row{"origin", "errors", "errors", Unit::kCount, &of<Counter::kOriginErrors>},
+    Row{"origin", "body_bytes", "received, bodies", Unit::kBytes, &of<Counter::kOriginBodyBytes>},
+    Row{"origin", "in_flight", "in progress", Unit::kCount, &of<Counter::kOriginInFlight>},
+    Row{"origin", "queued", "waiting", Unit::kCount, &of<Counter::kOriginQueued>},
 
     Row{"tls", "handshakes", "handshakes", Unit::kCount, &of<Counter::kTlsHandshakes>},
     Row{"tls", "resumed", "resumed of those", Unit::kCount, &of<Counter::kTlsResumed>},
@@ -114,39 +134,6 @@ constexpr std::array kRows = {
 };
 // clang-format on
 
-std::string printed(const char* format, double value) {
-  std::array<char, 48> text{};
-  std::snprintf(text.data(), text.size(), format, value);
-  return text.data();
-}
-
-std::string bytes_text(double bytes) {
-  constexpr std::array<const char*, 6> kUnits = {"%.0f B",   "%.1f KiB", "%.1f MiB",
-                                                 "%.1f GiB", "%.1f TiB", "%.1f PiB"};
-  std::size_t unit = 0;
-  while (bytes >= 1024 && unit + 1 < kUnits.size()) {
-    bytes /= 1024;
-    ++unit;
-  }
-  return printed(kUnits[unit], bytes);
-}
-
-// 12,345,678
-std::string count_text(double count) {
-  std::string digits = printed("%.0f", count);
-  const std::size_t sign = digits.starts_with('-') ? 1 : 0;
-  for (std::size_t i = digits.size(); i > sign + 3;) digits.insert(i -= 3, ",");
-  return digits;
-}
-
-std::string seconds_text(double seconds) {
-  const auto whole = static_cast<long long>(seconds);
-  std::array<char, 64> text{};
-  std::snprintf(text.data(), text.size(), "%lldd %02lld:%02lld:%02lld", whole / 86'400, whole / 3600 % 24,
-                whole / 60 % 60, whole % 60);
-  return text.data();
-}
-
 std::string value_text(Unit unit, double value) {
   switch (unit) {
     case Unit::kBytes:
@@ -161,6 +148,38 @@ std::string value_text(Unit unit, double value) {
   return count_text(value);
 }
 
+json histogram_json(const storage::HistogramValues& values) {
+  json out;
+  out["count"] = values.count();
+  out["seconds"] = static_cast<double>(values.sum) / 1e6;
+  out["buckets"] = values.buckets;
+  return out;
+}
+
+// Of one outcome after another: how many in each bucket, and the seconds of all.
+template <storage::Histogram hit>
+json by_outcome(const storage::CounterSet& counters) {
+  static constexpr std::array kOutcomes = {"hit",  "miss",      "revalidated", "stale",
+                                           "pass", "collapsed", "error"};
+  json out;
+  for (std::size_t i = 0; i < kOutcomes.size(); ++i) {
+    const auto histogram = static_cast<storage::Histogram>(static_cast<std::size_t>(hit) + i);
+    out[kOutcomes[i]] = histogram_json(counters.sum(histogram));
+  }
+  return out;
+}
+
+json latency_json(const storage::CounterSet& counters) {
+  json out;
+  json& bounds = out["bounds"] = json::array();
+  for (const std::int64_t bound : storage::kMicrosecondBounds)
+    bounds.push_back(static_cast<double>(bound) / 1e6);
+  out["first_byte"] = by_outcome<storage::Histogram::kFirstByteHit>(counters);
+  out["duration"] = by_outcome<storage::Histogram::kDurationHit>(counters);
+  out["origin_first_byte"] = histogram_json(counters.sum(storage::Histogram::kOriginFirstByte));
+  return out;
+}
+
 // A counter's exact number, where it is one.
 json number(Unit unit, double value) {
   if (unit == Unit::kRatio || unit == Unit::kSeconds) return value;
@@ -173,6 +192,7 @@ std::string stats_json(const StatsEndpoint& what, storage::WallTime now) {
   nlohmann::ordered_json out;
   out["version"] = FRESHET_VERSION;
   for (const Row& row : kRows) out[row.section][row.name] = number(row.unit, row.value(what, now));
+  out["latency"] = latency_json(*what.counters);
   return out.dump(2) + "\n";
 }
 

@@ -33,6 +33,12 @@ struct EdgeOptions {
   bool json = false;
 };
 
+struct TopArguments {
+  std::string interval = "1s";
+  std::string sort = "requests";
+  bool once = false;
+};
+
 struct Parser {
   CLI::App app{"freshet: a caching reverse proxy that revalidates first", "freshet"};
   CLI::App* run = nullptr;
@@ -40,8 +46,11 @@ struct Parser {
   CLI::App* simulate = nullptr;
   CLI::App* purge = nullptr;
   CLI::App* stats = nullptr;
+  CLI::App* top = nullptr;
   EdgeOptions purge_edge;
   EdgeOptions stats_edge;
+  EdgeOptions top_edge;
+  TopArguments top_arguments;
   PurgeOrder order;
   bool wait = false;
   std::deque<Flag> flags;  // stands still: CLI11 keeps references
@@ -83,7 +92,25 @@ void add_edge_options(CLI::App& command, EdgeOptions& edge) {
       .add_option("--token", edge.token,
                   "The edge's admin.token. Default: $FRESHET_ADMIN_TOKEN, or what --config has.")
       ->type_name("TOKEN");
+}
+
+void add_json_option(CLI::App& command, EdgeOptions& edge) {
   command.add_flag("--json", edge.json, "Print JSON");
+}
+
+void add_top_command(Parser& parser) {
+  CLI::App& top =
+      *parser.app.add_subcommand("top", "Watch the running edge: requests, hits, what is asked for most");
+  parser.top = &top;
+  TopArguments& arguments = parser.top_arguments;
+  top.add_option("--interval", arguments.interval, "How long between two looks. Default: 1s.")
+      ->type_name("TIME");
+  top.add_option("--sort", arguments.sort, "Targets by requests, bytes, misses or time. Default: requests.")
+      ->type_name("WORD");
+  top.add_flag("--once", arguments.once,
+               "Print what happens in one interval, and end; so also where the output is no terminal");
+  add_edge_options(top, parser.top_edge);
+  top.footer("Keys: r, b, m, t sort by requests, bytes, misses, time; space looks at once; q ends.");
 }
 
 void add_purge_command(Parser& parser) {
@@ -109,6 +136,7 @@ void add_purge_command(Parser& parser) {
                  "Make stale instead: the origin is asked whether it has changed");
   purge.add_flag("--wait", parser.wait, "Where the edge's disk fails, ask again until the purge is on it");
   add_edge_options(purge, parser.purge_edge);
+  add_json_option(purge, parser.purge_edge);
   purge.footer(
       "Exit status: 0 on disk, 1 not reached or refused, 2 wrong usage, 3 applied but not on disk: a crash "
       "would "
@@ -143,6 +171,8 @@ std::unique_ptr<Parser> make_parser() {
   add_purge_command(*parser);
   parser->stats = app.add_subcommand("stats", "Show what the running edge's store holds and does");
   add_edge_options(*parser->stats, parser->stats_edge);
+  add_json_option(*parser->stats, parser->stats_edge);
+  add_top_command(*parser);
   // Last: a subcommand inherits the footer that stands when it is made.
   app.footer("`freshet run --origin http://127.0.0.1:3000` is enough for one origin.");
   return parser;
@@ -238,6 +268,28 @@ Command stats_command(const Parser& parser, const Surroundings& surroundings) {
   const std::string reason = find_edge(parser.stats_edge, surroundings, command.edge, errors);
   if (auto failure = edge_failure(reason, std::move(errors))) return *failure;
   command.json = parser.stats_edge.json;
+  return command;
+}
+
+Command top_command(const Parser& parser, const Surroundings& surroundings) {
+  TopCommand command;
+  std::vector<std::string> errors;
+  const std::string reason = find_edge(parser.top_edge, surroundings, command.edge, errors);
+  if (auto failure = edge_failure(reason, std::move(errors))) return *failure;
+  const auto interval = parse_duration(parser.top_arguments.interval);
+  if (!interval.ok()) return failed("--interval: " + interval.error());
+  if (interval.value() < kShortestTopInterval || interval.value() > kLongestTopInterval) {
+    return failed("--interval: " + parser.top_arguments.interval + " is not from " +
+                  format_duration(kShortestTopInterval) + " to " + format_duration(kLongestTopInterval));
+  }
+  const auto sort = top_sort_of(parser.top_arguments.sort);
+  if (!sort) {
+    return failed("--sort: " + in_quotes(parser.top_arguments.sort) +
+                  " is not one of requests, bytes, misses or time");
+  }
+  command.interval = interval.value();
+  command.sort = *sort;
+  command.once = parser.top_arguments.once;
   return command;
 }
 
@@ -361,6 +413,7 @@ Command parse_command_line(int argc, const char* const* argv, const Surroundings
   if (parser->simulate->parsed()) return simulate_command(*parser);
   if (parser->purge->parsed()) return purge_command(*parser, surroundings);
   if (parser->stats->parsed()) return stats_command(*parser, surroundings);
+  if (parser->top->parsed()) return top_command(*parser, surroundings);
   return check_command(*parser, surroundings);
 }
 

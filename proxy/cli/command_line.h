@@ -1,5 +1,6 @@
-// The command line: `freshet run`, `check`, `simulate`, `purge`, `stats`, --help, --version. Flags come from
-// the table of settings; a flag or a --set wins over the configuration file, which wins over the defaults.
+// The command line: `freshet run`, `check`, `simulate`, `purge`, `stats`, `top`, --help, --version. Flags
+// come from the table of settings; a flag or a --set wins over the configuration file, which wins over the
+// defaults.
 //
 // parse_command_line() reads the configuration file but prints nothing and ends nothing: it returns what main
 // is to do. CLI11 is named in the .cc alone. Called at start, on the main thread.
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "proxy/cli/edge_commands.h"
+#include "proxy/cli/top_command.h"
 #include "proxy/config/defaults.h"
 #include "proxy/config/settings.h"
 #include "proxy/simulate/simulation.h"
@@ -39,8 +41,8 @@ struct FailedCommand {
 // Does that; returns the exit status.
 int report(const FailedCommand& command);
 
-using Command =
-    std::variant<RunCommand, SimulateCommand, PurgeCommand, StatsCommand, PrintCommand, FailedCommand>;
+using Command = std::variant<RunCommand, SimulateCommand, PurgeCommand, StatsCommand, TopCommand,
+                             PrintCommand, FailedCommand>;
 
 [[nodiscard]] Command parse_command_line(int argc, const char* const* argv, const Surroundings& surroundings);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "proxy/config/setting_values.h"
+#include "proxy/observe/log_format.h"
 #include "revalidate/origin/origin_url.h"
 #include "revalidate/policy/forwarding.h"
 #include "storage/http/field_syntax.h"
@@ -207,6 +208,12 @@ std::vector<SettingRow> make_table() {  // NOLINT(readability-function-size)
        "The access log, a JSON line for each request: a file, `-` for standard output, or `off`."},
       {"log.level", "", Type::kChoice, MEMBER(LogLevel, log.level), "WORD", 0, 0, "",
        "The lowest level that the event log on standard error shows.", {"debug", "info", "warn", "error"}},
+      {"log.format", "", Type::kLogFormat, TEXT(log.format), "FORMAT", 0, 0, "",
+       "What a line of the access log is: json, common, combined, or a text with fields as {client} \"{request}\" {status} {ms} {header:Referer}."},
+      {"log.sample", "", Type::kRatio, MEMBER(double, log.sample), "RATIO", 0, 1000, "",
+       "The part of the requests that the access log has, chosen at random; what went wrong (5xx, the edge's own errors, broken transfers) is always in it."},
+      {"log.request_id", "", Type::kSwitch, SWITCH(log.request_id), "BOOL", 0, 0, "",
+       "Every request has an id in X-Request-Id: a trusted proxy's or a new one, in the access log, to the origin and to the client."},
   };
 }
 // clang-format on
@@ -304,6 +311,9 @@ struct Setter {
       if (!url.ok()) return with_key(row, url.error() + " (try http://127.0.0.1:3000)");
     } else if (row.type == Type::kToken && !text.empty()) {
       if (const Status good = check_token(text); !good.ok()) return with_key(row, good.error());
+    } else if (row.type == Type::kLogFormat) {
+      const auto format = LogFormat::parse(text);
+      if (!format.ok()) return with_key(row, format.error());
     } else if (text.empty() && row.computed_default.empty()) {
       return with_key(row, "is empty");
     }

@@ -26,6 +26,7 @@ enum class SettingType {
   kOrigin,        // http://HOST:PORT
   kPath,          // of a file or directory
   kText,          // any words, which start-up looks at
+  kLogFormat,     // see log_format.h
   kChoice,        // one of SettingRow::choices
   kSwitch,        // true or false
   kNetworks,      // a list of addresses and networks; `unix` stands for clients of unix sockets

@@ -145,6 +145,9 @@ struct PurgeSettings {
 struct LogSettings {
   std::string access = "off";  // a path, `-` (standard output) or `off`
   storage::LogLevel level = storage::LogLevel::kInfo;
+  std::string format = "json";  // see log_format.h
+  double sample = 1;
+  bool request_id = false;
 };
 
 struct Settings {

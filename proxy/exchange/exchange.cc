@@ -57,6 +57,7 @@ void Exchange::reset() {
   request_.clear();
   key_.text.clear();
   asked_target_.clear();
+  request_id_.clear();
   search_rule_.reset();
   step_ = Step::kDone;
   attempts_ = looks_ = 0;
@@ -76,6 +77,7 @@ void Exchange::reset() {
   own_text_.clear();
   refused_why_ = {};
   origin_time_.reset();
+  first_byte_ = {};
   body_bytes_ = saved_bytes_ = 0;
 }
 

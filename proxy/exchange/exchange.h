@@ -30,6 +30,7 @@
 #include "proxy/exchange/response_sink.h"
 #include "proxy/exchange/search_rules.h"
 #include "proxy/observe/exchange_record.h"
+#include "proxy/observe/request_id.h"
 #include "revalidate/flight.h"
 #include "revalidate/flight_table.h"
 #include "revalidate/policy/cache_status.h"
@@ -42,11 +43,13 @@
 namespace freshet::proxy {
 
 class AccessLogWriter;
+class TargetCounts;
 
 // What an operator chooses for exchanges, beside policy.
 struct ExchangeOptions {
   bool early_hints = false;  // a 103 is remembered and sent early
   bool status_key = false;   // Cache-Status tells the key to everybody
+  bool request_ids = false;  // X-Request-Id: taken or made, passed on, told
   revalidate::KeyRules key_rules;
   std::shared_ptr<SearchRules> search_rules = std::make_shared<SearchRules>();  // of all workers
   PurgeOptions purge;
@@ -59,11 +62,13 @@ struct ExchangeContext {
   const revalidate::PolicyOptions& policy;
   storage::Counters& counters;
   AccessLogWriter& access_log;
+  TargetCounts& targets;
   std::string default_authority;  // of HTTP/1.0 requests that name no host: the origin's
   // The turn's time; see EventLoop.
   std::function<storage::WallTime()> wall_time;
   std::function<storage::MonoTime()> mono_time;
   ExchangeOptions options;
+  RequestIds request_ids{};
 };
 
 struct ClientInfo {
@@ -157,6 +162,7 @@ class Exchange {
   void purged(const storage::Invalidation& asked, const storage::Acknowledgement& done);
   // The key; exchange_key.cc.
   void take_debug_field();
+  void take_request_id();
   void take_forwarded_scheme();
   void make_key();
   void complete_key();
@@ -170,6 +176,8 @@ class Exchange {
   void send_error_head();
   void send_own_head();
   void append_dynamic_lines();
+  void append_request_id_line();
+  void withhold_request_id(ReplyHead& reply, const storage::HeaderFields& stored);
   void withhold_tags(ReplyHead& reply, const storage::HeaderFields& stored);
   [[nodiscard]] bool withholds_surrogate_control(const storage::HeaderFields& fields) const;
   // Of exchange_ranges.cc.
@@ -188,6 +196,7 @@ class Exchange {
   void send_text(std::string text);
   [[nodiscard]] bool begin_next_part();
   void append_cache_status_line();
+  void count(std::chrono::microseconds took);
   void count_and_log(bool complete);
   [[nodiscard]] std::shared_ptr<bool> alive();
 
@@ -246,12 +255,14 @@ class Exchange {
   int sent_status_ = 0;
   int error_status_ = 0;
   std::optional<std::chrono::microseconds> origin_time_;
+  std::chrono::microseconds first_byte_{0};  // from the request's head to ours
   storage::Chunk first_chunk_;
   std::uint64_t body_bytes_ = 0;
   std::uint64_t saved_bytes_ = 0;
   bool has_body_ = false;
   storage::HeaderFields reply_fields_;
   std::string more_;  // further head lines; buffer used again
+  std::string request_id_;
   // An answer of the edge's own making.
   int own_status_ = 0;
   std::string own_text_;

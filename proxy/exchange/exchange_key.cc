@@ -70,6 +70,17 @@ void Exchange::take_debug_field() {
   request_.fields.remove(kDebugField);
 }
 
+// From here on the request has no such field: what the origin gets is the id, whatever that came from.
+void Exchange::take_request_id() {
+  const auto given = request_.fields.first(kRequestIdField);
+  if (given && client_.trusted && is_sane_request_id(*given)) {
+    request_id_ = *given;
+  } else {
+    context_.request_ids.make(request_id_);
+  }
+  if (given) request_.fields.remove(kRequestIdField);
+}
+
 // How a trusted proxy's client came: the origin will be told, so the key must tell it too.
 void Exchange::take_forwarded_scheme() {
   const auto scheme = request_.fields.first(FieldName::kXForwardedProto);

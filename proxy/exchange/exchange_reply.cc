@@ -4,6 +4,7 @@
 
 #include "proxy/exchange/exchange.h"
 #include "proxy/observe/access_log.h"
+#include "proxy/observe/top_targets.h"
 #include "revalidate/policy/cache_control.h"
 #include "revalidate/policy/freshness.h"
 #include "revalidate/policy/proxy_status.h"
@@ -25,6 +26,16 @@ void append_number(std::string& out, std::int64_t number) {
   char digits[24];
   const auto end = std::to_chars(std::begin(digits), std::end(digits), number).ptr;
   out.append(digits, end);
+}
+
+// The outcomes stand in one order in every table.
+template <typename Id>
+Id of_outcome(Id hit, CacheOutcome outcome) {
+  return static_cast<Id>(static_cast<std::size_t>(hit) + static_cast<std::size_t>(outcome));
+}
+
+std::chrono::microseconds in_microseconds(storage::MonoTime::duration time) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(time);
 }
 
 }  // namespace
@@ -143,14 +154,29 @@ void Exchange::send_prepared_head() {
       break;
   }
   append_dynamic_lines();
+  if (!request_id_.empty()) append_request_id_line();
   reply.more = more_;
   withhold_tags(reply, stored);
+  if (!request_id_.empty()) withhold_request_id(reply, stored);
   if (withholds_surrogate_control(*reply.fields)) {
     if (reply.fields == &stored) reply_fields_ = stored;
     reply_fields_.remove(storage::FieldName::kSurrogateControl);
     reply.fields = &reply_fields_;
   }
+  first_byte_ = in_microseconds(context_.mono_time() - arrived_);
   sink_.send_head(reply);
+}
+
+void Exchange::append_request_id_line() {
+  more_.append(kRequestIdField).append(": ").append(request_id_).append("\r\n");
+}
+
+// The id of this request stands in place of that with which the response was fetched.
+void Exchange::withhold_request_id(ReplyHead& reply, const storage::HeaderFields& stored) {
+  if (!reply.fields->has(kRequestIdField)) return;
+  if (reply.fields == &stored) reply_fields_ = stored;
+  reply_fields_.remove(kRequestIdField);
+  reply.fields = &reply_fields_;
 }
 
 void Exchange::withhold_tags(ReplyHead& reply, const storage::HeaderFields& stored) {
@@ -223,6 +249,7 @@ void Exchange::send_own_head() {
     more_.append("\r\n");
   }
   append_cache_status_line();
+  if (!request_id_.empty()) append_request_id_line();
   ReplyHead reply;
   reply.status = own_status_;
   reply.reason = storage::reason_phrase(own_status_);
@@ -230,6 +257,7 @@ void Exchange::send_own_head() {
   reply.more = more_;
   reply.content_length = own_text_.size();
   reply.has_body = request_.method != storage::Method::kHead;
+  first_byte_ = in_microseconds(context_.mono_time() - arrived_);
   sink_.send_head(reply);
   if (!reply.has_body) return;
   body_bytes_ += own_text_.size();
@@ -281,37 +309,32 @@ Exchange::Outcome Exchange::finish() {
   return Outcome::kWait;
 }
 
-namespace {
-
-Counter counter_of(CacheOutcome outcome) {
-  switch (outcome) {
-    case CacheOutcome::kHit:
-      return Counter::kHits;
-    case CacheOutcome::kRevalidated:
-      return Counter::kRevalidated;
-    case CacheOutcome::kStale:
-      return Counter::kStaleServed;
-    case CacheOutcome::kPass:
-      return Counter::kPassed;
-    case CacheOutcome::kMiss:
-    case CacheOutcome::kCollapsed:
-    case CacheOutcome::kError:
-      break;
+void Exchange::count(std::chrono::microseconds took) {
+  using storage::Histogram;
+  // This worker's own: nobody else counts these.
+  storage::Counters& counters = context_.counters;
+  counters.add_alone(of_outcome(Counter::kHits, outcome_));
+  if (sent_status_ >= 200 && sent_status_ < 600) {
+    const auto above = static_cast<std::size_t>(sent_status_ / 100 - 2);
+    counters.add_alone(static_cast<Counter>(static_cast<std::size_t>(Counter::kResponses2xx) + above));
   }
-  return Counter::kMisses;
+  counters.add_alone(Counter::kBodyBytesSent, static_cast<std::int64_t>(body_bytes_));
+  if (saved_bytes_ > 0 || sent_status_ == 304) {
+    counters.add_alone(Counter::kNotModified);
+    counters.add_alone(Counter::kBytesSavedBy304, static_cast<std::int64_t>(saved_bytes_));
+  }
+  counters.observe(of_outcome(Histogram::kDurationHit, outcome_), took.count());
+  if (sent_status_ != 0)
+    counters.observe(of_outcome(Histogram::kFirstByteHit, outcome_), first_byte_.count());
+  if (body_bytes_ > 0) counters.observe(Histogram::kBodySize, static_cast<std::int64_t>(body_bytes_));
+  if (origin_time_ && !joined_) counters.observe(Histogram::kOriginFirstByte, origin_time_->count());
 }
 
-}  // namespace
-
 void Exchange::count_and_log(bool complete) {
-  storage::Counters& counters = context_.counters;
-  counters.add(Counter::kRequests);
-  counters.add(counter_of(outcome_));
-  counters.add(Counter::kBodyBytesSent, static_cast<std::int64_t>(body_bytes_));
-  if (saved_bytes_ > 0 || sent_status_ == 304) {
-    counters.add(Counter::kNotModified);
-    counters.add(Counter::kBytesSavedBy304, static_cast<std::int64_t>(saved_bytes_));
-  }
+  const storage::MonoTime now = context_.mono_time();
+  const std::chrono::microseconds took = in_microseconds(now - arrived_);
+  count(took);
+  if (!context_.access_log.enabled() && !context_.targets.wanted()) return;
   ExchangeRecord record;
   record.time = arrived_wall_;
   record.client = client_.address;
@@ -325,11 +348,16 @@ void Exchange::count_and_log(bool complete) {
   record.saved_bytes = saved_bytes_;
   record.outcome = outcome_;
   record.reason = revalidate::reason_token(why_);
+  if (!key_.text.empty()) record.key = &key_.digest;
+  record.id = request_id_;
+  record.fields = &request_.fields;
   record.origin_status = status_.forwarded_status;
   record.origin_time = origin_time_;
-  record.total_time = std::chrono::duration_cast<std::chrono::microseconds>(context_.mono_time() - arrived_);
+  record.first_byte = first_byte_;
+  record.total_time = took;
   record.complete = complete;
   context_.access_log.write(record);
+  if (context_.targets.wanted()) context_.targets.count(record, now);
 }
 
 }  // namespace freshet::proxy

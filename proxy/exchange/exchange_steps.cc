@@ -37,6 +37,7 @@ Exchange::Outcome Exchange::receive_head() {
   revalidate::remove_connection_fields(request_);
   if (request_.authority.empty()) request_.authority = context_.default_authority;
   take_debug_field();
+  if (context_.options.request_ids) take_request_id();
   if (client_.trusted) take_forwarded_scheme();
   make_key();
   if (is_purge(request_)) return purge();
@@ -194,6 +195,7 @@ revalidate::FlightRequest Exchange::make_flight_request(bool alone) {
   flight.origin.method = request_.method_text;
   flight.origin.target = request_.target;
   flight.origin.fields = revalidate::origin_request_fields(request_, forwarding);
+  if (!request_id_.empty()) flight.origin.fields.add(kRequestIdField, request_id_);
   if (beginning_ && flight.may_join && !variants_) ask_for_rest(flight);
   // "Content-Length: 0" goes on as such: some origins insist on it (RFC 9110, 8.6).
   flight.origin.has_body = body_.source != nullptr || body_.size.has_value();

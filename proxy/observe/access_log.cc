@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <pthread.h>
+#include <random>
 #include <utility>
 
 namespace freshet::proxy {
@@ -9,45 +10,69 @@ namespace freshet::proxy {
 using storage::LogLevel;
 using storage::MutexLock;
 
-bool AccessLogWriter::make_room(bool& filled) {
-  if (active_ != nullptr && LogBlock::kSize - active_->used < kLongestLogLine) {
-    full_.push_back(std::move(active_));
-    filled = true;
-  }
-  if (active_ != nullptr) return true;
+namespace {
+
+bool went_wrong(const ExchangeRecord& record) {
+  return record.outcome == CacheOutcome::kError || record.status >= 500 || !record.complete;
+}
+
+}  // namespace
+
+AccessLogWriter::AccessLogWriter(AccessLog& log, std::uint64_t seed)
+    : log_(log), random_(seed), formatter_(log.options_.format) {}
+
+bool AccessLogWriter::takes(const ExchangeRecord& record) {
+  const double sample = log_.options_.sample;
+  if (sample >= 1 || went_wrong(record)) return true;
+  // xorshift64; the upper 53 bits make a number in [0, 1).
+  random_ ^= random_ << 13;
+  random_ ^= random_ >> 7;
+  random_ ^= random_ << 17;
+  constexpr double kUnit = 1.0 / static_cast<double>(std::uint64_t{1} << 53);
+  if (static_cast<double>(random_ >> 11) * kUnit < sample) return true;
+  left_out_.store(left_out_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  return false;
+}
+
+LogBlock* AccessLogWriter::next_block(LogBlock* full) {
+  const MutexLock lock(mutex_);
+  if (full != nullptr) full_.emplace_back(full);
   if (!spare_.empty()) {
-    active_ = std::move(spare_.back());
+    LogBlock* const block = spare_.back().release();
     spare_.pop_back();
-    return true;
+    return block;
   }
-  if (blocks_made_ == most_blocks_) return false;
-  active_ = std::make_unique<LogBlock>();
+  if (blocks_made_ == log_.options_.blocks_per_writer) return nullptr;
   ++blocks_made_;
-  return true;
+  return std::make_unique<LogBlock>().release();
 }
 
 void AccessLogWriter::write(const ExchangeRecord& record) {
-  if (!log_.enabled()) return;
-  bool filled = false;
-  {
-    const MutexLock lock(mutex_);
-    if (make_room(filled)) {
-      char* const start = active_->bytes.get() + active_->used;
-      const char* const end = formatter_.format(start, record);
-      active_->used += static_cast<std::size_t>(end - start);
-      ++active_->lines;
-    } else {
-      log_.dropped_.fetch_add(1, std::memory_order_relaxed);
-    }
+  if (!log_.enabled() || !takes(record)) return;
+  LogBlock* block = active_.exchange(nullptr, std::memory_order_acquire);
+  if (block == nullptr || LogBlock::kSize - block->used < kLongestLogLine) {
+    const bool filled = block != nullptr;
+    block = next_block(block);
+    if (filled) log_.wake();
   }
-  if (filled) log_.wake();
+  if (block == nullptr) {
+    log_.dropped_.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  char* const start = block->bytes.get() + block->used;
+  block->used += static_cast<std::size_t>(formatter_.format(start, record) - start);
+  ++block->lines;
+  active_.store(block, std::memory_order_release);
 }
 
 void AccessLogWriter::take(Blocks& blocks) {
   const MutexLock lock(mutex_);
+  // While the lock is held none becomes full: what is taken here is newer than those. Where the worker has
+  // it, it comes next time.
+  std::unique_ptr<LogBlock> active(active_.exchange(nullptr, std::memory_order_acquire));
   for (auto& block : full_) blocks.push_back(std::move(block));
   full_.clear();
-  if (active_ != nullptr && active_->used > 0) blocks.push_back(std::move(active_));
+  if (active != nullptr) blocks.push_back(std::move(active));
 }
 
 void AccessLogWriter::give_back(Blocks blocks) {
@@ -61,14 +86,15 @@ void AccessLogWriter::give_back(Blocks blocks) {
 
 storage::Result<std::unique_ptr<AccessLog>> AccessLog::open(const std::string& target,
                                                             AccessLogOptions options) {
-  if (target == "off") return std::unique_ptr<AccessLog>(new AccessLog(nullptr, options));
+  if (target == "off") return std::unique_ptr<AccessLog>(new AccessLog(nullptr, std::move(options)));
   storage::Result<LogSink> sink = LogSink::open(target);
   if (!sink.ok()) return storage::Error{sink.error()};
-  return std::unique_ptr<AccessLog>(new AccessLog(std::make_unique<LogSink>(sink.take()), options));
+  return std::unique_ptr<AccessLog>(
+      new AccessLog(std::make_unique<LogSink>(sink.take()), std::move(options)));
 }
 
 AccessLog::AccessLog(std::unique_ptr<LogSink> sink, AccessLogOptions options)
-    : options_(options), sink_(std::move(sink)) {
+    : options_(std::move(options)), sink_(std::move(sink)) {
   if (!enabled()) return;
   // Signals are for the main thread: this one starts with all of them blocked.
   sigset_t all;
@@ -88,9 +114,16 @@ AccessLog::~AccessLog() {
 
 AccessLogWriter& AccessLog::make_writer() {
   const MutexLock lock(mutex_);
-  writers_.push_back(
-      std::unique_ptr<AccessLogWriter>(new AccessLogWriter(*this, options_.blocks_per_writer)));
+  const std::uint64_t seed = (std::uint64_t{std::random_device{}()} << 32) | (writers_.size() + 1);
+  writers_.push_back(std::unique_ptr<AccessLogWriter>(new AccessLogWriter(*this, seed)));
   return *writers_.back();
+}
+
+std::uint64_t AccessLog::lines_left_out() {
+  const MutexLock lock(mutex_);
+  std::uint64_t total = 0;
+  for (const auto& writer : writers_) total += writer->left_out_.load(std::memory_order_relaxed);
+  return total;
 }
 
 void AccessLog::reopen() {

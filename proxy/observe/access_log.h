@@ -1,11 +1,14 @@
-// The access log: one JSON line for each finished exchange (log_line.h has the format). A worker formats into
+// The access log: one line for each finished exchange (log_format.h has the formats). A worker formats into
 // a block of its own memory; a thread of the log writes the blocks out, when one is full and every quarter of
 // a second. The worker never waits for a disk: where the blocks are all full it drops the line and counts it.
 //
+// With a sample below 1, that part of the lines is written, chosen at random, and all of what went wrong: the
+// edge's own errors, statuses from 500, broken transfers.
+//
 // AccessLog is owned by main and outlives the workers; its destructor writes what is left. A worker asks for
-// its AccessLogWriter once, at its start. A writer's lock is held for the time of one line, or by the log's
-// thread for the time of taking a pointer. Lock order: a writer's lock and the log's own are never held
-// together.
+// its AccessLogWriter once, at its start. A line costs the worker one exchange of a pointer beside its
+// formatting; a writer's lock is taken for a whole block, for the time of moving pointers. Lock order: a
+// writer's lock and the log's own are never held together.
 #pragma once
 
 #include <atomic>
@@ -17,6 +20,7 @@
 #include <vector>
 
 #include "proxy/observe/exchange_record.h"
+#include "proxy/observe/log_format.h"
 #include "proxy/observe/log_line.h"
 #include "proxy/observe/log_sink.h"
 #include "storage/base/log.h"
@@ -29,7 +33,7 @@ class AccessLog;
 
 // Lines in memory, whole ones only.
 struct LogBlock {
-  static constexpr std::size_t kSize = 128 * 1024;
+  static constexpr std::size_t kSize = 256 * 1024;
 
   std::size_t used = 0;
   std::uint64_t lines = 0;
@@ -38,33 +42,46 @@ struct LogBlock {
 
 class AccessLogWriter {
  public:
+  AccessLogWriter(const AccessLogWriter&) = delete;
+  AccessLogWriter& operator=(const AccessLogWriter&) = delete;
+  ~AccessLogWriter() { delete active_.load(std::memory_order_acquire); }
+
   // The worker's thread. Does nothing where the log is off.
   void write(const ExchangeRecord& record) EXCLUDES(mutex_);
+  // False: nobody needs to fill a record.
+  [[nodiscard]] bool enabled() const;
 
  private:
   friend class AccessLog;
   using Blocks = std::vector<std::unique_ptr<LogBlock>>;
 
-  AccessLogWriter(AccessLog& log, std::size_t most_blocks) : log_(log), most_blocks_(most_blocks) {}
+  AccessLogWriter(AccessLog& log, std::uint64_t seed);
+  // Whether it is in the sample.
+  bool takes(const ExchangeRecord& record);
   // The log's thread: moves what is to be written to the end of `blocks`.
   void take(Blocks& blocks) EXCLUDES(mutex_);
   void give_back(Blocks blocks) EXCLUDES(mutex_);
-  // Makes room for one line; false: all blocks are full.
-  bool make_room(bool& filled) REQUIRES(mutex_);
+  // The block that is written to in place of one that is full, or of none; null: all are full.
+  LogBlock* next_block(LogBlock* full) EXCLUDES(mutex_);
 
   AccessLog& log_;
-  const std::size_t most_blocks_;
+  std::uint64_t random_;                    // the worker's
+  std::atomic<std::uint64_t> left_out_{0};  // written by the worker alone
+  LineFormatter formatter_;                 // likewise
+  // Owned. Who exchanges it for null has it: the worker for the time of one line, or the log's thread for
+  // good.
+  std::atomic<LogBlock*> active_{nullptr};
   storage::Mutex mutex_;
-  std::unique_ptr<LogBlock> active_ GUARDED_BY(mutex_);
   Blocks full_ GUARDED_BY(mutex_);
   Blocks spare_ GUARDED_BY(mutex_);
   std::size_t blocks_made_ GUARDED_BY(mutex_) = 0;
-  LineFormatter formatter_ GUARDED_BY(mutex_);
 };
 
 struct AccessLogOptions {
-  std::size_t blocks_per_writer = 32;  // of LogBlock::kSize: 4 MiB
+  std::size_t blocks_per_writer = 16;  // of LogBlock::kSize: 4 MiB
   storage::Milliseconds interval{250};
+  LogFormat format;
+  double sample = 1;
 };
 
 class AccessLog {
@@ -85,6 +102,8 @@ class AccessLog {
   // Any thread. Lines that were written, and lines that were lost: no room, or the write failed.
   [[nodiscard]] std::uint64_t lines_written() const { return written_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint64_t lines_dropped() const { return dropped_.load(std::memory_order_relaxed); }
+  // Those that the sample left out.
+  [[nodiscard]] std::uint64_t lines_left_out() EXCLUDES(mutex_);
   [[nodiscard]] bool enabled() const { return sink_ != nullptr; }
 
  private:
@@ -110,5 +129,9 @@ class AccessLog {
   std::vector<std::unique_ptr<AccessLogWriter>> writers_ GUARDED_BY(mutex_);
   std::thread thread_;
 };
+
+inline bool AccessLogWriter::enabled() const {
+  return log_.enabled();
+}
 
 }  // namespace freshet::proxy

@@ -9,6 +9,8 @@
 #include <string_view>
 
 #include "storage/base/clock.h"
+#include "storage/base/hash.h"
+#include "storage/http/header_fields.h"
 
 namespace freshet::proxy {
 
@@ -38,8 +40,12 @@ struct ExchangeRecord {
   std::uint64_t saved_bytes = 0;  // body bytes that a 304 spared
   CacheOutcome outcome = CacheOutcome::kMiss;
   std::string_view reason;                               // from the table of reasons; may be empty
+  const storage::Digest128* key = nullptr;               // null: no key was made
+  std::string_view id;                                   // empty: requests have none
+  const storage::HeaderFields* fields = nullptr;         // of the request
   int origin_status = 0;                                 // 0: the origin was not asked, or did not answer
   std::optional<std::chrono::microseconds> origin_time;  // until its head was there; none: not asked
+  std::chrono::microseconds first_byte{0};               // until our own head was given to the connection
   std::chrono::microseconds total_time{0};
   bool complete = true;  // false: the transfer was broken
 };

@@ -1,35 +1,38 @@
-// One exchange as one line of JSON, written into memory that the caller gives: no allocation, no locale, no
-// printf. Whatever bytes a client sent, the line is valid JSON in UTF-8 and has no line break inside: a byte
-// that is not part of valid UTF-8 becomes U+FFFD, and overlong texts are cut and end in "...".
+// One exchange as one line of the access log, written into memory that the caller gives. Whatever bytes a
+// client sent, the line has no line break inside, and a value does not end before its quotes do: JSON is
+// valid and in UTF-8, and in other formats a quote, a backslash and what is not printable ASCII are escaped.
+// Overlong texts are cut and end in "...".
 //
-// Pure but for the time of day, which is kept formatted for the second it was last asked for: one
-// LineFormatter for each thread that writes.
+// Pure but for the time of day: one LineFormatter for each thread that writes.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <string_view>
 
 #include "proxy/observe/exchange_record.h"
+#include "proxy/observe/log_format.h"
+#include "proxy/observe/log_text.h"
 
 namespace freshet::proxy {
 
 // Room that any line fits into, its line feed included.
-inline constexpr std::size_t kLongestLogLine = 32 * 1024;
+inline constexpr std::size_t kLongestLogLine = std::size_t{36} * 1024;
 
 class LineFormatter {
  public:
-  // Writes at `out`, where kLongestLogLine bytes are free; returns the end of what it wrote.
+  // `format` outlives it.
+  explicit LineFormatter(const LogFormat& format) : format_(format) {}
+
+  // Writes at `out`, where kLongestLogLine bytes are free; returns the end of what it wrote. A line in a
+  // format of one's own that would be longer ends with the last field for which there is room.
   char* format(char* out, const ExchangeRecord& record);
 
  private:
-  char* append_time(char* out, storage::WallTime time);
+  char* json(char* out, const ExchangeRecord& record);
+  char* field(char* out, const LogFormat::Part& part, const ExchangeRecord& record);
 
-  std::int64_t second_ = -1;
-  std::array<char, 20> date_{};  // 2026-11-22T17:18:07.
+  const LogFormat& format_;
+  LogClock clock_;
 };
-
-// Writes `text` at `out` as the inside of a JSON string: at most 6 bytes for each of its bytes.
-char* append_json_text(char* out, std::string_view text);
 
 }  // namespace freshet::proxy

@@ -2,7 +2,9 @@
 // counting never makes two cores fight over a line; CounterSet sums them when somebody asks. One table below
 // gives each counter its name and meaning; the metrics endpoint prints from it.
 //
-// add() may be called from any thread; values only grow (gauges: add a negative value to go down).
+// add() may be called from any thread; values only grow (gauges: add a negative value to go down). observe()
+// puts a value into a histogram; only the thread that a Counters belongs to may call it, so that it costs two
+// plain additions.
 #pragma once
 
 #include <array>
@@ -17,14 +19,22 @@
 
 namespace freshet::storage {
 
-// X(enumerator, metric name, "counter" | "gauge", help)
+inline constexpr std::string_view kRequestsHelp = "Requests answered, by how the cache took part.";
+inline constexpr std::string_view kResponsesHelp = "Responses, by class of status.";
+
+// X(enumerator, metric name, "counter" | "gauge", help). Those that differ in labels alone stand together.
 #define FRESHET_COUNTERS(X)                                                                                 \
-  X(kRequests, "requests_total", "counter", "Requests answered, of any status.")                            \
-  X(kHits, "hits_total", "counter", "Requests answered from the store without asking the origin.")          \
-  X(kMisses, "misses_total", "counter", "Requests for which nothing usable was stored.")                    \
-  X(kRevalidated, "revalidated_total", "counter", "Requests answered after the origin said 304.")           \
-  X(kStaleServed, "stale_served_total", "counter", "Requests answered with a stale stored response.")       \
-  X(kPassed, "passed_total", "counter", "Requests that were not for the cache (method, body, rule).")       \
+  X(kHits, R"(requests_total{outcome="hit"})", "counter", kRequestsHelp)                                    \
+  X(kMisses, R"(requests_total{outcome="miss"})", "counter", kRequestsHelp)                                 \
+  X(kRevalidated, R"(requests_total{outcome="revalidated"})", "counter", kRequestsHelp)                     \
+  X(kStaleServed, R"(requests_total{outcome="stale"})", "counter", kRequestsHelp)                           \
+  X(kPassed, R"(requests_total{outcome="pass"})", "counter", kRequestsHelp)                                 \
+  X(kCollapsedServed, R"(requests_total{outcome="collapsed"})", "counter", kRequestsHelp)                   \
+  X(kErrors, R"(requests_total{outcome="error"})", "counter", kRequestsHelp)                                \
+  X(kResponses2xx, R"(responses_total{class="2xx"})", "counter", kResponsesHelp)                            \
+  X(kResponses3xx, R"(responses_total{class="3xx"})", "counter", kResponsesHelp)                            \
+  X(kResponses4xx, R"(responses_total{class="4xx"})", "counter", kResponsesHelp)                            \
+  X(kResponses5xx, R"(responses_total{class="5xx"})", "counter", kResponsesHelp)                            \
   X(kCollapsed, "collapsed_total", "counter", "Requests that joined another request's flight.")             \
   X(kNotModified, "not_modified_total", "counter", "Requests answered 304 to the client.")                  \
   X(kReloadsBounded, "reloads_bounded_total", "counter",                                                    \
@@ -98,6 +108,31 @@ namespace freshet::storage {
   X(kScopesKept, "invalidation_scopes", "gauge", "Invalidations remembered now.")                           \
   X(kScopesMerged, "invalidation_scopes_merged_total", "counter", "Those merged into wider ones.")
 
+inline constexpr std::string_view kDurationHelp =
+    "From a request's head to the end of its response, in turns of the event loop: 0 within one.";
+inline constexpr std::string_view kFirstByteHelp =
+    "From a request's head to the head of its response, in turns of the event loop: 0 within one.";
+
+// X(enumerator, metric name, unit, help). The outcomes stand in one order in both families.
+#define FRESHET_HISTOGRAMS(X)                                                                            \
+  X(kDurationHit, R"(request_duration_seconds{outcome="hit"})", kSeconds, kDurationHelp)                 \
+  X(kDurationMiss, R"(request_duration_seconds{outcome="miss"})", kSeconds, kDurationHelp)               \
+  X(kDurationRevalidated, R"(request_duration_seconds{outcome="revalidated"})", kSeconds, kDurationHelp) \
+  X(kDurationStale, R"(request_duration_seconds{outcome="stale"})", kSeconds, kDurationHelp)             \
+  X(kDurationPass, R"(request_duration_seconds{outcome="pass"})", kSeconds, kDurationHelp)               \
+  X(kDurationCollapsed, R"(request_duration_seconds{outcome="collapsed"})", kSeconds, kDurationHelp)     \
+  X(kDurationError, R"(request_duration_seconds{outcome="error"})", kSeconds, kDurationHelp)             \
+  X(kFirstByteHit, R"(first_byte_seconds{outcome="hit"})", kSeconds, kFirstByteHelp)                     \
+  X(kFirstByteMiss, R"(first_byte_seconds{outcome="miss"})", kSeconds, kFirstByteHelp)                   \
+  X(kFirstByteRevalidated, R"(first_byte_seconds{outcome="revalidated"})", kSeconds, kFirstByteHelp)     \
+  X(kFirstByteStale, R"(first_byte_seconds{outcome="stale"})", kSeconds, kFirstByteHelp)                 \
+  X(kFirstBytePass, R"(first_byte_seconds{outcome="pass"})", kSeconds, kFirstByteHelp)                   \
+  X(kFirstByteCollapsed, R"(first_byte_seconds{outcome="collapsed"})", kSeconds, kFirstByteHelp)         \
+  X(kFirstByteError, R"(first_byte_seconds{outcome="error"})", kSeconds, kFirstByteHelp)                 \
+  X(kOriginFirstByte, "origin_first_byte_seconds", kSeconds,                                             \
+    "From sending a request to the origin to the head of its answer; of requests that waited for it.")   \
+  X(kBodySize, "response_body_bytes", kBytes, "Body bytes sent for each response that had a body.")
+
 enum class Counter : std::size_t {
 #define FRESHET_COUNTER_ENUM(id, name, type, help) id,
   FRESHET_COUNTERS(FRESHET_COUNTER_ENUM)
@@ -105,8 +140,46 @@ enum class Counter : std::size_t {
       kCount
 };
 
+enum class Histogram : std::size_t {
+#define FRESHET_HISTOGRAM_ENUM(id, name, unit, help) id,
+  FRESHET_HISTOGRAMS(FRESHET_HISTOGRAM_ENUM)
+#undef FRESHET_HISTOGRAM_ENUM
+      kCount
+};
+
+enum class HistogramUnit : std::uint8_t { kSeconds, kBytes };
+
+struct HistogramInfo {
+  std::string_view name;  // without the freshet_ prefix; perhaps with labels
+  HistogramUnit unit;
+  std::string_view help;
+};
+
+[[nodiscard]] const HistogramInfo& histogram_info(Histogram histogram);
+
+// The upper bounds of the buckets, each with its bound in it; behind them is one more without a bound.
+inline constexpr std::size_t kHistogramBounds = 18;
+using HistogramBounds = std::array<std::int64_t, kHistogramBounds>;
+inline constexpr HistogramBounds kMicrosecondBounds = {
+    100,     250,     500,     1'000,     2'500,     5'000,     10'000,     25'000,     50'000,
+    100'000, 250'000, 500'000, 1'000'000, 2'500'000, 5'000'000, 10'000'000, 30'000'000, 60'000'000};
+// From 256 bytes, each twice or four times the one before.
+inline constexpr HistogramBounds kByteBounds = {256,      512,      1 << 10,   2 << 10,   4 << 10,   8 << 10,
+                                                16 << 10, 32 << 10, 64 << 10,  256 << 10, 1 << 20,   4 << 20,
+                                                16 << 20, 64 << 20, 128 << 20, 256 << 20, 512 << 20, 1 << 30};
+
+[[nodiscard]] const HistogramBounds& histogram_bounds(HistogramUnit unit);
+
+// What a histogram has seen; buckets do not include those before them.
+struct HistogramValues {
+  std::array<std::uint64_t, kHistogramBounds + 1> buckets{};
+  std::int64_t sum = 0;  // microseconds, or bytes
+
+  [[nodiscard]] std::uint64_t count() const;
+};
+
 struct CounterInfo {
-  std::string_view name;  // without the freshet_ prefix
+  std::string_view name;  // without the freshet_ prefix; perhaps with labels
   std::string_view type;
   std::string_view help;
 };
@@ -118,12 +191,39 @@ class Counters {
   void add(Counter counter, std::int64_t amount = 1) {
     values_[static_cast<std::size_t>(counter)].fetch_add(amount, std::memory_order_relaxed);
   }
+  // The same where one thread alone adds to this counter of this Counters: needs no locked instruction.
+  void add_alone(Counter counter, std::int64_t amount = 1) {
+    std::atomic<std::int64_t>& value = values_[static_cast<std::size_t>(counter)];
+    value.store(value.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+  }
   [[nodiscard]] std::int64_t get(Counter counter) const {
     return values_[static_cast<std::size_t>(counter)].load(std::memory_order_relaxed);
   }
 
+  // The owner's thread alone. `value` in microseconds or bytes, as the histogram's unit is.
+  void observe(Histogram histogram, std::int64_t value) {
+    Cells& cells = histograms_[static_cast<std::size_t>(histogram)];
+    const HistogramBounds& bounds = histogram == Histogram::kBodySize ? kByteBounds : kMicrosecondBounds;
+    std::size_t bucket = 0;
+    while (bucket < kHistogramBounds && value > bounds[bucket]) ++bucket;
+    grow(cells.buckets[bucket], std::uint64_t{1});
+    grow(cells.sum, value);
+  }
+  void add_to(Histogram histogram, HistogramValues& values) const;
+
  private:
+  struct Cells {
+    std::array<std::atomic<std::uint64_t>, kHistogramBounds + 1> buckets{};
+    std::atomic<std::int64_t> sum{0};
+  };
+  // One writer: no locked instruction is needed.
+  template <typename Integer>
+  static void grow(std::atomic<Integer>& cell, Integer by) {
+    cell.store(cell.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+  }
+
   alignas(64) std::array<std::atomic<std::int64_t>, static_cast<std::size_t>(Counter::kCount)> values_{};
+  alignas(64) std::array<Cells, static_cast<std::size_t>(Histogram::kCount)> histograms_{};
 };
 
 // Hands out Counters, one per thread that counts, and sums them. Owned by main; outlives all threads.
@@ -132,6 +232,7 @@ class CounterSet {
   // Any thread; the reference stays valid as long as the set.
   Counters& make();
   [[nodiscard]] std::int64_t sum(Counter counter) const;
+  [[nodiscard]] HistogramValues sum(Histogram histogram) const;
 
  private:
   mutable Mutex mutex_;

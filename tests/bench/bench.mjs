@@ -11,6 +11,7 @@ import { diskBudget } from './disk_budget.mjs';
 import { diskHits } from './disk_hits.mjs';
 import { hitRatio } from './hit_ratio.mjs';
 import { idle } from './idle.mjs';
+import { observed } from './observed.mjs';
 import { policy } from './policy.mjs';
 import { about, stopAll } from './proxies.mjs';
 import { purges } from './purge.mjs';
@@ -24,7 +25,7 @@ import { unchanged } from './unchanged.mjs';
 
 // Measured beside the peers, all of them where none is named; and what is run by name: checks with a verdict, and parts by themselves.
 const measured = [...rows.benchmarks, ['disk_hits', diskHits], ...bursts.benchmarks];
-const byName = Object.entries({ policy, no_store: bursts.noStore, hit_ratio: hitRatio, reload, slices, unchanged, purges, disk_budget: diskBudget, restart, scaling, spread, idle });
+const byName = Object.entries({ policy, no_store: bursts.noStore, hit_ratio: hitRatio, reload, slices, unchanged, purges, disk_budget: diskBudget, restart, observed, scaling, spread, idle });
 const all = new Map([...measured, ...byName]);
 const usual = { rounds: 3, seconds: 5 };
 const defaults = { ...Object.fromEntries(measured.map(([name]) => [name, usual])), policy: { rounds: 15 }, no_store: usual };

@@ -48,7 +48,7 @@ export async function diskHits({ size = 1024, rounds = 5, seconds = 5 }) {
       count,
       results,
       asked: await origin.requests() - asked,
-      longestTurn: metrics.sum('freshet_longest_turn_microseconds'),
+      longestTurn: 1e6 * metrics.sum('freshet_longest_turn_seconds'),
       hits: metrics.sum('freshet_disk_hits_total'),
       memory: edge.memory().highest,
     });

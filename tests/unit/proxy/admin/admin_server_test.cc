@@ -100,7 +100,7 @@ TEST_F(AdminServerTest, AnswersOverItsUnixSocket) {
   EXPECT_EQ(health.substr(health.find("\r\n\r\n")), "\r\n\r\nok\n");
   counters_.make().add(storage::Counter::kHits, 41);
   counters_.make().add(storage::Counter::kHits, 1);
-  EXPECT_NE(get("/metrics").find("\nfreshet_hits_total 42\n"), std::string::npos);
+  EXPECT_NE(get("/metrics").find("\nfreshet_requests_total{outcome=\"hit\"} 42\n"), std::string::npos);
   EXPECT_EQ(status_of(get("/readyz")), 200);
   ready_ = false;
   EXPECT_EQ(status_of(get("/readyz")), 503);

@@ -28,8 +28,8 @@ TEST_F(Stats, EachTierItsOwn) {
   counters.add(Counter::kDiskWriteBytes, 1000);
   counters.add(Counter::kDiskFileBytes, 1250);
   counters.add(Counter::kPurges, 3);
-  counters.add(Counter::kRequests, 4);
   counters.add(Counter::kHits, 3);
+  counters.add(Counter::kErrors);
   const auto read = nlohmann::json::parse(json());
   EXPECT_EQ(read["memory"]["bytes"], 1000);
   EXPECT_EQ(read["memory"]["budget"], 256 << 20);

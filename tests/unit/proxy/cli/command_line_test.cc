@@ -117,7 +117,7 @@ TEST(CommandLine, UsageErrors) {
             "freshet: no command; `freshet run --origin URL` serves, `freshet --help` tells more");
   EXPECT_EQ(error_of({"rum"}), "freshet: \"rum\" is no command; did you mean run?");
   EXPECT_EQ(error_of({"serve"}),
-            "freshet: \"serve\" is no command; the commands are run, check, simulate, purge and stats");
+            "freshet: \"serve\" is no command; the commands are run, check, simulate, purge, stats and top");
   EXPECT_EQ(error_of({"run"}),
             "freshet: no origin: give --origin URL, or url in the [origin] table of the configuration file");
   EXPECT_EQ(error_of({"run", "--orign", "http://x"}),
@@ -239,6 +239,23 @@ TEST(CommandLine, TheEdgeIsFoundByDirectoryFileOrAddress) {
             "freshet: --admin and --cache-dir name two ways to the edge; give one");
   EXPECT_NE(error_of({"stats", "--config", "/nonexistent.toml"}).find("/nonexistent.toml"),
             std::string::npos);
+}
+
+TEST(CommandLine, Top) {
+  const auto plain = command_of<TopCommand>({"top", "--cache-dir", "/c"});
+  EXPECT_EQ(plain.edge.socket, "/c/admin.sock");
+  EXPECT_EQ(plain.interval, std::chrono::seconds{1});
+  EXPECT_EQ(plain.sort, TopSort::kRequests);
+  EXPECT_FALSE(plain.once);
+  const auto all = command_of<TopCommand>(
+      {"top", "--admin", "a:1", "--token", "x", "--interval", "250ms", "--sort", "misses", "--once"});
+  EXPECT_EQ(all.interval, std::chrono::milliseconds{250});
+  EXPECT_EQ(all.sort, TopSort::kMisses);
+  EXPECT_TRUE(all.once);
+  EXPECT_EQ(error_of({"top", "--interval", "1h"}), "freshet: --interval: 1h is not from 100ms to 9s");
+  EXPECT_EQ(error_of({"top", "--sort", "size"}),
+            "freshet: --sort: \"size\" is not one of requests, bytes, misses or time");
+  EXPECT_EQ(error_of({"top", "--json"}), "freshet: \"--json\" is no option; --help lists them");
 }
 
 TEST(CommandLine, TheTokenMayComeFromTheEnvironment) {

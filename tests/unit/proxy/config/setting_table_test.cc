@@ -58,6 +58,9 @@ TEST(SettingTable, EveryRowHasItsOwnNameAndMember) {
       case SettingType::kPath:
         text = "/a/77";
         break;
+      case SettingType::kLogFormat:
+        text = "{client} {status}";
+        break;
       case SettingType::kChoice:
         text = std::string(row.choices.back());
         break;
@@ -116,6 +119,9 @@ TEST(SettingTable, ErrorsNameTheSettingTheValueAndWhatIsAllowed) {
   EXPECT_EQ(error_of("server.listen", "127.0.0.1:80,"), "ok");
   EXPECT_EQ(error_of("tls.listen", ""), "ok");
   EXPECT_EQ(error_of("log.access", ""), "log.access: is empty");
+  EXPECT_EQ(error_of("log.format", "{client} {stats}").substr(0, 57),
+            "log.format: {stats} at character 10 is no field; the fiel");
+  EXPECT_EQ(error_of("log.sample", "1.5"), "log.sample: 1.5 is above the most allowed, 1.0");
   EXPECT_EQ(error_of("admin.listen", ""), "ok");
   EXPECT_EQ(error_of("tls.certificates", "a.pem"),
             "tls.certificates: \"a.pem\" is not CERT:KEY or CERT:KEY:OCSP");

@@ -130,6 +130,61 @@ TEST(AccessLog, ReopensAfterRotation) {
   EXPECT_NE(lines[0].find("h/after"), std::string::npos);
 }
 
+// As `logrotate` does with copytruncate: the file stays, and begins anew.
+TEST(AccessLog, GoesOnAtTheBeginningOfATruncatedFile) {
+  const TemporaryDirectory directory;
+  const std::string path = directory.file("log");
+  {
+    auto log = AccessLog::open(path).take();
+    AccessLogWriter& writer = log->make_writer();
+    writer.write(record_for("/before"));
+    while (log->lines_written() < 1) std::this_thread::yield();
+    ASSERT_EQ(::truncate(path.c_str(), 0), 0);
+    writer.write(record_for("/after"));
+  }
+  const std::vector<std::string> lines = lines_of(path);
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_EQ(nlohmann::json::parse(lines[0])["target"], "h/after");
+}
+
+TEST(AccessLog, ASampleAndAllThatWentWrong) {
+  const TemporaryDirectory directory;
+  constexpr std::uint64_t kEach = 10'000;
+  std::uint64_t left_out = 0;
+  {
+    AccessLogOptions options;
+    options.sample = 0.1;
+    options.format = LogFormat::parse("{status} {cache} {broken}").take();
+    auto log = AccessLog::open(directory.file("log"), options).take();
+    AccessLogWriter& writer = log->make_writer();
+    ExchangeRecord good = record_for("/");
+    ExchangeRecord failed = record_for("/");
+    failed.status = 502;
+    ExchangeRecord refused = record_for("/");
+    refused.status = 400;
+    refused.outcome = CacheOutcome::kError;
+    ExchangeRecord broken = record_for("/");
+    broken.complete = false;
+    for (std::uint64_t i = 0; i < kEach; ++i) writer.write(good);
+    for (int i = 0; i < 10; ++i) {
+      for (const ExchangeRecord& wrong : {failed, refused, broken}) writer.write(wrong);
+    }
+    left_out = log->lines_left_out();
+    EXPECT_EQ(log->lines_dropped(), 0U);
+  }
+  const std::vector<std::string> lines = lines_of(directory.file("log"));
+  const auto count = [&](const std::string& line) {
+    return static_cast<std::uint64_t>(std::count(lines.begin(), lines.end(), line));
+  };
+  EXPECT_EQ(count("502 miss false"), 10U);
+  EXPECT_EQ(count("400 error false"), 10U);
+  EXPECT_EQ(count("200 miss true"), 10U);
+  // A tenth of them: ten standard deviations on either side.
+  EXPECT_GT(count("200 miss false"), 700U);
+  EXPECT_LT(count("200 miss false"), 1300U);
+  EXPECT_EQ(left_out, kEach - count("200 miss false"));
+}
+
 TEST(AccessLog, OffWritesNothing) {
   auto log = AccessLog::open("off").take();
   EXPECT_FALSE(log->enabled());
