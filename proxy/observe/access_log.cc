@@ -26,6 +26,10 @@ bool AccessLogWriter::make_room(bool& filled) {
   return true;
 }
 
+bool AccessLogWriter::enabled() const {
+  return log_.enabled();
+}
+
 void AccessLogWriter::write(const ExchangeRecord& record) {
   if (!log_.enabled()) return;
   bool filled = false;

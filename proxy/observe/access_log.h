@@ -40,6 +40,8 @@ class AccessLogWriter {
  public:
   // The worker's thread. Does nothing where the log is off.
   void write(const ExchangeRecord& record) EXCLUDES(mutex_);
+  // False: no need to fill a record. Any thread.
+  [[nodiscard]] bool enabled() const;
 
  private:
   friend class AccessLog;
