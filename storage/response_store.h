@@ -57,7 +57,8 @@ class ResponseStore {
   enum class Found { kYes, kNo, kNeedsIo };
   struct LookupResult {
     Found found = Found::kNo;
-    VariantSetPtr variants;  // with kYes
+    VariantSetPtr variants;   // with kYes
+    bool memory_hit = false;  // the memory tier before a disk gave them: for the caller to count
   };
 
   virtual ~ResponseStore() = default;

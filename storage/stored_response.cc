@@ -12,6 +12,15 @@ namespace {
 // The two counters of a shared_ptr, and its table of functions.
 constexpr std::size_t kShared = 2 * sizeof(void*);
 
+constexpr std::size_t kCacheLine = 64;
+
+// Any address may be given, null too.
+void prefetch_lines(const void* from, std::size_t lines) {
+  for (std::size_t i = 0; i < lines; ++i) {
+    __builtin_prefetch(static_cast<const char*>(from) + i * kCacheLine);  // NOLINT
+  }
+}
+
 std::size_t held_by(const std::string& text) {
   static const std::size_t inside = std::string().capacity();
   return text.capacity() > inside ? allocated(text.capacity() + 1) : 0;
@@ -49,6 +58,7 @@ class OneChunkBody final : public WholeBody {
     chunk = offset == 0 ? chunk_ : chunk_.slice(static_cast<std::size_t>(offset), chunk_.size());
     return TryRead::kData;
   }
+  [[nodiscard]] std::string_view whole() const override { return chunk_.view(); }
   [[nodiscard]] std::size_t memory_size() const override {
     return allocated(kShared + sizeof(*this)) + held_by(chunk_);
   }
@@ -116,8 +126,22 @@ StoredResponse::StoredResponse(StoredHead head, std::shared_ptr<const StoredBody
     : head_(compact(std::move(head))),
       body_(std::move(body)),
       variant_(variant_digest(head_.selecting)),
-      facts_(describe ? describe(head_) : nullptr) {
+      facts_(describe ? describe(head_) : nullptr),
+      whole_body_(body_ && body_->whole().size() == head_.body_size ? body_->whole().data() : nullptr) {
   FRESHET_CHECK(body_ != nullptr);
+}
+
+void StoredResponse::prefetch(const StoredResponse* response) {
+  // The counts of its owners stand in front of it.
+  prefetch_lines(reinterpret_cast<const char*>(response) - kShared,
+                 (sizeof(StoredResponse) + kShared) / kCacheLine + 1);
+}
+
+void StoredResponse::prefetch_parts() const {
+  constexpr std::size_t kLines = 5;
+  prefetch_lines(head_.response.fields.memory(), kLines);
+  prefetch_lines(facts_.get(), 2);
+  prefetch_lines(whole_body_, kLines);
 }
 
 std::size_t StoredResponse::memory_size() const {

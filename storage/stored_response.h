@@ -8,12 +8,14 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "storage/base/chunk.h"
@@ -41,10 +43,11 @@ struct StoredHead {
   ResponseHead response;
   WallTime request_time{};   // when the request left; RFC 9111, 4.2.3
   WallTime response_time{};  // when the head came
-  Seconds age_received{0};   // the Age field's value
   std::uint64_t body_size = 0;
   Sequence filled_at = 0;     // newest invalidation when the body's origin request began
   Sequence validated_at = 0;  // the same for the last successful validation
+  // The Age field's value, at most 2^31 (RFC 9111, 1.2.2).
+  std::chrono::duration<std::uint32_t> age_received{0};
   // The request that filled it carried Cookie or Authorization (G12).
   bool request_had_credentials = false;
   // The ETag among the fields was made here, from the content's hash; the origin never sees it.
@@ -88,6 +91,9 @@ class StoredBody {
   virtual void read(std::uint64_t offset, Executor& executor,
                     std::function<void(Result<Chunk>)> done) const = 0;
 
+  // All of it, where it lies in memory in one piece, for as long as this lives; else nothing, with null data.
+  [[nodiscard]] virtual std::string_view whole() const { return {}; }
+
   // Bytes of memory this body holds; 0 for one that lives on disk.
   [[nodiscard]] virtual std::size_t memory_size() const = 0;
 
@@ -107,11 +113,21 @@ class StoredResponse {
 
   [[nodiscard]] const StoredHead& head() const { return head_; }
   [[nodiscard]] const std::shared_ptr<const StoredBody>& body() const { return body_; }
+  // The body's bytes, where they all lie in memory in one piece, which lives as long as this does.
+  [[nodiscard]] bool has_whole_body() const { return whole_body_ != nullptr; }
+  [[nodiscard]] std::string_view whole_body() const {
+    return {whole_body_, static_cast<std::size_t>(head_.body_size)};
+  }
   [[nodiscard]] const DerivedFacts* facts() const { return facts_.get(); }
   [[nodiscard]] const Digest128& variant() const { return variant_; }
 
   // Bytes accounted for keeping this in memory: head, facts and body, with what the allocator adds.
   [[nodiscard]] std::size_t memory_size() const;
+
+  // What a hit will read is fetched into the processor's cache, all of it at once instead of one piece after
+  // the other: first the object, then, once that is there, what it points to.
+  static void prefetch(const StoredResponse* response);
+  void prefetch_parts() const;
 
   // What Generations said of it when `now` was the newest invalidation, if that was the last time that it was
   // asked; any thread.
@@ -129,6 +145,7 @@ class StoredResponse {
   const std::shared_ptr<const StoredBody> body_;
   const Digest128 variant_;
   const std::unique_ptr<const DerivedFacts> facts_;
+  const char* const whole_body_;
   // A Sequence, which is never 0 and stays far below 2^62, and what was found at it.
   mutable std::atomic<std::uint64_t> checked_{0};
 };

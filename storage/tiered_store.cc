@@ -159,8 +159,7 @@ ResponseStore::LookupResult TieredStore::try_lookup(const CacheKey& key) {
   bool complete = false;
   VariantSetPtr variants = in_memory(key, complete);
   if (variants && (complete || disk_ == nullptr)) {
-    counters_.add(Counter::kMemoryHits);
-    return {Found::kYes, std::move(variants)};
+    return {Found::kYes, std::move(variants), true};
   }
   if (disk_ == nullptr) return {Found::kNo, nullptr};
   const std::uint64_t removals = memory_.removals(key);

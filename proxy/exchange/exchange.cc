@@ -28,6 +28,7 @@ void Exchange::start(RequestBody body) {
   body_ = body;
   arrived_ = context_.mono_time();
   arrived_wall_ = context_.wall_time();
+  waited_ = false;
   step_ = Step::kReceiveHead;
   advance();
 }
@@ -36,6 +37,7 @@ void Exchange::refuse(int status, std::string_view why) {
   FRESHET_CHECK(step_ == Step::kDone);
   arrived_ = context_.mono_time();
   arrived_wall_ = context_.wall_time();
+  waited_ = false;
   refused_why_ = why;
   reply_error(status, revalidate::Reason::kBadRequest);
   advance();
@@ -45,6 +47,7 @@ void Exchange::reset() {
   if (alive_) *alive_ = false;
   alive_.reset();
   pump_.reset();
+  sends_whole_ = false;
   // The reader leaves its fill before the ticket leaves the flight, which then sees who is left.
   reader_.reset();
   answer_.reset();
@@ -102,6 +105,7 @@ void Exchange::advance() {
     if (advance_again_) outcome = Outcome::kGoOn;
   }
   advancing_ = false;
+  waited_ = true;
   sink_.flush();
 }
 

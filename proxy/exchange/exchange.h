@@ -189,6 +189,7 @@ class Exchange {
   Outcome look_up_part();
   bool use_part();
   void ask_for_rest(revalidate::FlightRequest& flight) const;
+  [[nodiscard]] bool may_send_whole() const;
   void start_pump();
   [[nodiscard]] std::unique_ptr<revalidate::SliceReader> make_slice_reader();
   void tell_of_slices();
@@ -199,11 +200,14 @@ class Exchange {
   void count(std::chrono::microseconds took);
   void count_and_log(bool complete);
   [[nodiscard]] std::shared_ptr<bool> alive();
+  // The turn's time.
+  [[nodiscard]] storage::WallTime now() const { return waited_ ? context_.wall_time() : arrived_wall_; }
 
   ExchangeContext& context_;
   ResponseSink& sink_;
   const ClientInfo& client_;
   BodyPump pump_;
+  bool sends_whole_ = false;  // the content is all of response_'s, in one piece: no pump
 
   // The request.
   storage::RequestHead request_;
@@ -214,6 +218,7 @@ class Exchange {
   std::string asked_target_;       // as the client wrote it, where key rules change it
   storage::MonoTime arrived_{};
   storage::WallTime arrived_wall_{};
+  bool waited_ = false;  // so that another turn of the loop may have begun
 
   // Progress.
   Step step_ = Step::kDone;

@@ -64,6 +64,7 @@ bool is_known_of_forwarded(std::string_view parameter, const storage::RequestHea
 // "Freshet-Debug: key" is for this edge alone.
 void Exchange::take_debug_field() {
   tell_key_ = context_.options.status_key;
+  if (!request_.fields.may_have(storage::HeaderFields::bit_of(FieldName::kOther))) return;
   const auto wish = request_.fields.first(kDebugField);
   if (!wish) return;
   if (client_.trusted && *wish == "key") tell_key_ = true;

@@ -86,8 +86,9 @@ Exchange::Outcome Exchange::look_up_part() {
 // RFC 9111, 3.3: a stored part answers a range that lies wholly within it, while it is fresh. A purge is the
 // whole's.
 bool Exchange::use_part() {
+  if (!parts_) return false;
   const storage::VariantSetPtr parts = std::exchange(parts_, nullptr);
-  const storage::StoredResponsePtr part = parts ? revalidate::select(*parts, request_) : nullptr;
+  const storage::StoredResponsePtr part = revalidate::select(*parts, request_);
   if (!part || !key_holds_for(*part)) return false;
   const storage::Generations& generations = context_.store.generations();
   if (generations.standing_of_key(key_, part->head().filled_at) != storage::Standing::kCurrent) return false;
@@ -136,6 +137,11 @@ Exchange::Outcome Exchange::leave_for_own_range() {
   outcome_ = CacheOutcome::kMiss;
   why_ = revalidate::Reason::kFarRange;
   return go(Step::kJoinFlight);
+}
+
+// The pump is for what is not whole in memory, or only a part of it.
+bool Exchange::may_send_whole() const {
+  return !reader_ && precondition_.ranges.empty() && !response_->head().sliced && response_->has_whole_body();
 }
 
 void Exchange::start_pump() {

@@ -1,4 +1,6 @@
 // How an exchange's response is put together and sent: preconditions, head, content, the record of it.
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <utility>
 
@@ -22,11 +24,23 @@ namespace {
 
 constexpr std::string_view kVia = "Via: 1.1 freshet\r\n";
 
-void append_number(std::string& out, std::int64_t number) {
-  char digits[24];
-  const auto end = std::to_chars(std::begin(digits), std::end(digits), number).ptr;
-  out.append(digits, end);
-}
+constexpr std::string_view kAge = "Age: ";
+constexpr std::string_view kCacheStatus = "Cache-Status: ";
+constexpr std::string_view kLineEnd = "\r\n";
+
+// Lines whose lengths are bounded, put together in one place and appended as one.
+class SmallText {
+ public:
+  void add(std::string_view text) { end_ = std::copy(text.begin(), text.end(), end_); }
+  void add(std::int64_t number) { end_ = std::to_chars(end_, bytes_.data() + bytes_.size(), number).ptr; }
+  [[nodiscard]] std::string_view view() const {
+    return {bytes_.data(), static_cast<std::size_t>(end_ - bytes_.data())};
+  }
+
+ private:
+  std::array<char, 128> bytes_;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+  char* end_ = bytes_.data();
+};
 
 // The outcomes stand in one order in every table.
 template <typename Id>
@@ -62,6 +76,14 @@ Exchange::Outcome Exchange::send_head() {
     return go(Step::kFinish);
   }
   if (!prepared_) prepare_reply();
+  if (sends_whole_) {
+    send_prepared_head();
+    const std::string_view body = response_->whole_body();
+    body_bytes_ += body.size();
+    // The response owns it: nothing else has to be touched for it.
+    sink_.send_body(storage::Chunk(std::move(response_), body.data(), body.size()));
+    return go(Step::kFinish);
+  }
   const bool from_store = !pump_.is_fill();
   if (has_body_ && from_store) {
     // The first bytes before the head: a body that cannot be read is a miss, not a broken transfer (G6).
@@ -121,7 +143,8 @@ void Exchange::prepare_reply() {
     reader_.reset();
     return;
   }
-  start_pump();
+  sends_whole_ = may_send_whole();
+  if (!sends_whole_) start_pump();
 }
 
 void Exchange::send_prepared_head() {
@@ -181,6 +204,8 @@ void Exchange::withhold_request_id(ReplyHead& reply, const storage::HeaderFields
 
 void Exchange::withhold_tags(ReplyHead& reply, const storage::HeaderFields& stored) {
   if (context_.policy.forward_tags) return;
+  const auto has = [&](const std::string& name) { return reply.fields->has(name); };
+  if (std::none_of(context_.policy.tag_fields.begin(), context_.policy.tag_fields.end(), has)) return;
   if (reply.fields == &stored) reply_fields_ = stored;
   for (const std::string& name : context_.policy.tag_fields) reply_fields_.remove(name);
   reply.fields = &reply_fields_;
@@ -198,20 +223,21 @@ void Exchange::append_dynamic_lines() {
   const bool aged = outcome_ == CacheOutcome::kHit || outcome_ == CacheOutcome::kStale ||
                     outcome_ == CacheOutcome::kRevalidated || outcome_ == CacheOutcome::kCollapsed ||
                     response_->head().age_received.count() > 0;
+  SmallText lines;
   if (aged) {
-    const auto age = revalidate::current_age(revalidate::facts_of(*response_), context_.wall_time());
-    more_.append("Age: ");
-    append_number(more_, age.count());
-    more_.append("\r\n");
+    lines.add(kAge);
+    lines.add(revalidate::current_age(revalidate::facts_of(*response_), now()).count());
+    lines.add(kLineEnd);
   }
-  more_.append(kVia);
+  lines.add(kVia);
+  more_.append(lines.view());
   append_cache_status_line();
 }
 
 // Ours stands behind what the caches on the origin's side said; where the reply's fields are not the stored
 // ones (304, 412, 416), theirs are taken along.
 void Exchange::append_cache_status_line() {
-  more_.append("Cache-Status: ");
+  more_.append(kCacheStatus);
   if (response_ && sent_status_ != response_->head().response.status &&
       !reply_fields_.has(storage::FieldName::kCacheStatus)) {
     const auto upstream = response_->head().response.fields.combined(storage::FieldName::kCacheStatus);
@@ -219,7 +245,7 @@ void Exchange::append_cache_status_line() {
   }
   if (tell_key_) status_.key = key_.text;
   revalidate::append_cache_status(more_, status_);
-  more_.append("\r\n");
+  more_.append(kLineEnd);
 }
 
 void Exchange::send_error_head() {

@@ -63,6 +63,7 @@ Exchange::Outcome Exchange::lookup() {
     read_from_disk();
     return go(Step::kAwaitDisk);
   }
+  if (found.memory_hit) context_.counters.add_alone(Counter::kMemoryHits);
   variants_ = std::move(found.variants);
   return go(Step::kDecide);
 }
@@ -80,7 +81,11 @@ void Exchange::read_from_disk() {
 Exchange::Outcome Exchange::decide() {
   if (asks_for_part()) return look_up_part();
   if (use_part()) return Outcome::kGoOn;
-  selected_ = variants_ ? revalidate::select(*variants_, request_) : nullptr;
+  if (variants_) {
+    selected_ = revalidate::select(*variants_, request_);
+  } else {
+    selected_.reset();
+  }
   if (selected_ && !key_holds_for(*selected_)) return look_up_by_plain_key(*selected_);
   Standing standing = Standing::kCurrent;
   if (selected_) standing = context_.store.generations().standing(*selected_);
@@ -89,8 +94,8 @@ Exchange::Outcome Exchange::decide() {
     variants_ = nullptr;
     selected_.reset();
   }
-  ReuseDecision decision = revalidate::decide_reuse(facts_, selected_.get(), variants_ != nullptr,
-                                                    context_.wall_time(), context_.policy, standing);
+  ReuseDecision decision = revalidate::decide_reuse(facts_, selected_.get(), variants_ != nullptr, now(),
+                                                    context_.policy, standing);
   if (decision.forced_by_client) bound_reload(decision);
   why_ = decision.reason;
   if (decision.kind != ReuseDecision::Kind::kGatewayTimeout) send_remembered_hints();
@@ -99,6 +104,8 @@ Exchange::Outcome Exchange::decide() {
       outcome_ = decision.ttl.count() < 0 ? CacheOutcome::kStale : CacheOutcome::kHit;
       status_.hit = true;
       status_.ttl = decision.ttl;
+      // Whose slices have to be asked for stays selected.
+      if (!selected_->head().sliced) return use_stored(std::move(selected_));
       return use_stored(selected_);
     case ReuseDecision::Kind::kServeStaleAndRevalidate:
       outcome_ = CacheOutcome::kStale;

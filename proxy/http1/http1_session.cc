@@ -412,7 +412,7 @@ bool Http1Session::write_output() {
   const auto outcome = output_.write_to(transport_, kTurnBudget, written);
   if (written > 0) {
     progressed_ = sent_some_ = true;
-    context_.exchanges.counters.add(Counter::kBytesSent, static_cast<std::int64_t>(written));
+    context_.exchanges.counters.add_alone(Counter::kBytesSent, static_cast<std::int64_t>(written));
   }
   switch (outcome) {
     case OutputQueue::Written::kAll:
@@ -459,8 +459,9 @@ void Http1Session::set_interest() {
   const bool read = !read_closed_ && (phase_ == Phase::kLingering || room_for_input);
   const bool write = output_.size() > 0 || ending_output_ || (read && transport_.read_waits_for_room());
   if (read && transport_.holds_input()) read_later();
-  watch_->set_interest(read ? (write ? IoInterest::kReadWrite : IoInterest::kRead)
-                            : (write ? IoInterest::kWrite : IoInterest::kNone));
+  const IoInterest interest = read ? (write ? IoInterest::kReadWrite : IoInterest::kRead)
+                                   : (write ? IoInterest::kWrite : IoInterest::kNone);
+  if (std::exchange(interest_, interest) != interest) watch_->set_interest(interest);
 }
 
 // One deadline for whatever is being waited for; moved on when there was progress.

@@ -145,6 +145,7 @@ class Http1Session final : public ClientSession, public ResponseSink, private re
   std::string_view fresh_;
   std::string kept_;
   std::size_t kept_used_ = 0;
+  storage::IoInterest interest_ = storage::IoInterest::kRead;  // as the watch has it
   bool driving_ = false;
   bool may_be_http2_;  // nothing has been read that tells
   bool reading_later_ = false;

@@ -11,6 +11,8 @@ namespace {
 constexpr std::size_t kPiecesAtOnce = 64;
 // Sent text that may stand in the buffer.
 constexpr std::size_t kMostSentText = 64 * 1024;
+// A body that is no larger is copied behind its head: one piece to send costs less than two.
+constexpr std::size_t kMostCopied = 2 * 1024;
 
 }  // namespace
 
@@ -29,7 +31,9 @@ void OutputQueue::end_text() {
 
 void OutputQueue::append(const storage::Chunk& chunk) {
   if (chunk.empty()) return;
+  if (chunk.size() <= kMostCopied) text_.append(chunk.view());
   end_text();
+  if (chunk.size() <= kMostCopied) return;
   pieces_.push_back({0, chunk.size(), chunk});
   size_ += chunk.size();
 }
@@ -52,6 +56,10 @@ OutputQueue::Written OutputQueue::write_to(Transport& transport, std::size_t bud
     std::size_t written = 0;
     const TransportOutcome outcome = transport.write(vectors.data(), count, written);
     total += written;
+    if (written == size_) {
+      clear();
+      return Written::kAll;
+    }
     consume(written);
     budget -= written;
     if (outcome == TransportOutcome::kBlocked) return Written::kBlocked;

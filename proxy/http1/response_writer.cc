@@ -1,5 +1,6 @@
 #include "proxy/http1/response_writer.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -14,10 +15,18 @@ using storage::WallTime;
 
 namespace {
 
-void append_number(std::string& out, std::uint64_t value, int base) {
-  std::array<char, 20> digits{};
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value, base).ptr;
-  out.append(digits.data(), static_cast<std::size_t>(end - digits.data()));
+void append_number(std::string& out, std::uint64_t value) {
+  std::array<char, 20> digits;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+  out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
+}
+
+// What most answers begin with; empty: another status, or a phrase of the origin's own.
+std::string_view common_status_line(int status, std::string_view reason) {
+  constexpr std::string_view kOk = "HTTP/1.1 200 OK\r\n";
+  constexpr std::string_view kNotModified = "HTTP/1.1 304 Not Modified\r\n";
+  if (status == 200 && (reason.empty() || reason == "OK")) return kOk;
+  if (status == 304 && reason.empty()) return kNotModified;
+  return {};
 }
 
 }  // namespace
@@ -39,8 +48,12 @@ ResponseFraming frame_response(int status, Method method, std::optional<std::uin
 }
 
 void append_status_line(std::string& out, int status, std::string_view reason) {
+  if (const std::string_view line = common_status_line(status, reason); !line.empty()) {
+    out.append(line);
+    return;
+  }
   out.append("HTTP/1.1 ");
-  append_number(out, static_cast<std::uint64_t>(status), 10);
+  append_number(out, static_cast<std::uint64_t>(status));
   out.push_back(' ');
   out.append(reason.empty() ? storage::reason_phrase(status) : reason);
   out.append("\r\n");
@@ -52,15 +65,25 @@ void append_field(std::string& out, std::string_view name, std::string_view valu
 
 void append_field(std::string& out, std::string_view name, std::uint64_t value) {
   out.append(name).append(": ");
-  append_number(out, value, 10);
+  append_number(out, value);
   out.append("\r\n");
 }
 
 void append_decimal(std::string& out, std::uint64_t value) {
-  append_number(out, value, 10);
+  append_number(out, value);
 }
 
 void append_framing(std::string& out, const ResponseFraming& framing) {
+  constexpr std::string_view kContentLength = "Content-Length: ";
+  constexpr std::string_view kEnd = "\r\n\r\n";
+  if (framing.content_length && framing.keep_alive && !framing.say_keep_alive && !framing.chunked) {
+    // Most answers have this and no more.
+    std::array<char, kContentLength.size() + 20 + kEnd.size()> text;  // NOLINT: filled below
+    char* const digits = std::copy(kContentLength.begin(), kContentLength.end(), text.data());
+    char* const end = std::to_chars(digits, digits + 20, *framing.content_length).ptr;
+    out.append(text.data(), std::copy(kEnd.begin(), kEnd.end(), end));
+    return;
+  }
   if (framing.content_length) append_field(out, "Content-Length", *framing.content_length);
   if (framing.chunked) out.append("Transfer-Encoding: chunked\r\n");
   if (!framing.keep_alive) out.append("Connection: close\r\n");
@@ -69,7 +92,8 @@ void append_framing(std::string& out, const ResponseFraming& framing) {
 }
 
 void append_chunk_begin(std::string& out, std::uint64_t size) {
-  append_number(out, size, 16);
+  std::array<char, 16> digits;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+  out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), size, 16).ptr);
   out.append("\r\n");
 }
 

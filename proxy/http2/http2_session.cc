@@ -262,7 +262,7 @@ bool Http2Session::write_output() {
   const auto outcome = output_.write_to(transport_, kTurnBudget, written);
   if (written > 0) {
     progressed_ = sent_some_ = true;
-    context_.exchanges.counters.add(Counter::kBytesSent, static_cast<std::int64_t>(written));
+    context_.exchanges.counters.add_alone(Counter::kBytesSent, static_cast<std::int64_t>(written));
   }
   switch (outcome) {
     case OutputQueue::Written::kAll:

@@ -17,6 +17,7 @@ void Deadline::disarm() {
 
 void DeadlineList::arm(Deadline& deadline, MonoTime now) {
   deadline.disarm();
+  deadline.list_ = this;
   deadline.due_ = now + length_;
   deadline.previous_ = end_.previous_;
   deadline.next_ = &end_;
@@ -44,7 +45,8 @@ DeadlineList& CoarseTimers::list(Milliseconds length) {
 }
 
 void CoarseTimers::arm(Deadline& deadline, DeadlineList& list, MonoTime now) {
-  list.arm(deadline, now);
+  if (list.holds(deadline, now)) return;
+  list.arm(deadline, now + tick_ / 2);
   if (ticking_) return;
   ticking_ = true;
   timer_->arm(tick_);

@@ -4,8 +4,10 @@
 // link a node and touch neither the loop's timer heap nor the kernel.
 //
 // Owned by a worker; used on its thread only. A Deadline is owned by whoever waits, and its destructor
-// disarms it; it may be destroyed inside its own callback. It fires no earlier than it should and at most one
-// tick later. The lists outlive the deadlines that are armed in them.
+// disarms it; it may be destroyed inside its own callback. It fires no earlier than it should and at most two
+// ticks later: it is armed for half a tick more than was asked for, so that one which is moved on for every
+// request is left where it stands most of the time, and its neighbours in the list are not touched. The lists
+// outlive the deadlines that are armed in them.
 #pragma once
 
 #include <functional>
@@ -36,6 +38,7 @@ class Deadline {
 
   Deadline* previous_ = nullptr;
   Deadline* next_ = nullptr;
+  DeadlineList* list_ = nullptr;  // where it is armed
   storage::MonoTime due_;
   std::function<void()> expired_;
 };
@@ -51,6 +54,10 @@ class DeadlineList {
   void arm(Deadline& deadline, storage::MonoTime now);
   // Runs what is due, each disarmed first.
   void expire(storage::MonoTime now);
+  // Armed here, and due no earlier than if it were armed now.
+  [[nodiscard]] bool holds(const Deadline& deadline, storage::MonoTime now) const {
+    return deadline.list_ == this && deadline.armed() && deadline.due_ >= now + length_;
+  }
   [[nodiscard]] bool empty() const { return end_.next_ == &end_; }
   [[nodiscard]] storage::Milliseconds length() const { return length_; }
 

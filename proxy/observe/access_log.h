@@ -48,7 +48,7 @@ class AccessLogWriter {
 
   // The worker's thread. Does nothing where the log is off.
   void write(const ExchangeRecord& record) EXCLUDES(mutex_);
-  // False: nobody needs to fill a record.
+  // False: no need to fill a record. Any thread.
   [[nodiscard]] bool enabled() const;
 
  private:

@@ -1,5 +1,6 @@
 #include "revalidate/policy/cache_status.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -20,6 +21,20 @@ void append_integer(std::string& out, long long value) {
   char text[24];
   const auto end = std::to_chars(text, text + sizeof text, value);
   out.append(text, static_cast<std::size_t>(end.ptr - text));
+}
+
+// "freshet; hit; ttl=30" and nothing more.
+bool is_plain_hit(const CacheStatus& status) {
+  return status.hit && status.ttl && !status.stored && !status.collapsed && status.key.empty() &&
+         status.detail == Reason::kNone;
+}
+
+void append_plain_hit(std::string& out, storage::Seconds ttl) {
+  static const std::string begin = std::string(kEdgeName) + "; hit; ttl=";
+  std::array<char, 64> text;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+  char* const digits = std::copy(begin.begin(), begin.end(), text.data());
+  const auto end = std::to_chars(digits, text.data() + text.size(), ttl.count());
+  out.append(text.data(), end.ptr);
 }
 
 }  // namespace
@@ -71,6 +86,7 @@ Forwarded forwarded_for(Reason reason) {
 }
 
 void append_cache_status(std::string& out, const CacheStatus& status) {
+  if (is_plain_hit(status)) return append_plain_hit(out, *status.ttl);
   out.append(kEdgeName);
   if (status.hit) {
     out.append("; hit");

@@ -1,14 +1,34 @@
 #include "revalidate/policy/request_facts.h"
 
+#include <initializer_list>
+
 namespace freshet::revalidate {
 
 using storage::FieldName;
+using storage::HeaderFields;
+
+namespace {
+
+constexpr HeaderFields::NameSet set_of(std::initializer_list<FieldName> names) {
+  HeaderFields::NameSet set = 0;
+  for (const FieldName name : names) set |= HeaderFields::bit_of(name);
+  return set;
+}
+
+// What is looked for below: most requests have none of it.
+constexpr HeaderFields::NameSet kTelling =
+    set_of({FieldName::kAuthorization, FieldName::kCookie, FieldName::kIfNoneMatch,
+            FieldName::kIfModifiedSince, FieldName::kIfMatch, FieldName::kIfUnmodifiedSince,
+            FieldName::kIfRange, FieldName::kRange, FieldName::kCacheControl, FieldName::kPragma});
+
+}  // namespace
 
 RequestFacts make_request_facts(const storage::RequestHead& request, bool has_content,
                                 const PolicyOptions& options) {
   RequestFacts facts;
   facts.method = request.method;
   facts.has_content = has_content;
+  if (!request.fields.may_have(kTelling)) return facts;
   bool has_directives = false;
   for (const storage::HeaderFields::Line line : request.fields) {
     switch (line.id) {

@@ -222,6 +222,8 @@ bool matches(const storage::StoredHead& stored, const RequestHead& request) {
 }
 
 storage::StoredResponsePtr select(const storage::VariantSet& variants, const RequestHead& request) {
+  // Most keys: one response, the same for every request.
+  if (variants.size() == 1 && variants.front()->head().selecting.empty()) return variants.front();
   RequestValues values(request);
   const storage::StoredResponsePtr* selected = nullptr;
   for (const storage::StoredResponsePtr& stored : variants) {

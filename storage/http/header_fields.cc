@@ -31,6 +31,8 @@ std::unique_ptr<HeaderFields::Block, HeaderFields::Free> HeaderFields::copy(std:
   if (empty()) return block;
   block->bytes = block_->bytes;
   block->lines = block_->lines;
+  block->names_low = block_->names_low;
+  block->names_high = block_->names_high;
   const std::size_t index = block->lines * sizeof(Place);
   std::memcpy(text_of(block.get()), text(), block->bytes);
   std::memcpy(text_of(block.get()) + block->capacity - index, text() + block_->capacity - index, index);
@@ -76,7 +78,7 @@ void HeaderFields::shrink_to_fit() {
 }
 
 void HeaderFields::clear() {
-  if (block_) block_->bytes = block_->lines = 0;
+  if (block_) block_->bytes = block_->lines = block_->names_low = block_->names_high = 0;
 }
 
 void HeaderFields::add(std::string_view name, std::string_view value) {
@@ -98,6 +100,8 @@ char* HeaderFields::begin_line(FieldName id, std::size_t bytes, std::unique_ptr<
   new (index_end() - 1 - block_->lines) Place(before, id);
   block_->bytes = static_cast<std::uint32_t>(after);
   ++block_->lines;
+  block_->names_low |= static_cast<std::uint32_t>(bit_of(id));
+  block_->names_high |= static_cast<std::uint32_t>(bit_of(id) >> 32U);
   return text() + before;
 }
 
@@ -135,8 +139,10 @@ void HeaderFields::set(FieldName name, std::string_view value) {
   add(name, kept);
 }
 
-bool HeaderFields::has(FieldName name) const {
-  return first(name).has_value();
+std::size_t HeaderFields::find(FieldName name) const {
+  std::size_t i = 0;
+  while (i < size() && place(i).id() != name) ++i;
+  return i;
 }
 
 bool HeaderFields::has(std::string_view name) const {
@@ -145,19 +151,21 @@ bool HeaderFields::has(std::string_view name) const {
 
 std::size_t HeaderFields::count(FieldName name) const {
   std::size_t lines = 0;
+  if (!may_have(bit_of(name))) return 0;
   for (std::size_t i = 0; i < size(); ++i) lines += place(i).id() == name ? 1 : 0;
   return lines;
 }
 
 std::optional<std::string_view> HeaderFields::first(FieldName name) const {
-  for (std::size_t i = 0; i < size(); ++i) {
-    if (place(i).id() == name) return line(i).value;
-  }
-  return std::nullopt;
+  if (!may_have(bit_of(name))) return std::nullopt;
+  const std::size_t i = find(name);
+  if (i == size()) return std::nullopt;
+  return line(i).value;
 }
 
 std::optional<std::string_view> HeaderFields::first(std::string_view name) const {
   const FieldName id = intern_field_name(name);
+  if (!may_have(bit_of(id))) return std::nullopt;
   for (std::size_t i = 0; i < size(); ++i) {
     if (matches(i, id, name)) return line(i).value;
   }
@@ -171,6 +179,7 @@ std::optional<std::string> HeaderFields::combined(FieldName name) const {
 std::optional<std::string> HeaderFields::combined(std::string_view name) const {
   const FieldName id = intern_field_name(name);
   std::optional<std::string> joined;
+  if (!may_have(bit_of(id))) return joined;
   for (std::size_t i = 0; i < size(); ++i) {
     if (!matches(i, id, name)) continue;
     if (joined) {

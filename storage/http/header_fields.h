@@ -61,6 +61,8 @@ class HeaderFields {
   [[nodiscard]] std::string_view wire() const {
     return block_ ? std::string_view(text(), block_->bytes) : std::string_view{};
   }
+  // Where all of it is kept; null: there never was a line.
+  [[nodiscard]] const void* memory() const { return block_.get(); }
   // Bytes of memory held, for accounting.
   [[nodiscard]] std::size_t memory_size() const;
 
@@ -76,6 +78,13 @@ class HeaderFields {
   // The same with the whole line in wire form, from elsewhere: "Name: value\r\n".
   void add_line(FieldName id, std::string_view line);
 
+  // A set of names, and whether a line may have one of them: false is certain, and costs one comparison.
+  using NameSet = std::uint64_t;
+  [[nodiscard]] static constexpr NameSet bit_of(FieldName name) {
+    return NameSet{1} << (static_cast<unsigned>(name) % 64);
+  }
+  [[nodiscard]] bool may_have(NameSet names) const { return block_ && (block_->names() & names) != 0; }
+
   // Removes every line of that name; returns how many.
   std::size_t remove(FieldName name);
   std::size_t remove(std::string_view name);
@@ -85,7 +94,7 @@ class HeaderFields {
   // Removes every line of that name and appends one.
   void set(FieldName name, std::string_view value);
 
-  [[nodiscard]] bool has(FieldName name) const;
+  [[nodiscard]] bool has(FieldName name) const { return may_have(bit_of(name)) && find(name) < size(); }
   [[nodiscard]] bool has(std::string_view name) const;
   [[nodiscard]] std::size_t count(FieldName name) const;
   // The first line's value; nothing if there is none.
@@ -101,6 +110,11 @@ class HeaderFields {
     std::uint32_t bytes = 0;  // of lines
     std::uint32_t lines = 0;
     std::uint32_t capacity = 0;  // bytes for lines and index, a multiple of four
+    // The NameSet of all lines; in halves, so that a block needs no more than four bytes' alignment.
+    std::uint32_t names_low = 0;
+    std::uint32_t names_high = 0;
+
+    [[nodiscard]] NameSet names() const { return NameSet{names_high} << 32U | names_low; }
   };
   struct Free {
     void operator()(Block* block) const { ::operator delete(block); }
@@ -132,6 +146,8 @@ class HeaderFields {
   [[nodiscard]] std::unique_ptr<Block, Free> copy(std::size_t capacity) const;
   // Where a line of so many bytes goes, its place noted. `old` keeps what the new block replaces.
   char* begin_line(FieldName id, std::size_t bytes, std::unique_ptr<Block, Free>& old);
+  // The first line of that name; size(): none.
+  [[nodiscard]] std::size_t find(FieldName name) const;
   [[nodiscard]] bool matches(std::size_t i, FieldName id, std::string_view name) const;
 
   std::unique_ptr<Block, Free> block_;  // null: there never was a line

@@ -98,7 +98,11 @@ std::size_t MemoryStore::policy_overhead() const {
 
 MemoryStore::Entry* MemoryStore::find_locked(Shard& shard, const CacheKey& key) {
   Entry* const entry = shard.table.find(key.digest);
-  return entry != nullptr && entry->variants.front()->head().key == key ? entry : nullptr;
+  if (entry == nullptr) return nullptr;
+  const StoredResponse* const newest = entry->variants.front().get();
+  StoredResponse::prefetch(newest);
+  newest->prefetch_parts();
+  return newest->head().key.text == key.text ? entry : nullptr;
 }
 
 VariantSetPtr MemoryStore::find(const CacheKey& key, bool& complete) {

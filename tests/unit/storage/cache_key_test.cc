@@ -1,6 +1,9 @@
 #include "storage/cache_key.h"
 
 #include <gtest/gtest.h>
+#include <string>
+
+#include "storage/http/field_name.h"
 
 namespace freshet::storage {
 namespace {
@@ -28,6 +31,22 @@ TEST(CacheKey, KeepsAPortThatIsNotTheDefault) {
   EXPECT_EQ(make_cache_key("https", "example.test:80", "/").text, "https://example.test:80/");
   EXPECT_EQ(make_cache_key("http", "example.test:8080", "/").text, "http://example.test:8080/");
   EXPECT_EQ(make_cache_key("http", "[2001:db8::80]", "/").text, "http://[2001:db8::80]/");
+}
+
+// Letters are made small eight at a time; every byte stands at every place among eight here.
+TEST(CacheKey, OnlyLettersOfAsciiAreMadeSmall) {
+  for (unsigned byte = 0; byte < 256; ++byte) {
+    for (std::size_t at = 0; at < 9; ++at) {
+      std::string authority = "aZ@[`{~Y0x";
+      authority[at] = static_cast<char>(byte);
+      if (authority.find(':') != std::string::npos) continue;
+      std::string expected;
+      for (const char each : authority) expected.push_back(ascii_lower(each));
+      std::string text;
+      append_authority(text, authority);
+      ASSERT_EQ(text, expected);
+    }
+  }
 }
 
 TEST(CacheKey, ABufferIsUsedAgain) {

@@ -64,6 +64,19 @@ TEST(StoredResponse, IsDescribedOnce) {
   EXPECT_EQ(tests::response_of({tests::key_of("/a")})->facts(), nullptr);
 }
 
+TEST(StoredResponse, KnowsItsBodyWhereThatIsInOnePiece) {
+  StoredHead head;
+  head.body_size = 3;
+  const auto body = make_memory_body({Chunk::adopt("abc")});
+  const StoredResponse whole(head, body, Describe{});
+  ASSERT_TRUE(whole.has_whole_body());
+  EXPECT_EQ(whole.whole_body(), "abc");
+  const auto pieces = make_memory_body({Chunk::adopt("a"), Chunk::adopt("bc")});
+  EXPECT_FALSE(StoredResponse(head, pieces, Describe{}).has_whole_body());
+  head.body_size = 2;
+  EXPECT_FALSE(StoredResponse(head, body, Describe{}).has_whole_body()) << "its head says otherwise";
+}
+
 TEST(StoredResponse, AccountsForHeadAndBody) {
   const auto plain = tests::response_of({tests::key_of("/a")}, "");
   const auto body = tests::response_of({tests::key_of("/a")}, std::string(1000, 'x'));

@@ -1,6 +1,7 @@
 #include "proxy/http1/output_queue.h"
 
 #include <gtest/gtest.h>
+#include <memory>
 #include <optional>
 #include <string>
 #include <sys/socket.h>
@@ -63,6 +64,22 @@ TEST_F(OutputQueueTest, TextAndChunksArriveInOrder) {
   }
   read_all();
   EXPECT_EQ(arrived_, expected_);
+}
+
+// One piece to send costs less than two; a copy of much would cost more.
+TEST_F(OutputQueueTest, ASmallBodyIsCopiedBehindItsHeadAndALargeOneIsNot) {
+  const auto small = std::make_shared<const std::string>(1000, 's');
+  const auto large = std::make_shared<const std::string>(100'000, 'l');
+  add_text("head");
+  queue_.append(storage::Chunk(small, small->data(), small->size()));
+  EXPECT_EQ(small.use_count(), 1);
+  queue_.append(storage::Chunk(large, large->data(), large->size()));
+  EXPECT_EQ(large.use_count(), 2);
+  EXPECT_EQ(queue_.size(), 101'004U);
+  expected_ += *small + *large;
+  read_all();
+  EXPECT_EQ(arrived_, expected_);
+  EXPECT_EQ(large.use_count(), 1);
 }
 
 // A client that takes its answers, but never all of them, must not make the buffer grow without end.

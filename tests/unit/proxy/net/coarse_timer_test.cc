@@ -81,6 +81,20 @@ TEST(DeadlineList, ACallbackMayDestroyItsDeadlineAndOthers) {
   EXPECT_EQ(fired, 1);
 }
 
+TEST(DeadlineList, HoldsWhatIsDueNoEarlierThanIfArmedNow) {
+  DeadlineList list{Milliseconds{100}};
+  DeadlineList other{Milliseconds{100}};
+  Deadline deadline{[] {}};
+  EXPECT_FALSE(list.holds(deadline, at(0)));
+  list.arm(deadline, at(50));
+  EXPECT_TRUE(list.holds(deadline, at(0)));
+  EXPECT_TRUE(list.holds(deadline, at(50)));
+  EXPECT_FALSE(list.holds(deadline, at(51)));
+  EXPECT_FALSE(other.holds(deadline, at(0)));
+  deadline.disarm();
+  EXPECT_FALSE(list.holds(deadline, at(0)));
+}
+
 TEST(CoarseTimers, FiresOnTheLoopAndTicksAgainAfterAnIdleTime) {
   EventLoop loop;
   CoarseTimers timers(loop, Milliseconds{1});

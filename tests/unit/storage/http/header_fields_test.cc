@@ -59,13 +59,33 @@ TEST(HeaderFields, RemovesAndSetsEveryLineOfAName) {
   EXPECT_EQ(fields.wire(), "X: y\r\nAge: y\r\n");
 }
 
+TEST(HeaderFields, MayHaveFollowsEveryChange) {
+  const auto bit = [](FieldName name) { return HeaderFields::bit_of(name); };
+  HeaderFields fields;
+  EXPECT_FALSE(fields.may_have(~HeaderFields::NameSet{0}));
+  fields.add("etag", "x");
+  fields.add(FieldName::kXRewriteUrl, "/");
+  fields.add("X-Own", "1");
+  EXPECT_TRUE(fields.may_have(bit(FieldName::kETag)));
+  EXPECT_TRUE(fields.may_have(bit(FieldName::kOther)));
+  EXPECT_TRUE(fields.has(FieldName::kXRewriteUrl));
+  EXPECT_FALSE(fields.may_have(bit(FieldName::kVary) | bit(FieldName::kDate)));
+  const HeaderFields copy = fields;
+  EXPECT_TRUE(copy.has(FieldName::kETag));
+  EXPECT_EQ(copy.first("x-own"), "1");
+  fields.remove(FieldName::kETag);
+  EXPECT_FALSE(fields.may_have(bit(FieldName::kETag)));
+  fields.clear();
+  EXPECT_FALSE(fields.may_have(~HeaderFields::NameSet{0}));
+}
+
 TEST(HeaderFields, ALineIsFourBytesBesidesItsText) {
   HeaderFields fields;
   for (int i = 0; i < 10; ++i) fields.add("X-Number-" + std::to_string(i), std::string(20, 'x'));
   const std::size_t loose = fields.memory_size();
   fields.shrink_to_fit();
   EXPECT_LT(fields.memory_size(), loose);
-  constexpr std::size_t kBlock = 12;
+  constexpr std::size_t kBlock = 20;
   EXPECT_EQ(fields.memory_size(), allocated(kBlock + fields.wire().size() + 10 * 4));
   EXPECT_EQ(HeaderFields(fields).memory_size(), fields.memory_size()) << "a copy is exact";
   EXPECT_EQ(HeaderFields().memory_size(), 0U);
