@@ -47,10 +47,6 @@ LogBlock* AccessLogWriter::next_block(LogBlock* full) {
   return std::make_unique<LogBlock>().release();
 }
 
-bool AccessLogWriter::enabled() const {
-  return log_.enabled();
-}
-
 void AccessLogWriter::write(const ExchangeRecord& record) {
   if (!log_.enabled() || !takes(record)) return;
   LogBlock* block = active_.exchange(nullptr, std::memory_order_acquire);
