@@ -62,6 +62,7 @@ TlsConnection::TlsConnection(std::shared_ptr<const TlsContext> context, TlsWorke
   FRESHET_CHECK(SSL_set_fd(ssl_.get(), descriptor) == 1);
   SSL_set_accept_state(ssl_.get());
   FRESHET_CHECK(SSL_set_app_data(ssl_.get(), this) == 1);
+  SSL_set_info_callback(ssl_.get(), &TlsConnection::heard_message);
 }
 
 TlsConnection::~TlsConnection() {
@@ -150,6 +151,10 @@ TransportOutcome TlsConnection::handshake() {
   }
   const TransportOutcome outcome = outcome_of(result);
   return outcome == TransportOutcome::kBroken && !heard() ? TransportOutcome::kEnd : outcome;
+}
+
+void TlsConnection::heard_message(const SSL* ssl, int where, int /*result*/) {
+  if ((where & SSL_CB_LOOP) != 0) static_cast<TlsConnection*>(SSL_get_app_data(ssl))->count_message();
 }
 
 void TlsConnection::count_message() {

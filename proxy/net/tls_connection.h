@@ -88,13 +88,14 @@ class TlsConnection {
   [[nodiscard]] TransportOutcome write(const iovec* pieces, std::size_t count, std::size_t& written);
   [[nodiscard]] bool holds_input() const { return holds_input_; }
   [[nodiscard]] bool read_waits_for_room() const { return waits_for_room_; }
-  // Told by TlsContext of a message of TLS itself.
-  void count_message();
   // close_notify.
   [[nodiscard]] TransportOutcome say_end();
 
  private:
   friend class TlsWorker;
+  // The library calls it for each message of a handshake, and for those that come behind it.
+  static void heard_message(const ssl_st* ssl, int where, int result);
+  void count_message();
   struct Release {
     void operator()(ssl_st* ssl) const;
   };

@@ -166,13 +166,6 @@ struct TlsContext::Callbacks {
     }
     return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
   }
-
-  // Called for each message of a handshake, and for those that come behind it.
-  static void message(const SSL* ssl, int where, int /*result*/) {
-    if ((where & SSL_CB_LOOP) == 0) return;
-    if (auto* const connection = static_cast<TlsConnection*>(SSL_get_app_data(ssl)))
-      connection->count_message();
-  }
 };
 
 void TlsContext::Release::operator()(ssl_ctx_st* handle) const {
@@ -238,7 +231,6 @@ Status TlsContext::add_handle(const TlsNames::Choice& choice) {
   // A read comes back after messages that bring no data, so that a client cannot hold up the worker with
   // them.
   SSL_CTX_clear_mode(ssl, SSL_MODE_AUTO_RETRY);
-  SSL_CTX_set_info_callback(ssl, &Callbacks::message);
   SSL_CTX_set_read_ahead(ssl, 1);  // a record is one read, not one for its head and one for the rest
   // Nothing is kept here: the client brings it back in its ticket.
   SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);

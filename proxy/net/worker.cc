@@ -57,8 +57,8 @@ void Worker::start(std::function<void()> begin, std::function<void()> end, std::
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   thread_ = std::thread([this, pin, begin = std::move(begin), end = std::move(end)]() mutable {
-    pthread_setname_np(pthread_self(), name_.c_str());
     if (pin) pin_this_thread(*pin);
+    pthread_setname_np(pthread_self(), name_.c_str());
     if (begin) begin();
     begin = nullptr;
     loop_.run();

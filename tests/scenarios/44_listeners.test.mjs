@@ -233,9 +233,12 @@ for (const [what, listen] of [['a port', '127.0.0.1:0'], ['a single queue', unde
 test('pinned workers stay on their cores', async (t) => {
   const lab = await ownLab(t, { workers: 2, settings: { 'server.pin_workers': 'true' } });
   const cores = (status) => /^Cpus_allowed_list:\s+(\S+)$/m.exec(status)[1];
-  const tasks = fs.readdirSync(`/proc/${lab.edge.pid}/task`).map((id) => fs.readFileSync(`/proc/${lab.edge.pid}/task/${id}/status`, 'latin1'));
-  const workers = tasks.filter((status) => /^Name:\tworker-/.test(status)).map(cores);
-  assert.equal(workers.length, 2);
+  // A worker has its name once it is pinned.
+  const workers = await eventually(() => {
+    const tasks = fs.readdirSync(`/proc/${lab.edge.pid}/task`).map((id) => fs.readFileSync(`/proc/${lab.edge.pid}/task/${id}/status`, 'latin1'));
+    const found = tasks.filter((status) => /^Name:\tworker-/.test(status)).map(cores);
+    return found.length === 2 && found;
+  }, 'two workers');
   for (const each of workers) assert.match(each, /^\d+$/);
   const all = cores(fs.readFileSync('/proc/self/status', 'latin1'));
   if (/\D/.test(all)) assert.notEqual(workers[0], workers[1]);
