@@ -215,7 +215,7 @@ export class Http2Client {
 }
 
 export async function connectHttp2(port, options = {}) {
-  const socket = await tlsSocket(port, { ALPNProtocols: ['h2'], ...options });
+  const socket = await tlsSocket(port, { ALPNProtocols: ['h2'], allowHalfOpen: false, ...options });
   const session = http2.connect(`https://127.0.0.1:${port}`, { createConnection: () => socket, maxSendHeaderBlockLength });
   const client = new Http2Client(session, socket);
   client.authority = `127.0.0.1:${port}`;

@@ -12,10 +12,10 @@ import { within } from './waiting.mjs';
 // The socket after its handshake; rejects where that fails. By default the certificate is not looked at. `socket.under` is the TCP socket.
 export async function tlsSocket(port, options = {}) {
   const verified = options.ca !== undefined;
-  const { localAddress, ...rest } = options;
-  const under = net.connect({ port, host: '127.0.0.1', localAddress, allowHalfOpen: true });
+  const { localAddress, allowHalfOpen = true, ...rest } = options;
+  const under = net.connect({ port, host: '127.0.0.1', localAddress, allowHalfOpen });
   under.setNoDelay(true);
-  const socket = tls.connect({ socket: under, host: '127.0.0.1', allowHalfOpen: true, rejectUnauthorized: verified, ...rest });
+  const socket = tls.connect({ socket: under, host: '127.0.0.1', allowHalfOpen, rejectUnauthorized: verified, ...rest });
   socket.under = under;
   socket.sessions = [];
   socket.on('session', (session) => socket.sessions.push(session));
