@@ -2,7 +2,7 @@
 // origin and a disk: exchanges, flights, the store in memory. The input is a script, so that its mutations
 // change frames and their order instead of breaking the first length: frames well formed and not, what the
 // origin does, when the client reads, when each side leaves. Looked for: whatever the sanitizers see, checks
-// of our own, a loop that never rests, and output that is no sequence of frames.
+// of our own, and output that is no sequence of frames.
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -21,6 +21,7 @@
 #include "proxy/http2/http2_session.h"
 #include "proxy/net/event_loop.h"
 #include "proxy/observe/access_log.h"
+#include "proxy/observe/top_targets.h"
 #include "revalidate/flight.h"
 #include "revalidate/flight_table.h"
 #include "revalidate/origin/origin_health.h"
@@ -480,6 +481,7 @@ class World {
   revalidate::FlightTable table_{revalidate::FlightTableOptions{}};
   storage::FillBudget budget_{std::size_t{4} << 20};
   std::unique_ptr<AccessLog> log_ = AccessLog::open("off").take();
+  TopTargets top_;
   revalidate::FlightContext flights_{loop_,   origin_,   pool_,   health_, store_, table_, budget_,
                                      policy_, counters_, 1 << 20, {},      {},     {}};
   ExchangeContext exchanges_{flights_,
@@ -487,9 +489,11 @@ class World {
                              policy_,
                              counters_,
                              log_->make_writer(),
+                             top_.make(),
                              "origin",
                              [this] { return loop_.wall_time(); },
                              [this] { return loop_.mono_time(); },
+                             {},
                              {}};
   CoarseTimers timers_{loop_};
   Http2Options options_ = [] {
