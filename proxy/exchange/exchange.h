@@ -207,7 +207,6 @@ class Exchange {
   ResponseSink& sink_;
   const ClientInfo& client_;
   BodyPump pump_;
-  bool sends_whole_ = false;  // the content is all of response_'s, in one piece: no pump
 
   // The request.
   storage::RequestHead request_;
@@ -218,12 +217,12 @@ class Exchange {
   std::string asked_target_;       // as the client wrote it, where key rules change it
   storage::MonoTime arrived_{};
   storage::WallTime arrived_wall_{};
-  bool waited_ = false;  // so that another turn of the loop may have begun
 
   // Progress.
   Step step_ = Step::kDone;
   bool advancing_ = false;
   bool advance_again_ = false;
+  bool waited_ = false;  // so that another turn of the loop may have begun
   int attempts_ = 0;  // flights joined
   int looks_ = 0;     // into the store, for each of which the table's count was taken
   std::optional<std::uint64_t> looked_up_at_;
@@ -265,6 +264,7 @@ class Exchange {
   std::uint64_t body_bytes_ = 0;
   std::uint64_t saved_bytes_ = 0;
   bool has_body_ = false;
+  bool sends_whole_ = false;  // the content is all of response_'s, in one piece: no pump
   storage::HeaderFields reply_fields_;
   std::string more_;  // further head lines; buffer used again
   std::string request_id_;
