@@ -223,8 +223,8 @@ class Exchange {
   bool advancing_ = false;
   bool advance_again_ = false;
   bool waited_ = false;  // so that another turn of the loop may have begun
-  int attempts_ = 0;  // flights joined
-  int looks_ = 0;     // into the store, for each of which the table's count was taken
+  int attempts_ = 0;     // flights joined
+  int looks_ = 0;        // into the store, for each of which the table's count was taken
   std::optional<std::uint64_t> looked_up_at_;
   bool ask_alone_ = false;  // the next flight is ours alone
   bool joined_ = false;     // the flight was another's

@@ -13,7 +13,6 @@ using storage::Result;
 namespace {
 
 constexpr std::string_view kPassed = "systemd:";
-constexpr std::string_view kUnix = "unix:";
 constexpr std::string_view kMode = "mode=";
 
 // The last word, if `text` has several; taken from it.

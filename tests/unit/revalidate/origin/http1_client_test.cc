@@ -5,6 +5,7 @@
 #include <cstring>
 #include <future>
 #include <gtest/gtest.h>
+#include <memory>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -135,7 +136,7 @@ TEST_F(Http1ClientTest, ItDoesNotMatterWhereTheBytesAreCut) {
   const std::string answer =
       "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
       "5;e=1\r\nhello\r\nb\r\n big world!\r\n0\r\nX-Sum: 1\r\n\r\n";
-  use([&answer](RawConnection& connection, int) {
+  use([answer](RawConnection& connection, int) {
     while (!connection.read_head().empty()) {
       for (const char byte : answer) connection.send(std::string(1, byte));
     }
@@ -155,7 +156,7 @@ TEST_F(Http1ClientTest, AnEndAnywhereBeforeTheEndIsAFailure) {
                                     "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX: 1\r\n\r\n"}) {
     const std::string answer = "HTTP/1.1 200 OK\r\n" + framing;
     const std::size_t head = answer.find("\r\n\r\n") + 4;
-    use([&answer](RawConnection& connection, int number) {
+    use([answer](RawConnection& connection, int number) {
       connection.read_head();
       connection.send(answer.substr(0, static_cast<std::size_t>(number)));
     });
@@ -179,7 +180,7 @@ TEST_F(Http1ClientTest, APauseAtEachPieceLosesNothing) {
   for (const std::string& answer :
        {"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + body, "HTTP/1.1 200 OK\r\n\r\n" + body,
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + coded + "0\r\n\r\n"}) {
-    use([&answer](RawConnection& connection, int) {
+    use([answer](RawConnection& connection, int) {
       connection.read_head();
       connection.send(answer);  // and the end at once
     });
@@ -223,10 +224,10 @@ TEST_F(Http1ClientTest, APausedCallMayBeLetGo) {
 TEST_F(Http1ClientTest, ThePausedTimeDoesNotCount) {
   options_.progress_timeout = Milliseconds{10};
   std::promise<void> go_on;
-  use([&go_on](RawConnection& connection, int) {
+  use([told = go_on.get_future().share()](RawConnection& connection, int) {
     connection.read_head();
     connection.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nha");
-    go_on.get_future().wait();
+    told.wait();
     connection.send("lf");
     connection.read_all();
   });
@@ -331,8 +332,8 @@ TEST_F(Http1ClientTest, AnAnswerBehindAnAnswerIsNobodys) {
 TEST_F(Http1ClientTest, ALargeHeadIsWrittenAsTheOriginTakesIt) {
   std::promise<void> sent;
   std::string seen;
-  use([&](RawConnection& connection, int) {
-    sent.get_future().wait();
+  use([&seen, told = sent.get_future().share()](RawConnection& connection, int) {
+    told.wait();
     seen = connection.read_head();
     connection.send(kOk);
     connection.read_head();
@@ -353,10 +354,10 @@ TEST_F(Http1ClientTest, ALargeHeadIsWrittenAsTheOriginTakesIt) {
 
 TEST_F(Http1ClientTest, AnAnswerBeforeTheWholeRequestEndsTheConnection) {
   std::promise<void> answered;
-  use([&answered](RawConnection& connection, int number) {
+  use([told = answered.get_future().share()](RawConnection& connection, int number) {
     if (number > 0) connection.read_head();
     connection.send(kOk);
-    if (number == 0) answered.get_future().wait();
+    if (number == 0) told.wait();
   });
   OriginRequest request = request_of("GET");
   request.fields.add("X-Large", std::string(16 << 20, 'x'));
@@ -423,20 +424,28 @@ TEST_F(Http1ClientTest, ANameThatDoesNotExistFailsAllWhoWait) {
   EXPECT_EQ(two.error.detail, "no such name: origin.test");
 }
 
+// std::promise::set_value_at_thread_exit(), where a thread sanitizer sees all of it.
+struct AtThreadExit {
+  ~AtThreadExit() { tell->set_value(); }
+  std::shared_ptr<std::promise<void>> tell;
+};
+
 TEST_F(Http1ClientTest, ASlowNameIsATimeOutAndHoldsNothingUp) {
   std::promise<void> go_on;
-  std::promise<void> over;
+  const auto over = std::make_shared<std::promise<void>>();  // the thread's too, to its end
   options_.origin.host = "origin.test";
   options_.connect_timeout = Milliseconds{20};
-  client_ = std::make_unique<Http1Client>(loop_, options_, counters_, [&](const OriginUrl&, std::string&) {
-    go_on.get_future().wait();
-    over.set_value_at_thread_exit();
-    return std::vector<SocketEnd>{};
-  });
+  client_ = std::make_unique<Http1Client>(
+      loop_, options_, counters_, [over, told = go_on.get_future().share()](const OriginUrl&, std::string&) {
+        told.wait();
+        thread_local AtThreadExit at_exit;
+        at_exit.tell = over;
+        return std::vector<SocketEnd>{};
+      });
   EXPECT_EQ(get().error.failure, OriginFailure::kTimeout);
   client_.reset();  // while the resolver is still busy
   go_on.set_value();
-  over.get_future().wait();
+  over->get_future().wait();
   loop_.turn(Milliseconds{0});
 }
 
