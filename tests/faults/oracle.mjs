@@ -51,7 +51,7 @@ export class Oracle {
   #tried = new Floors();   // of any strength, acknowledged or not
   #unsynced = [];          // unsafe methods: durable as writes are
   #history = [];
-  #stored = new Map();     // key -> { version, at }: seen whole at a client
+  #stored = new Map();     // key -> { version, at, asked }: seen whole at a client; the counter when that client asked
 
   scopesOf(key) {
     const { host, path, tags } = this.resources.get(key);
@@ -97,16 +97,16 @@ export class Oracle {
   expect(key) {
     const scopes = this.scopesOf(key);
     const unsynced = this.#unsynced.filter(({ scope }) => scopes.includes(scope)).map(({ n }) => n);
-    return { key, hard: Math.max(this.#hard.of(scopes), ...unsynced), soft: this.#soft.of(scopes) };
+    return { key, hard: Math.max(this.#hard.of(scopes), ...unsynced), soft: this.#soft.of(scopes), asked: this.counter };
   }
-  check({ key, hard, soft }, response) {
+  check({ key, hard, soft, asked }, response) {
     const version = versionOf(key, response.body);
     const cacheStatus = response.field('cache-status');
     assert.ok(version > hard, `${key}: version ${version} is served after the purge of all up to ${hard}: ${cacheStatus}`);
     const valid = Math.max(version, this.#validated.get(`${key} ${version}`) ?? -1);
     assert.ok(valid > soft, `${key}: version ${version}, valid at ${valid}, is served as fresh after the soft purge of all up to ${soft}: ${cacheStatus}`);
     const known = this.#stored.get(key);
-    if (known === undefined || known.version < version) this.#stored.set(key, { version, at: Date.now() });
+    if (known === undefined || known.version < version) this.#stored.set(key, { version, at: Date.now(), asked });
     return version;
   }
 
@@ -118,9 +118,10 @@ export class Oracle {
     this.#unsynced = [];
   }
 
-  // What must be served without an origin: stored longer than the bound before `at`, and nothing has tried to invalidate it since.
+  // What must be served without an origin: stored longer than the bound before `at`, and nothing has tried to invalidate it since it was asked for: a purge
+  // that is newer than the start of a fill takes what the origin answers later.
   due(at, bound) {
-    return [...this.#stored].filter(([key, stored]) => stored.at + bound < at && this.#tried.of(this.scopesOf(key)) < stored.version)
+    return [...this.#stored].filter(([key, stored]) => stored.at + bound < at && this.#tried.of(this.scopesOf(key)) < stored.asked)
       .map(([key, stored]) => ({ key, version: stored.version, age: at - stored.at }));
   }
   get keys() { return [...this.#stored.keys()]; }
