@@ -76,7 +76,8 @@ void MetricsLint::check_name(const std::string& name, const std::string& type) {
   static const std::regex kSnake("[a-z][a-z0-9_]*");
   if (!std::regex_match(name, kSnake)) find(name + " is not in snake_case without colons");
   for (const std::string& word : words_of(name)) {
-    if (wrong_units().count(word) > 0) find(name + " is not in a base unit: " + word);
+    if (wrong_units().count(word) > 0)
+      find(std::string(name).append(" is not in a base unit: ").append(word));
     for (const char* const kind : {"counter", "gauge", "histogram", "summary"}) {
       if (word == kind) find(name + " has its type in its name");
     }

@@ -76,34 +76,33 @@ TEST(ConfigFile, SeveralAddressesToListenOn) {
 }
 
 TEST(ConfigFile, EveryMistakeIsReportedInTheOrderOfTheFile) {
-  EXPECT_EQ(
-      errors_of("listen = \"x\"\n"
-                "[server]\n"
-                "workers = 0\n"
-                "listen = 80\n"
-                "head_timeout = 10\n"
-                "wrokers = 3\n"
-                "trusted_proxies = [\"10.0.0.0/8\", 4]\n"
-                "[cahce]\n"
-                "memory = \"1G\"\n"
-                "[cache]\n"
-                "memory = \"12 parsecs\"\n"
-                "max_fills = 1.5\n"
-                "disk = true\n"
-                "dir = 1979-05-27\n"),
-      (Lines{
-          "f.toml:1: listen: unknown setting; it belongs into [server]",
-          "f.toml:3: server.workers: 0 is below the least allowed, 1",
-          "f.toml:4: server.listen: is an integer, not a string such as \"127.0.0.1:8080\", or an array of "
-          "such strings",
-          "f.toml:5: server.head_timeout: is an integer, not a string such as \"10s\"",
-          "f.toml:6: server.wrokers: unknown setting; did you mean server.workers?",
-          "f.toml:7: server.trusted_proxies: is an integer, not an array of strings",
-          "f.toml:8: cahce: unknown table; did you mean [cache]?",
-          "f.toml:11: cache.memory: \"12 parsecs\" is not a size (try 256M)",
-          "f.toml:12: cache.max_fills: is a number with a fraction, not an integer",
-          "f.toml:13: cache.disk: is a boolean, not an integer (bytes) or a string such as \"256M\"",
-          "f.toml:14: cache.dir: is a date or time, not a string"}));
+  EXPECT_EQ(errors_of("listen = \"x\"\n"
+                      "[server]\n"
+                      "workers = 0\n"
+                      "listen = 80\n"
+                      "head_timeout = 10\n"
+                      "wrokers = 3\n"
+                      "trusted_proxies = [\"10.0.0.0/8\", 4]\n"
+                      "[cahce]\n"
+                      "memory = \"1G\"\n"
+                      "[cache]\n"
+                      "memory = \"12 parsecs\"\n"
+                      "max_fills = 1.5\n"
+                      "disk = true\n"
+                      "dir = 1979-05-27\n"),
+            (Lines{"f.toml:1: listen: unknown setting; it belongs into [server]",
+                   "f.toml:3: server.workers: 0 is below the least allowed, 1",
+                   std::string(
+                       "f.toml:4: server.listen: is an integer, not a string such as \"127.0.0.1:8080\", ") +
+                       "or an array of such strings",
+                   "f.toml:5: server.head_timeout: is an integer, not a string such as \"10s\"",
+                   "f.toml:6: server.wrokers: unknown setting; did you mean server.workers?",
+                   "f.toml:7: server.trusted_proxies: is an integer, not an array of strings",
+                   "f.toml:8: cahce: unknown table; did you mean [cache]?",
+                   "f.toml:11: cache.memory: \"12 parsecs\" is not a size (try 256M)",
+                   "f.toml:12: cache.max_fills: is a number with a fraction, not an integer",
+                   "f.toml:13: cache.disk: is a boolean, not an integer (bytes) or a string such as \"256M\"",
+                   "f.toml:14: cache.dir: is a date or time, not a string"}));
 }
 
 TEST(ConfigFile, ShapesThatAreNoTables) {

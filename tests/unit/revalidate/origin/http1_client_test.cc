@@ -86,7 +86,7 @@ class Http1ClientTest : public testing::Test {
     client_ = std::make_unique<Http1Client>(loop_, options_, counters_);
   }
   // The origin's name leads there.
-  void resolve_to(std::vector<SocketEnd> ends) {
+  void resolve_to(const std::vector<SocketEnd>& ends) {
     options_.origin.host = "origin.test";
     client_ = std::make_unique<Http1Client>(loop_, options_, counters_,
                                             [this, ends](const OriginUrl& origin, std::string& why) {

@@ -23,6 +23,7 @@ TEST(Counters, EachHasANameOfItsOwnAKindAndHelp) {
 TEST(Counters, ASetSumsAllThreads) {
   CounterSet set;
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&set] {
       Counters& mine = set.make();
