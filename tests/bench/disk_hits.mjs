@@ -35,10 +35,10 @@ export async function diskHits({ size = 1024, rounds = 5, seconds = 5 }) {
       const order = Object.keys(running);
       if (round % 2 === 1) order.reverse();
       for (const name of order) {
-        const { port, pids } = running[name];
-        const before = cpuSeconds(pids());
+        const { port } = running[name];
+        const before = cpuSeconds(running[name].pids());
         const result = await wrk(`http://127.0.0.1:${port}`, seconds, { urls: ['uniform', `/${bodySize}?%d`, count] });
-        const cpu = cpuSeconds(pids()) - before;
+        const cpu = cpuSeconds(running[name].pids()) - before;
         results[name].push({ ...result, cpu, perCpuSecond: result.count / cpu });
       }
     }
