@@ -281,7 +281,7 @@ class Flight final : public OriginHandler, public std::enable_shared_from_this<F
   OriginPool::Permit permit_;
   std::unique_ptr<OriginCall> call_;
   bool body_paused_ = false;   // the fill has no room
-  bool curl_waits_ = false;    // the client was told to pause
+  bool call_waits_ = false;    // the client was told to pause
   bool stored_to_be_ = false;  // the fill will be committed
   bool committing_ = false;    // its store has not said yet that it is there
   storage::StoredHead head_;   // to be committed

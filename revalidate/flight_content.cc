@@ -148,7 +148,7 @@ std::vector<Flight::Waiting> Flight::take_awaiting() {
 
 OriginHandler::Body Flight::on_body(std::string_view bytes) {
   if (body_paused_) {
-    curl_waits_ = true;
+    call_waits_ = true;
     return Body::kPause;
   }
   const std::shared_ptr<Fill> fill = current_fill();
@@ -162,7 +162,7 @@ OriginHandler::Body Flight::on_body(std::string_view bytes) {
     const std::shared_ptr<Flight> self = weak.lock();
     if (!self) return;
     self->body_paused_ = false;
-    if (std::exchange(self->curl_waits_, false) && self->call_) self->call_->resume();
+    if (std::exchange(self->call_waits_, false) && self->call_) self->call_->resume();
   });
   if (appetite == Fill::Appetite::kPause) body_paused_ = true;
   if (stored_to_be_ && !fill->can_be_stored()) give_up_storing();

@@ -40,6 +40,15 @@ std::size_t utf8_length(std::string_view text) {
   return length;
 }
 
+// What stands for itself, from the front of `text`.
+char* take_plain(char* out, std::string_view& text) {
+  std::size_t plain = 0;
+  while (plain < text.size() && is_plain(text[plain])) ++plain;
+  out = append_plain(out, text.substr(0, plain));
+  text.remove_prefix(plain);
+  return out;
+}
+
 char* append_escape(char* out, unsigned char c) {
   if (c == '"' || c == '\\') {
     *out++ = '\\';
@@ -79,10 +88,7 @@ char* append_digest(char* out, const storage::Digest128& digest) {
 
 char* append_json_text(char* out, std::string_view text) {
   while (!text.empty()) {
-    std::size_t plain = 0;
-    while (plain < text.size() && is_plain(text[plain])) ++plain;
-    out = append_plain(out, text.substr(0, plain));
-    text.remove_prefix(plain);
+    out = take_plain(out, text);
     if (text.empty()) break;
     const auto first = static_cast<unsigned char>(text.front());
     std::size_t taken = 1;
@@ -101,10 +107,7 @@ char* append_json_text(char* out, std::string_view text) {
 
 char* append_log_text(char* out, std::string_view text) {
   while (!text.empty()) {
-    std::size_t plain = 0;
-    while (plain < text.size() && is_plain(text[plain])) ++plain;
-    out = append_plain(out, text.substr(0, plain));
-    text.remove_prefix(plain);
+    out = take_plain(out, text);
     if (text.empty()) break;
     const auto c = static_cast<unsigned char>(text.front());
     text.remove_prefix(1);

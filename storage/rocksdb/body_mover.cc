@@ -55,7 +55,7 @@ class Move {
   bool finish() {
     Database::Batch batch;
     if (!put_chunk(last_, batch)) return false;  // reading may take its time
-    const MutexLock lock(core_->change_mutex(key_));
+    const MutexLock lock(core_->change_mutex());
     std::vector<PlacedHead> heads = heads_at(*core_, key_, from_);
     if (heads.empty() || is_removed(*core_, key_, heads.front().head.body_id)) return false;
     for (const PlacedHead& each : heads) batch.head_puts.emplace_back(each.at, encode_head(each.head, to_));

@@ -72,9 +72,7 @@ class HeadSweeper::Pass {
       const std::string end = slice + 1 < kSlices ? head_key_prefix(slice_begin(slice + 1)) : std::string();
       core_.database().compact_heads(head_key_prefix(slice_begin(slice)), end);
     } else {
-      for (std::string& at : dead_) {
-        core_.delete_dead_head(*decode_digest(std::string_view(at).substr(0, kHeadKeySize / 2)), at);
-      }
+      for (std::string& at : dead_) core_.delete_dead_head(std::move(at));
       core_.wait_for_changes();
     }
     dead_.clear();

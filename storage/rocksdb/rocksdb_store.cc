@@ -138,7 +138,7 @@ void RocksdbStore::write_head(const StoredResponsePtr& old, const StoredResponse
     return;
   }
   const Removals::Ticket ticket = core_->removals().next_ticket();
-  core_->post_change(old->head().key.digest, [core = core_, ticket, old, fresh, keep_old] {
+  core_->post_change([core = core_, ticket, old, fresh, keep_old] {
     rewrite_head(*core, ticket, *old, *fresh, keep_old);
     core->discharge(kFreshenCost);
   });

@@ -160,7 +160,7 @@ void RocksdbWriter::hand_over() {
   if (next_chunk_ == 0) core_->open_bodies().add(body_id());
   const ChunkLabel label{body_id(), key_.digest, next_chunk_++, pending_size_, progress_->family};
   core_->post_change(
-      key_.digest, std::make_unique<ChunkWrite>(core_, progress_, label, std::exchange(pending_, {}), cost));
+      std::make_unique<ChunkWrite>(core_, progress_, label, std::exchange(pending_, {}), cost));
   pending_size_ = 0;
 }
 
@@ -183,7 +183,7 @@ std::shared_ptr<const StoredBody> RocksdbWriter::written_body() const {
 }
 
 void RocksdbWriter::when_written(Executor& executor, std::function<void()> done) {
-  core_->post_change(key_.digest, [&executor, done = std::move(done)] { executor.post(done); });
+  core_->post_change([&executor, done = std::move(done)] { executor.post(done); });
 }
 
 void RocksdbWriter::commit(StoredHead head, std::optional<ChunkList> whole, Executor& executor,
@@ -206,8 +206,7 @@ void RocksdbWriter::commit(StoredHead head, std::optional<ChunkList> whole, Exec
   }
   committed_ = true;
   const ChunkLabel label{body_id(), key_.digest, next_chunk_, pending_size_, progress_->family};
-  core_->post_change(key_.digest,
-                     std::make_unique<CommitWrite>(core_, progress_, label, std::exchange(pending_, {}), cost,
+  core_->post_change(std::make_unique<CommitWrite>(core_, progress_, label, std::exchange(pending_, {}), cost,
                                                    std::move(head), executor, std::move(visible)));
 }
 

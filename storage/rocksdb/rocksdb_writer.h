@@ -1,4 +1,4 @@
-// RocksdbWriter: one response on its way to disk. Whole chunks of 256 KiB go to the key's lane while the
+// RocksdbWriter: one response on its way to disk. Whole chunks of 256 KiB go to the lane of writes while the
 // body arrives; commit() sends the last one together with the head, which makes the response visible. A body
 // of one chunk costs one write.
 //

@@ -14,19 +14,19 @@ constexpr std::uint64_t kIdBlock = 1 << 20;
 // As many bodies as this would make of the limit are told apart.
 constexpr std::uint64_t kLeastPerBody = 1024;
 
-// Counts lanes down; settle() waits for zero.
-class Barrier {
+// Whether the lane has come to a place in its queue.
+class Milestone {
  public:
-  explicit Barrier(std::size_t count) : left_(count) {}
-  void arrive() {
+  void reach() {
     const MutexLock lock(mutex_);
-    if (--left_ == 0) reached_.notify_all();
+    is_reached_ = true;
+    reached_.notify_all();
   }
   // False: the bound came first.
   bool wait(std::optional<Milliseconds> bound) {
     const MonoTime until = mono_now() + bound.value_or(Milliseconds{0});
     const MutexLock lock(mutex_);
-    while (left_ > 0) {
+    while (!is_reached_) {
       if (!bound) {
         reached_.wait(mutex_);
       } else if (const auto left = until - mono_now(); left <= left.zero()) {
@@ -41,7 +41,7 @@ class Barrier {
  private:
   Mutex mutex_;
   CondVar reached_;
-  std::size_t left_ GUARDED_BY(mutex_);
+  bool is_reached_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace
@@ -56,21 +56,17 @@ StoreCore::StoreCore(RocksdbOptions options, Describe describe, Counters& counte
       ghosts_(options_.byte_limit / kLeastPerBody),
       held_chunks_(options_.memory),
       readers_(std::make_shared<IoPool>(options_.io_threads)),
-      full_disk_(options_.full_disk_bound) {
-  for (auto& lane : lanes_) {
-    lane = std::make_unique<WriteLane>(
-        WriteLane::Store{[this](std::uint64_t bytes) { return has_room(bytes); },
-                         [this](const Change& change) { return wait_for_room(change); },
-                         [this](const Database::Batch& batch) { return write(batch); }});
-  }
+      full_disk_(options_.full_disk_bound),
+      lane_(WriteLane::Store{[this](std::uint64_t bytes) { return has_room(bytes); },
+                             [this](const Change& change) { return wait_for_room(change); },
+                             [this](const Database::Batch& batch) { return write(batch); }}) {}
+
+void StoreCore::post_change(Task task) {
+  if (!closed_) lane_.post(std::move(task));
 }
 
-void StoreCore::post_change(const Digest128& key, Task task) {
-  if (!closed_) lane_of(key).post(std::move(task));
-}
-
-void StoreCore::post_change(const Digest128& key, std::unique_ptr<Change> change) {
-  if (!closed_) lane_of(key).post(std::move(change));
+void StoreCore::post_change(std::unique_ptr<Change> change) {
+  if (!closed_) lane_.post(std::move(change));
 }
 
 bool StoreCore::has_room(std::uint64_t bytes) const {
@@ -150,7 +146,7 @@ std::uint64_t StoreCore::next_body_id() {
     if (half_used && next_block_ == 0) reserve = !std::exchange(reserving_, true);
   }
   if (reserve && !closed_) {
-    lanes_.front()->post([core = shared_from_this()] {
+    lane_.post([core = shared_from_this()] {
       if (Status status = core->reserve_body_ids(); !status.ok()) {
         core->report_error("cannot reserve body ids: " + status.error());
       }
@@ -218,12 +214,12 @@ void StoreCore::report_error(std::string_view what) {
 
 void StoreCore::remove_key(const Digest128& key) {
   const Removals::Ticket ticket = removals_.remove_all(key);
-  post_change(key, [core = shared_from_this(), key, ticket] { core->delete_key_now(key, ticket); });
+  post_change([core = shared_from_this(), key, ticket] { core->delete_key_now(key, ticket); });
 }
 
 void StoreCore::remove_body(const Digest128& key, std::uint64_t body_id) {
   removals_.remove_body(key, body_id);
-  post_change(key, [core = shared_from_this(), key, body_id] { core->delete_body_now(key, body_id); });
+  post_change([core = shared_from_this(), key, body_id] { core->delete_body_now(key, body_id); });
 }
 
 void StoreCore::delete_key_now(const Digest128& key, Removals::Ticket ticket) {
@@ -235,7 +231,7 @@ void StoreCore::delete_key_now(const Digest128& key, Removals::Ticket ticket) {
   if (write(batch)) {
     removals_.applied(key, ticket);
   } else {
-    retry_later(key, [core = shared_from_this(), key, ticket] { core->delete_key_now(key, ticket); });
+    retry_later([core = shared_from_this(), key, ticket] { core->delete_key_now(key, ticket); });
   }
 }
 
@@ -249,12 +245,12 @@ void StoreCore::delete_body_now(const Digest128& key, std::uint64_t body_id) {
   if (read != ReadStatus::kFailed && write(batch)) {
     removals_.body_applied(key, body_id);
   } else {
-    retry_later(key, [core = shared_from_this(), key, body_id] { core->delete_body_now(key, body_id); });
+    retry_later([core = shared_from_this(), key, body_id] { core->delete_body_now(key, body_id); });
   }
 }
 
-void StoreCore::delete_dead_head(const Digest128& key, std::string place) {
-  post_change(key, [core = shared_from_this(), at = std::move(place)] {
+void StoreCore::delete_dead_head(std::string place) {
+  post_change([core = shared_from_this(), at = std::move(place)] {
     std::string record;
     if (core->database().read_head(at, record) != ReadStatus::kFound) return;
     BodyPlace body;
@@ -269,16 +265,16 @@ void StoreCore::delete_dead_head(const Digest128& key, std::string place) {
 }
 
 void StoreCore::delete_damaged_key(const Digest128& key) {
-  post_change(key, [core = shared_from_this(), key] {
+  post_change([core = shared_from_this(), key] {
     Database::Batch batch;
     batch.key_deletes.push_back(key);
     (void)core->write(batch);
   });
 }
 
-void StoreCore::retry_later(const Digest128& key, Task task) {
+void StoreCore::retry_later(Task task) {
   const MutexLock lock(retry_mutex_);
-  retries_.emplace_back(key, std::move(task));
+  retries_.push_back(std::move(task));
 }
 
 bool StoreCore::is_dead_place(const BodyPlace& place) const {
@@ -305,12 +301,10 @@ void StoreCore::wait_for_changes() {
 }
 
 bool StoreCore::await_changes(std::optional<Milliseconds> bound) {
-  const auto barrier = std::make_shared<Barrier>(lanes_.size());
-  for (const auto& lane : lanes_) {
-    lane->post([barrier] { barrier->arrive(); });
-    lane->hurry();
-  }
-  return barrier->wait(bound);
+  const auto milestone = std::make_shared<Milestone>();
+  lane_.post([milestone] { milestone->reach(); });
+  lane_.hurry();
+  return milestone->wait(bound);
 }
 
 void StoreCore::settle() {
@@ -359,12 +353,12 @@ void StoreCore::recover() {
 }
 
 void StoreCore::run_retries() {
-  std::vector<std::pair<Digest128, Task>> retries;
+  std::vector<Task> retries;
   {
     const MutexLock lock(retry_mutex_);
     retries.swap(retries_);
   }
-  for (auto& [key, task] : retries) post_change(key, std::move(task));
+  for (Task& task : retries) post_change(std::move(task));
 }
 
 void StoreCore::close() {
@@ -375,7 +369,7 @@ void StoreCore::close() {
   }
   closed_ = true;
   // Some may have come between; they are made.
-  for (const auto& lane : lanes_) lane->stop();
+  lane_.stop();
   readers_->stop();
   if (Status synced = database_->sync(); !synced.ok()) fail("sync failed: " + synced.error());
   const MutexLock lock(retry_mutex_);

@@ -1,11 +1,10 @@
-// StoreCore: what the parts of the disk tier share: the database, the pools and lanes, the removals, the
-// bound on what waits to be written, and how a failure is told. Internal to storage/rocksdb.
+// StoreCore: what the parts of the disk tier share: the database, the readers, the lane of writes, the
+// removals, the bound on what waits to be written, and how a failure is told. Internal to storage/rocksdb.
 //
 // Shared by the store, its writers, its bodies and the tasks in progress; close() ends the threads, after
 // which writes are refused and reads that need a thread are dropped. Any thread.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -58,11 +57,11 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   [[nodiscard]] bool failing() const { return failing_; }
 
   void post_read(Task task) { readers_->post(std::move(task)); }
-  // Changes of one key are made in the order in which they are posted.
-  void post_change(const Digest128& key, Task task);
-  void post_change(const Digest128& key, std::unique_ptr<Change> change);
-  // Who changes what is stored of a key, and is not one of the above, holds this meanwhile.
-  [[nodiscard]] Mutex& change_mutex(const Digest128& key) { return lane_of(key).change_mutex(); }
+  // Changes are made in the order in which they are posted.
+  void post_change(Task task);
+  void post_change(std::unique_ptr<Change> change);
+  // Who changes what is stored, and is not one of the above, holds this meanwhile.
+  [[nodiscard]] Mutex& change_mutex() { return lane_.change_mutex(); }
 
   // Takes `bytes` into the backlog, or says that it is full. What was taken is given back with discharge().
   [[nodiscard]] bool charge(std::uint64_t bytes);
@@ -99,7 +98,7 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   void remove_body(const Digest128& key, std::uint64_t body_id);
   // Deletes a head record that cannot be read, is not current or has no body, if that is still so; or all of
   // a key whose block is damaged.
-  void delete_dead_head(const Digest128& key, std::string place);
+  void delete_dead_head(std::string place);
   void delete_damaged_key(const Digest128& key);
 
   // Counts, logs the change of state, and turns writing off until the housekeeping succeeds.
@@ -130,7 +129,6 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   void close();
 
  private:
-  [[nodiscard]] WriteLane& lane_of(const Digest128& key) { return *lanes_[key.low % kLanes]; }
   [[nodiscard]] bool has_room(std::uint64_t bytes) const;
   [[nodiscard]] bool wait_for_room(const Change& change);
   // False: the bound passed first.
@@ -139,7 +137,7 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   [[nodiscard]] bool settle_within(std::optional<Milliseconds> bound);
   void delete_key_now(const Digest128& key, Removals::Ticket ticket);
   void delete_body_now(const Digest128& key, std::uint64_t body_id);
-  void retry_later(const Digest128& key, Task task);
+  void retry_later(Task task);
   void recover();
   void note_full_disk(std::string_view failure);
   void run_retries();
@@ -184,11 +182,10 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   bool told_of_full_disk_ = false;
 
   Mutex retry_mutex_;
-  std::vector<std::pair<Digest128, Task>> retries_ GUARDED_BY(retry_mutex_);
+  std::vector<Task> retries_ GUARDED_BY(retry_mutex_);
 
-  // One: with two each has half of what comes at a time, and body ids reach the memtable out of order.
-  static constexpr std::size_t kLanes = 1;
-  std::array<std::unique_ptr<WriteLane>, kLanes> lanes_;  // the last: their threads use all of the above
+  // One: of two each would have half of what comes at a time, and body ids reach the memtable out of order.
+  WriteLane lane_;  // the last: its thread uses all of the above
 };
 
 }  // namespace freshet::storage

@@ -148,7 +148,7 @@ bool VariantReader::has_moved(const PlacedHead& from) const {
 
 void VariantReader::drop_doomed() {
   for (const std::uint64_t id : doomed_bodies_) core_.remove_body(key_.digest, id);
-  for (std::string& at : dead_heads_) core_.delete_dead_head(key_.digest, std::move(at));
+  for (std::string& at : dead_heads_) core_.delete_dead_head(std::move(at));
 }
 
 }  // namespace freshet::storage

@@ -1,7 +1,7 @@
 // WriteLane: the thread that makes changes of what is stored, in the order in which they were posted. What
 // comes within a moment (two milliseconds; less where it is much) it takes together, and what need not read
-// the database goes into one batch: one turn of the thread, and one write to the log, for many responses. The
-// store runs all changes of one cache key on one lane.
+// the database goes into one batch: one turn of the thread, and one write to the log, for many responses. A
+// store has one.
 //
 // Any thread may post. stop() makes what is queued and joins the thread; it must not be called from it. What
 // is posted when the thread is gone is destroyed unmade.
