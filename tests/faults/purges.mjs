@@ -26,6 +26,9 @@ function post(edge, json) {
   });
 }
 
+// The kill came in the middle of the answer.
+const cut = () => Object.assign(new Error('the answer was cut'), { code: 'ECONNRESET' });
+
 function durable(status, text) {
   assert.equal(status, 200, text);
   const reply = JSON.parse(text);
@@ -45,7 +48,7 @@ async function byMethod(edge, scope, soft) {
   const url = kind === 'url' ? new URL(text) : new URL('http://purge.example/');
   const fields = { ...(kind === 'tag' ? { 'Surrogate-Key': text } : {}), ...(soft ? { 'Soft-Purge': '1' } : {}) };
   const response = await edge.get(url.pathname, { method: 'PURGE', host: url.host, fields });
-  assert.ok(response.complete);
+  if (!response.complete) throw cut();
   return durable(response.status, response.text);
 }
 
@@ -63,7 +66,7 @@ async function byCommand(edge, scope, soft) {
 async function byPost(edge, scope) {
   const url = new URL(scope.split(' ')[1]);
   const response = await edge.get(url.pathname, { method: 'POST', host: url.host, fields: { 'Content-Length': '0' } });
-  assert.ok(response.complete);
+  if (!response.complete) throw cut();
   assert.equal(response.status, 200);
   return { unsynced: true };
 }
