@@ -54,10 +54,16 @@ ReadStatus VariantReader::read(VariantSetPtr& variants) {
 ReadStatus VariantReader::read_once(const Removals::View& removed, std::vector<StoredResponsePtr>& found) {
   moved_ = false;
   heads_.clear();
+  gone_.clear();
   doomed_bodies_.clear();
   dead_heads_.clear();
   const ReadStatus scanned = scan(removed);
   if (scanned != ReadStatus::kFound) return scanned;
+  // Copied forward since the heads were read, or dropped: only the heads as they are now can tell.
+  if (!gone_.empty() && cache_only_) return ReadStatus::kWouldBlock;
+  for (const PlacedHead& from : gone_) moved_ = moved_ || has_moved(from);
+  if (moved_) return ReadStatus::kFound;
+  core_.counters().add(Counter::kDiskEvictions, static_cast<std::int64_t>(gone_.size()));
   std::stable_sort(heads_.begin(), heads_.end(), [](const PlacedHead& a, const PlacedHead& b) {
     return a.head.response_time > b.head.response_time;
   });
@@ -107,9 +113,8 @@ void VariantReader::take_head(const Removals::View& removed, std::string_view at
   }
   if (head->key.text != key_.text || contains(removed.bodies_gone, head->body_id)) return;
   if (core_.database().is_gone(place)) {
-    // Deleted if it still says so: the body may have been copied forward since the record was read.
-    core_.counters().add(Counter::kDiskEvictions);
-    dead_heads_.emplace_back(at);
+    dead_heads_.emplace_back(at);  // deleted if it still says so
+    gone_.push_back({std::move(*head), place});
   } else if (!core_.is_current(*head)) {
     // This head alone: another that shares the body may be current.
     dead_heads_.emplace_back(at);

@@ -44,6 +44,7 @@ class VariantReader {
   const CacheKey& key_;
   const bool cache_only_;
   std::vector<PlacedHead> heads_;
+  std::vector<PlacedHead> gone_;  // the file with their bodies was dropped
   bool moved_ = false;
   std::vector<std::uint64_t> doomed_bodies_;
   std::vector<std::string> dead_heads_;  // damaged, or not current
