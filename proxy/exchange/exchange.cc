@@ -9,8 +9,13 @@
 
 namespace freshet::proxy {
 
+Exchange::Exchange(ExchangeContext& context)
+    : context_(context), pump_(context.flights.loop, [this] { advance(); }) {}
+
 Exchange::Exchange(ExchangeContext& context, ResponseSink& sink, const ClientInfo& client)
-    : context_(context), sink_(sink), client_(client), pump_(context.flights.loop, [this] { advance(); }) {}
+    : Exchange(context) {
+  serve(sink, client);
+}
 
 Exchange::~Exchange() {
   reset();
@@ -21,6 +26,12 @@ std::string_view Exchange::step_name() const {
       "ReceiveHead", "Lookup",   "AwaitDisk", "Decide", "JoinFlight", "AwaitFlight",
       "AwaitPurge",  "SendHead", "SendBody",  "Finish", "Done"};
   return kNames[static_cast<std::size_t>(step_)];
+}
+
+void Exchange::serve(ResponseSink& sink, const ClientInfo& client) {
+  FRESHET_CHECK(step_ == Step::kDone);
+  sink_ = &sink;
+  client_ = &client;
 }
 
 void Exchange::start(RequestBody body) {
@@ -106,7 +117,7 @@ void Exchange::advance() {
   }
   advancing_ = false;
   waited_ = true;
-  sink_.flush();
+  sink_->flush();
 }
 
 Exchange::Outcome Exchange::run_step() {

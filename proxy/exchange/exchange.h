@@ -92,11 +92,14 @@ class Exchange {
     kDone,
   };
 
+  explicit Exchange(ExchangeContext& context);
   Exchange(ExchangeContext& context, ResponseSink& sink, const ClientInfo& client);
   ~Exchange();
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
+  // Whose requests come next; not while one is in progress. Both outlive what is in progress.
+  void serve(ResponseSink& sink, const ClientInfo& client);
   // The request's head, filled by the session before start().
   [[nodiscard]] storage::RequestHead& request() { return request_; }
 
@@ -204,8 +207,8 @@ class Exchange {
   [[nodiscard]] storage::WallTime now() const { return waited_ ? context_.wall_time() : arrived_wall_; }
 
   ExchangeContext& context_;
-  ResponseSink& sink_;
-  const ClientInfo& client_;
+  ResponseSink* sink_ = nullptr;
+  const ClientInfo* client_ = nullptr;
   BodyPump pump_;
 
   // The request.

@@ -38,8 +38,8 @@ void Exchange::pass_informational(storage::ResponseHead head) {
     if (!facts_.has_credentials()) context_.flights.table.remember_hints(key_, std::move(hints));
     if (said) return;
   }
-  sink_.send_informational(head);
-  sink_.flush();
+  sink_->send_informational(head);
+  sink_->flush();
 }
 
 void Exchange::send_remembered_hints() {
@@ -49,7 +49,7 @@ void Exchange::send_remembered_hints() {
   storage::ResponseHead head;
   head.status = kEarlyHints;
   head.fields = *hints_;
-  sink_.send_informational(head);
+  sink_->send_informational(head);
 }
 
 // A new answer of the origin without a 103 before it: what it said earlier no longer holds.

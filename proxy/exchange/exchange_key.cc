@@ -67,14 +67,14 @@ void Exchange::take_debug_field() {
   if (!request_.fields.may_have(storage::HeaderFields::bit_of(FieldName::kOther))) return;
   const auto wish = request_.fields.first(kDebugField);
   if (!wish) return;
-  if (client_.trusted && *wish == "key") tell_key_ = true;
+  if (client_->trusted && *wish == "key") tell_key_ = true;
   request_.fields.remove(kDebugField);
 }
 
 // From here on the request has no such field: what the origin gets is the id, whatever that came from.
 void Exchange::take_request_id() {
   const auto given = request_.fields.first(kRequestIdField);
-  if (given && client_.trusted && is_sane_request_id(*given)) {
+  if (given && client_->trusted && is_sane_request_id(*given)) {
     request_id_ = *given;
   } else {
     context_.request_ids.make(request_id_);
@@ -108,7 +108,7 @@ void Exchange::complete_key() {
   const revalidate::KeyRules& rules = context_.options.key_rules;
   const std::size_t plain = key_.text.size();
   if (search_rule_) key_.text = search_form(key_.text, *search_rule_);
-  if (client_.trusted) add_forwarded_host();
+  if (client_->trusted) add_forwarded_host();
   revalidate::append_key_fields(key_.text, request_, rules);
   if (search_rule_ || key_.text.size() != plain) key_.digest = storage::digest128(key_.text);
 }

@@ -33,7 +33,7 @@ Exchange::Outcome Exchange::purge() {
   outcome_ = CacheOutcome::kPass;
   const ExchangeOptions& options = context_.options;
   if (!options.purge.on()) return refuse_purge(405, Reason::kPurgeForbidden, "PURGE is turned off.");
-  if (!may_purge(request_, client_.address, options.purge)) {
+  if (!may_purge(request_, client_->address, options.purge)) {
     return refuse_purge(403, Reason::kPurgeForbidden,
                         "This client may not purge: see purge.allow and purge.token.");
   }
@@ -51,7 +51,7 @@ Exchange::Outcome Exchange::purge() {
   // Its effect does not depend on whether the client waits for the answer.
   context_.store.purge(
       revalidate::with_every_tag(*asked), context_.flights.loop,
-      [this, alive = alive(), asked = *asked, who = purge_client(request_, client_.address, options.purge),
+      [this, alive = alive(), asked = *asked, who = purge_client(request_, client_->address, options.purge),
        what = tags ? "tags " + *tags : uri.text](const storage::Acknowledgement& done) {
         log_purge(who, what, asked.strength, done);
         if (*alive) purged(asked, done);

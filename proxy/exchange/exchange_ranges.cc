@@ -207,7 +207,7 @@ void Exchange::append_fields_of_206(ReplyHead& reply) {
 
 void Exchange::send_text(std::string text) {
   body_bytes_ += text.size();
-  sink_.send_body(storage::Chunk::adopt(std::move(text)));
+  sink_->send_body(storage::Chunk::adopt(std::move(text)));
 }
 
 // False: that was the last one.

@@ -81,7 +81,7 @@ Exchange::Outcome Exchange::send_head() {
     const std::string_view body = response_->whole_body();
     body_bytes_ += body.size();
     // The response owns it: nothing else has to be touched for it.
-    sink_.send_body(storage::Chunk(std::move(response_), body.data(), body.size()));
+    sink_->send_body(storage::Chunk(std::move(response_), body.data(), body.size()));
     return go(Step::kFinish);
   }
   const bool from_store = !pump_.is_fill();
@@ -102,7 +102,7 @@ Exchange::Outcome Exchange::send_head() {
   if (has_body_ && multipart_) send_text(std::move(part_head_));
   if (!first_chunk_.empty()) {
     body_bytes_ += first_chunk_.size();
-    sink_.send_body(std::exchange(first_chunk_, {}));
+    sink_->send_body(std::exchange(first_chunk_, {}));
   }
   return go(has_body_ ? Step::kSendBody : Step::kFinish);
 }
@@ -187,7 +187,7 @@ void Exchange::send_prepared_head() {
     reply.fields = &reply_fields_;
   }
   first_byte_ = in_microseconds(context_.mono_time() - arrived_);
-  sink_.send_head(reply);
+  sink_->send_head(reply);
 }
 
 void Exchange::append_request_id_line() {
@@ -284,19 +284,19 @@ void Exchange::send_own_head() {
   reply.content_length = own_text_.size();
   reply.has_body = request_.method != storage::Method::kHead;
   first_byte_ = in_microseconds(context_.mono_time() - arrived_);
-  sink_.send_head(reply);
+  sink_->send_head(reply);
   if (!reply.has_body) return;
   body_bytes_ += own_text_.size();
-  sink_.send_body(storage::Chunk::copy_of(own_text_));
+  sink_->send_body(storage::Chunk::copy_of(own_text_));
 }
 
 Exchange::Outcome Exchange::send_body() {
-  while (sink_.has_room()) {
+  while (sink_->has_room()) {
     storage::Chunk chunk;
     switch (pump_.next(chunk)) {
       case BodyPump::Next::kData:
         body_bytes_ += chunk.size();
-        sink_.send_body(chunk);
+        sink_->send_body(chunk);
         break;
       case BodyPump::Next::kWait:
         return Outcome::kWait;
@@ -307,7 +307,7 @@ Exchange::Outcome Exchange::send_body() {
         if (pump_.damaged()) context_.store.remove(*pump_.damaged());
         context_.counters.add(Counter::kBrokenTransfers);
         count_and_log(false);
-        sink_.abort();
+        sink_->abort();
         step_ = Step::kDone;
         return Outcome::kWait;
     }
@@ -318,9 +318,9 @@ Exchange::Outcome Exchange::send_body() {
 Exchange::Outcome Exchange::finish() {
   if (has_body_ && pump_.is_fill()) {
     const storage::HeaderFields trailers = pump_.trailers();
-    sink_.finish(trailers.empty() ? nullptr : &trailers);
+    sink_->finish(trailers.empty() ? nullptr : &trailers);
   } else {
-    sink_.finish(nullptr);
+    sink_->finish(nullptr);
   }
   count_and_log(true);
   // What was held for this request is let go at once: a connection that stays idle keeps nothing.
@@ -363,13 +363,13 @@ void Exchange::count_and_log(bool complete) {
   if (!context_.access_log.enabled() && !context_.targets.wanted()) return;
   ExchangeRecord record;
   record.time = arrived_wall_;
-  record.client = client_.address;
+  record.client = client_->address;
   record.method = request_.method_text;
   record.host = request_.authority;
   record.path = asked_target_.empty() ? request_.target : asked_target_;
   record.protocol = storage::http_version_text(request_.version);
   record.status = sent_status_;
-  record.head_bytes = sink_.head_bytes();
+  record.head_bytes = sink_->head_bytes();
   record.body_bytes = body_bytes_;
   record.saved_bytes = saved_bytes_;
   record.outcome = outcome_;

@@ -38,7 +38,7 @@ Exchange::Outcome Exchange::receive_head() {
   if (request_.authority.empty()) request_.authority = context_.default_authority;
   take_debug_field();
   if (context_.options.request_ids) take_request_id();
-  if (client_.trusted) take_forwarded_scheme();
+  if (client_->trusted) take_forwarded_scheme();
   make_key();
   if (is_purge(request_)) return purge();
   // To the origin our tags say nothing, and without them the request would have no condition at all.
@@ -194,8 +194,8 @@ revalidate::FlightRequest Exchange::make_flight_request(bool alone) {
   if (request_.method == storage::Method::kPost) flight.may_store = true;
   conditions_forwarded_ = !range_forwarded_ && (!uses_store || (alone && !variants_));
   revalidate::ForwardingContext forwarding;
-  forwarding.client_address = client_.address;
-  forwarding.client_is_trusted = client_.trusted;
+  forwarding.client_address = client_->address;
+  forwarding.client_is_trusted = client_->trusted;
   forwarding.keep_conditions = conditions_forwarded_;
   forwarding.keep_range = conditions_forwarded_ || range_forwarded_;
   forwarding.announce_surrogate = context_.policy.announce_surrogate;
@@ -341,7 +341,7 @@ Exchange::Outcome Exchange::take_failure(Reason reason) {
   if (serve_stale_instead()) return Outcome::kGoOn;
   ticket_.reset();
   status_.forwarded = revalidate::forwarded_for(why_);
-  if (reason == Reason::kClientGone) return reply_error(sink_.upload_failure_status(), reason);
+  if (reason == Reason::kClientGone) return reply_error(sink_->upload_failure_status(), reason);
   const auto* stored = selected_ ? &revalidate::facts_of(*selected_) : nullptr;
   return reply_error(revalidate::failure_status(reason, stored), reason);
 }

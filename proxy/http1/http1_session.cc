@@ -50,6 +50,7 @@ Http1Context::Http1Context(EventLoop& event_loop, CoarseTimers& coarse_timers,
       body_deadlines(timers.list(timeouts.body)),
       send_deadlines(timers.list(timeouts.send)),
       linger_deadlines(timers.list(timeouts.linger)),
+      works(exchanges, [this](std::function<void()> task) { loop.post(std::move(task)); }),
       scratch(kScratch, '\0') {}
 
 Http1Session::Http1Session(Http1Context& context, Transport transport, ClientInfo client)
@@ -57,8 +58,6 @@ Http1Session::Http1Session(Http1Context& context, Transport transport, ClientInf
       transport_(std::move(transport)),
       client_(std::move(client)),
       deadline_([this] { on_deadline(); }),
-      parser_(parser_for(context.parser, transport_)),
-      exchange_(context.exchanges, *this, client_),
       may_be_http2_(context.to_http2 != nullptr) {
   context_.exchanges.counters.add(Counter::kConnectionsOpen);
 }
@@ -67,7 +66,7 @@ Http1Session::~Http1Session() {
   watch_.reset();
   // Cut off at the end of the drain: where the connection's end is the only framing, it must not look whole.
   const bool framed = reply_framing_.chunked || reply_framing_.content_length.has_value();
-  transport_.close(!framed && (responding_ || output_.size() > 0));
+  transport_.close(!framed && (responding_ || unsent() > 0));
   context_.exchanges.counters.add(Counter::kConnectionsOpen, -1);
 }
 
@@ -83,7 +82,7 @@ void Http1Session::drain() {
   // What has arrived is a request that we have accepted; only silence is closed.
   read_input();
   if (phase_ != Phase::kRequests || responding_ || head_begun_ || !input().empty()) return;
-  if (output_.size() == 0) return close_now(false);
+  if (unsent() == 0) return close_now(false);
   after_ = After::kClose;  // when the last answer is out
 }
 
@@ -112,7 +111,7 @@ void Http1Session::read_input() {
     case TransportOutcome::kEnd: {
       // It sends no more, but may still read: what it has asked for is answered.
       read_closed_ = true;
-      const bool owes_nothing = !responding_ && input().empty() && output_.size() == 0;
+      const bool owes_nothing = !responding_ && input().empty() && unsent() == 0;
       if (phase_ == Phase::kLingering || owes_nothing) return close_now(false);
       return drive();
     }
@@ -122,42 +121,53 @@ void Http1Session::read_input() {
   if (phase_ == Phase::kLingering) return set_interest();
   progressed_ = true;
   const std::string_view bytes(context_.scratch.data(), got);
-  if (kept_used_ < kept_.size()) {
-    kept_.append(bytes);
+  need_work();
+  if (work_->kept_used < work_->kept.size()) {
+    work_->kept.append(bytes);
   } else {
-    kept_.clear();
-    kept_used_ = 0;
+    work_->kept.clear();
+    work_->kept_used = 0;
     fresh_ = bytes;
   }
   drive();
 }
 
 std::string_view Http1Session::input() const {
-  return fresh_.empty() ? std::string_view(kept_).substr(kept_used_) : fresh_;
+  if (!fresh_.empty() || !work_) return fresh_;
+  return std::string_view(work_->kept).substr(work_->kept_used);
 }
 
 void Http1Session::consume(std::size_t bytes) {
   if (!fresh_.empty()) {
     fresh_.remove_prefix(bytes);
   } else {
-    kept_used_ += bytes;
+    work_->kept_used += bytes;
   }
 }
 
 // The scratch belongs to whoever reads next: what is left of it becomes ours.
 void Http1Session::keep_input() {
   if (!fresh_.empty()) {
-    kept_.assign(fresh_);
-    kept_used_ = 0;
+    work_->kept.assign(fresh_);
+    work_->kept_used = 0;
     fresh_ = {};
-  } else if (kept_used_ == kept_.size()) {
-    kept_.clear();
-    kept_used_ = 0;
-    if (kept_.capacity() > kMostKept / 4) kept_.shrink_to_fit();
-  } else if (kept_used_ > kMostKept) {
-    kept_.erase(0, kept_used_);
-    kept_used_ = 0;
+  } else if (work_->kept_used == work_->kept.size()) {
+    work_->kept.clear();
+    work_->kept_used = 0;
+    if (work_->kept.capacity() > kMostKept / 4) work_->kept.shrink_to_fit();
+  } else if (work_->kept_used > kMostKept) {
+    work_->kept.erase(0, work_->kept_used);
+    work_->kept_used = 0;
   }
+}
+
+void Http1Session::need_work() {
+  if (!work_) work_ = context_.works.take(*this, client_, parser_for(context_.parser, transport_));
+}
+
+void Http1Session::rest() {
+  if (work_ && !responding_ && !head_begun_ && input().empty() && unsent() == 0)
+    context_.works.give_back(std::move(work_));
 }
 
 // Does whatever can be done now: takes requests, lets the exchange go on, writes. Events of any kind end
@@ -173,32 +183,33 @@ void Http1Session::drive() {
     // Also where no more will come: the source says that it has failed.
     if (responding_ && upload_waits_ && (!input().empty() || read_closed_)) {
       upload_waits_ = false;
-      exchange_.on_upload();
+      work_->exchange.on_upload();
     }
     if (responding_ && response_done_) {
       after_response();
       more = true;
     } else if (!responding_ && after_ == After::kContinue) {
-      held_back = output_.size() >= kMostQueued;
+      held_back = unsent() >= kMostQueued;
       more = !held_back && take_request();
     }
     if (more) continue;
     if (!write_output()) break;
     if (room_wanted_ && has_room() && refills-- > 0) {
       room_wanted_ = false;
-      exchange_.on_room();
+      work_->exchange.on_room();
       more = true;
     } else if (held_back) {
       more = refills-- > 0;
     }
   }
   driving_ = false;
-  keep_input();
+  if (work_) keep_input();
   if (phase_ == Phase::kClosed) return;
-  if (phase_ == Phase::kRequests && after_ != After::kContinue && !responding_ && output_.size() == 0) {
+  rest();
+  if (phase_ == Phase::kRequests && after_ != After::kContinue && !responding_ && unsent() == 0) {
     return after_ == After::kReset ? close_now(true) : close_gracefully();
   }
-  if ((room_wanted_ && has_room()) || (held_back && output_.size() < kMostQueued)) drive_later();
+  if ((room_wanted_ && has_room()) || (held_back && unsent() < kMostQueued)) drive_later();
   set_interest();
   set_deadline();
 }
@@ -211,13 +222,13 @@ bool Http1Session::take_request() {
   }
   if (may_be_http2_ && take_preface()) return false;
   std::size_t consumed = 0;
-  switch (parser_.parse(input(), exchange_.request(), framing_, consumed)) {
+  switch (work_->parser.parse(input(), work_->exchange.request(), work_->framing, consumed)) {
     case RequestParser::Outcome::kNeedMore:
       head_begun_ = true;
       if (read_closed_) after_ = After::kClose;
       return false;
     case RequestParser::Outcome::kBad:
-      refuse(parser_.bad_status(), parser_.bad_reason());
+      refuse(work_->parser.bad_status(), work_->parser.bad_reason());
       return true;
     case RequestParser::Outcome::kDone:
       break;
@@ -250,12 +261,12 @@ void Http1Session::begin_exchange() {
   response_done_ = head_sent_ = upload_waits_ = continue_sent_ = content_failed_ = room_wanted_ = false;
   head_bytes_ = 0;
   armed_in_ = nullptr;  // the next head has a time of its own, also where a part of it is here already
-  client_takes_trailers_ = accepts_trailers(exchange_.request());
-  content_.begin(framing_);
+  client_takes_trailers_ = accepts_trailers(work_->exchange.request());
+  work_->content.begin(work_->framing);
   RequestBody body;
-  if (!content_.complete()) body.source = this;
-  if (framing_.body == RequestFraming::Body::kLength) body.size = framing_.length;
-  exchange_.start(body);
+  if (!work_->content.complete()) body.source = this;
+  if (work_->framing.body == RequestFraming::Body::kLength) body.size = work_->framing.length;
+  work_->exchange.start(body);
 }
 
 // A request that has no single reading gets an answer and the connection's end (RFC 9112, 2.2).
@@ -264,16 +275,16 @@ void Http1Session::refuse(int status, std::string_view reason) {
   responding_ = true;
   response_done_ = head_sent_ = upload_waits_ = false;
   head_begun_ = false;
-  framing_ = {};
-  framing_.keep_alive = false;
-  content_.begin(framing_);
-  exchange_.refuse(status, reason);
+  work_->framing = {};
+  work_->framing.keep_alive = false;
+  work_->content.begin(work_->framing);
+  work_->exchange.refuse(status, reason);
 }
 
 revalidate::UploadSource::Next Http1Session::next(char* buffer, std::size_t capacity, std::size_t& size) {
   if (content_failed_) return Next::kFailed;
   std::size_t consumed = 0;
-  const auto outcome = content_.take(input(), buffer, capacity, consumed, size);
+  const auto outcome = work_->content.take(input(), buffer, capacity, consumed, size);
   consume(consumed);
   if (consumed > 0) progressed_ = true;
   switch (outcome) {
@@ -293,10 +304,10 @@ revalidate::UploadSource::Next Http1Session::next(char* buffer, std::size_t capa
     return Next::kFailed;
   }
   upload_waits_ = true;
-  if (framing_.expect_continue && !continue_sent_ && !head_sent_) {
+  if (work_->framing.expect_continue && !continue_sent_ && !head_sent_) {
     continue_sent_ = true;
-    output_.text().append(kContinueResponse);
-    output_.end_text();
+    work_->output.text().append(kContinueResponse);
+    work_->output.end_text();
   }
   // Reading may have paused while nobody asked for content.
   if (!driving_) drive_later();
@@ -321,22 +332,22 @@ void Http1Session::read_later() {
 
 void Http1Session::send_informational(const storage::ResponseHead& head) {
   // RFC 9110, 15.2: not to an HTTP/1.0 client. To one that reads nothing they are not worth the room.
-  if (exchange_.request().version == storage::HttpVersion::kHttp10 || head_sent_ ||
-      output_.size() >= kMostQueued)
+  if (work_->exchange.request().version == storage::HttpVersion::kHttp10 || head_sent_ ||
+      unsent() >= kMostQueued)
     return;
   if (head.status == 100 && std::exchange(continue_sent_, true)) return;
-  std::string& text = output_.text();
+  std::string& text = work_->output.text();
   append_status_line(text, head.status, head.reason);
   text.append(head.fields.wire()).append("\r\n");
-  output_.end_text();
+  work_->output.end_text();
 }
 
 void Http1Session::send_head(const ReplyHead& head) {
-  const storage::RequestHead& request = exchange_.request();
+  const storage::RequestHead& request = work_->exchange.request();
   // What is left of an upload that nobody wants any more would be taken for the next request.
   const bool last = read_closed_ && input().empty();
-  const bool keep =
-      framing_.keep_alive && after_ == After::kContinue && !context_.draining && content_.complete() && !last;
+  const bool keep = work_->framing.keep_alive && after_ == After::kContinue && !context_.draining &&
+                    work_->content.complete() && !last;
   reply_framing_ = frame_response(head.status, request.method, head.content_length, request.version, keep);
   if (!head.has_body) {
     reply_framing_.has_body = reply_framing_.chunked = false;
@@ -344,19 +355,19 @@ void Http1Session::send_head(const ReplyHead& head) {
   }
   if (!reply_framing_.keep_alive) after_ = After::kClose;
   send_trailers_ = reply_framing_.chunked && client_takes_trailers_;
-  std::string& text = output_.text();
+  std::string& text = work_->output.text();
   const std::size_t before = text.size();
   append_status_line(text, head.status, head.reason);
   if (head.fields != nullptr) text.append(head.fields->wire());
   text.append(head.more);
   append_framing(text, reply_framing_);
   head_bytes_ = text.size() - before;
-  output_.end_text();
+  work_->output.end_text();
   head_sent_ = true;
 }
 
 bool Http1Session::has_room() const {
-  const bool room = output_.size() < kMostQueued;
+  const bool room = unsent() < kMostQueued;
   if (!room) room_wanted_ = true;
   return room;
 }
@@ -364,24 +375,24 @@ bool Http1Session::has_room() const {
 void Http1Session::send_body(const storage::Chunk& chunk) {
   if (chunk.empty() || !reply_framing_.has_body) return;
   if (reply_framing_.chunked) {
-    append_chunk_begin(output_.text(), chunk.size());
-    output_.append(chunk);
-    output_.text().append(kChunkEnd);
-    output_.end_text();
+    append_chunk_begin(work_->output.text(), chunk.size());
+    work_->output.append(chunk);
+    work_->output.text().append(kChunkEnd);
+    work_->output.end_text();
   } else {
-    output_.append(chunk);
+    work_->output.append(chunk);
   }
 }
 
 void Http1Session::finish(const storage::HeaderFields* trailers) {
   if (reply_framing_.chunked) {
-    std::string& text = output_.text();
+    std::string& text = work_->output.text();
     if (trailers != nullptr && send_trailers_) {
       text.append("0\r\n").append(trailers->wire()).append("\r\n");
     } else {
       text.append(kLastChunk);
     }
-    output_.end_text();
+    work_->output.end_text();
   }
   response_done_ = true;
 }
@@ -399,17 +410,17 @@ void Http1Session::flush() {
 
 void Http1Session::after_response() {
   responding_ = response_done_ = false;
-  if (!content_.complete()) after_ = std::max(after_, After::kClose);
-  exchange_.reset();
+  if (!work_->content.complete()) after_ = std::max(after_, After::kClose);
+  work_->exchange.reset();
   if (context_.draining && input().empty()) after_ = std::max(after_, After::kClose);
-  if (after_ == After::kReset) output_.clear();
+  if (after_ == After::kReset) work_->output.clear();
 }
 
 // False: the socket is full or broken, or it is another connection's turn.
 bool Http1Session::write_output() {
-  if (output_.size() == 0) return true;
+  if (unsent() == 0) return true;
   std::uint64_t written = 0;
-  const auto outcome = output_.write_to(transport_, kTurnBudget, written);
+  const auto outcome = work_->output.write_to(transport_, kTurnBudget, written);
   if (written > 0) {
     progressed_ = sent_some_ = true;
     context_.exchanges.counters.add_alone(Counter::kBytesSent, static_cast<std::int64_t>(written));
@@ -443,10 +454,10 @@ void Http1Session::end_output() {
 void Http1Session::close_now(bool reset) {
   if (phase_ == Phase::kClosed) return;
   phase_ = Phase::kClosed;
-  exchange_.client_gone();
+  if (work_) work_->exchange.client_gone();
   deadline_.disarm();
   watch_.reset();
-  output_.clear();
+  if (work_) work_->output.clear();
   transport_.close(reset);
   context_.retire(*this);
 }
@@ -457,7 +468,7 @@ void Http1Session::set_interest() {
   const bool room_for_input = input().size() < most_kept;
   // During a response only its request's content is wanted, and a little of what is pipelined behind it.
   const bool read = !read_closed_ && (phase_ == Phase::kLingering || room_for_input);
-  const bool write = output_.size() > 0 || ending_output_ || (read && transport_.read_waits_for_room());
+  const bool write = unsent() > 0 || ending_output_ || (read && transport_.read_waits_for_room());
   if (read && transport_.holds_input()) read_later();
   const IoInterest interest = read ? (write ? IoInterest::kReadWrite : IoInterest::kRead)
                                    : (write ? IoInterest::kWrite : IoInterest::kNone);
@@ -468,7 +479,7 @@ void Http1Session::set_interest() {
 void Http1Session::set_deadline() {
   DeadlineList* list = nullptr;
   if (phase_ == Phase::kLingering) return;
-  if (output_.size() > 0) {
+  if (unsent() > 0) {
     list = &context_.send_deadlines;
   } else if (responding_ && read_closed_) {
     // It may only have closed its side; one that has left would look the same until we write.
@@ -499,7 +510,7 @@ void Http1Session::arm(DeadlineList& list) {
 void Http1Session::on_deadline() {
   const bool waits_for_client = !responding_ && head_begun_;
   const bool waits_for_content = responding_ && upload_waits_ && !head_sent_;
-  if (phase_ != Phase::kRequests || output_.size() > 0) return close_now(phase_ == Phase::kRequests);
+  if (phase_ != Phase::kRequests || unsent() > 0) return close_now(phase_ == Phase::kRequests);
   if (waits_for_client) {
     refuse(408, "the head took too long");
     return drive();
@@ -509,7 +520,7 @@ void Http1Session::on_deadline() {
     content_failed_ = true;
     upload_waits_ = false;
     after_ = After::kClose;
-    exchange_.on_upload();
+    work_->exchange.on_upload();
     return drive();
   }
   close_now(responding_);

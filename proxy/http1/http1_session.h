@@ -21,8 +21,7 @@
 #include "proxy/exchange/client_session.h"
 #include "proxy/exchange/exchange.h"
 #include "proxy/exchange/response_sink.h"
-#include "proxy/http1/output_queue.h"
-#include "proxy/http1/request_content.h"
+#include "proxy/http1/http1_work.h"
 #include "proxy/http1/request_parser.h"
 #include "proxy/http1/response_writer.h"
 #include "proxy/net/coarse_timer.h"
@@ -58,6 +57,7 @@ class Http1Context {
   DeadlineList& body_deadlines;
   DeadlineList& send_deadlines;
   DeadlineList& linger_deadlines;
+  Http1Works works;
   // Input is read to here; only what cannot be used at once is copied into a session's own buffer, so an idle
   // connection holds none.
   std::string scratch;
@@ -124,6 +124,10 @@ class Http1Session final : public ClientSession, public ResponseSink, private re
   [[nodiscard]] std::string_view input() const;
   void consume(std::size_t bytes);
   void keep_input();
+  // Bytes of output that wait.
+  [[nodiscard]] std::size_t unsent() const { return work_ ? work_->output.size() : 0; }
+  void need_work();
+  void rest();
 
   // Tasks that are posted find out by it whether the session is still there.
   const std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
@@ -133,18 +137,12 @@ class Http1Session final : public ClientSession, public ResponseSink, private re
   std::unique_ptr<storage::IoWatch> watch_;
   Deadline deadline_;
   DeadlineList* armed_in_ = nullptr;
-  RequestParser parser_;
-  RequestContent content_;
-  RequestFraming framing_;
-  Exchange exchange_;
-  OutputQueue output_;
+  std::unique_ptr<Http1Work> work_;  // null: idle
 
   Phase phase_ = Phase::kRequests;
   After after_ = After::kContinue;
-  // Input: what stands in `fresh_` (a view into the context's scratch, during one event) or in `kept_`.
+  // Input: what stands in `fresh_` (a view into the context's scratch, during one event) or in work_->kept.
   std::string_view fresh_;
-  std::string kept_;
-  std::size_t kept_used_ = 0;
   storage::IoInterest interest_ = storage::IoInterest::kRead;  // as the watch has it
   bool driving_ = false;
   bool may_be_http2_;  // nothing has been read that tells
