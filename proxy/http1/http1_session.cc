@@ -83,6 +83,7 @@ void Http1Session::drain() {
   // What has arrived is a request that we have accepted; only silence is closed.
   read_input();
   if (phase_ != Phase::kRequests || responding_ || head_begun_ || !input().empty()) return;
+  if (context_.patient) return;
   if (output_.size() == 0) return close_now(false);
   after_ = After::kClose;  // when the last answer is out
 }
@@ -401,7 +402,7 @@ void Http1Session::after_response() {
   responding_ = response_done_ = false;
   if (!content_.complete()) after_ = std::max(after_, After::kClose);
   exchange_.reset();
-  if (context_.draining && input().empty()) after_ = std::max(after_, After::kClose);
+  if (context_.draining && !context_.patient && input().empty()) after_ = std::max(after_, After::kClose);
   if (after_ == After::kReset) output_.clear();
 }
 
