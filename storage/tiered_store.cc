@@ -24,6 +24,8 @@ Executor& nowhere() {
 
 // A key is remembered while bodies of this size, each read once, would fill the memory tier.
 constexpr std::size_t kTypicalBody = std::size_t{32} * 1024;
+constexpr std::size_t kFewNoted = 64;
+constexpr int kMostRounds = 8;
 // Beyond so many keys, all that the disk has is taken to be older than what came before it was there.
 constexpr std::size_t kMostNoted = std::size_t{1} << 16U;
 // Of MemoryStore::merge(): put together for this look-up only.
@@ -133,19 +135,54 @@ std::unique_ptr<InvalidationQueue> TieredStore::make_queue(InvalidationLog* log,
 }
 
 void TieredStore::attach(ResponseStore& disk, InvalidationLog& log) {
+  FRESHET_CHECK(later_);
+  // Most of it while nobody waits; what comes meanwhile, and the rest, while it is certain that no more does.
+  for (int round = 0; round < kMostRounds; ++round) {
+    NotedKeys noted;
+    {
+      const MutexLock lock(later_mutex_);
+      if (noted_.size() < kFewNoted) break;
+      noted.swap(noted_);
+    }
+    bring_down(noted, disk);
+  }
   {
     const MutexLock lock(later_mutex_);
-    FRESHET_CHECK(later_);
-    for (const auto& [digest, key] : noted_) disk.remove(key);
+    bring_down(noted_, disk);
     if (noted_too_many_) {
-      (void)queue_->purge({{{ScopeKind::kAll, ""}}, Strength::kHard}, nowhere(),
-                          [](const Acknowledgement& /*done*/) {});
+      queue_->purge({{{ScopeKind::kAll, ""}}, Strength::kHard}, nowhere(),
+                    [](const Acknowledgement& /*done*/) {});
     }
     noted_.clear();
     disk_.store(&disk, std::memory_order_release);
     later_ = false;
   }
   queue_->attach(log);
+}
+
+// What the disk has of them is older than what memory has, or than their removal.
+void TieredStore::bring_down(const NotedKeys& keys, ResponseStore& disk) {
+  for (const auto& [digest, key] : keys) {
+    disk.remove(key);
+    bool complete = false;
+    const VariantSetPtr variants = in_memory(key, complete);
+    if (!variants) continue;
+    for (const StoredResponsePtr& each : *variants) store_below(each, disk);
+  }
+}
+
+void TieredStore::store_below(const StoredResponsePtr& response, ResponseStore& disk) {
+  StoredHead head = response->head();
+  const std::uint64_t size = stored_body_size(head);
+  const std::unique_ptr<StoreWriter> writer = disk.begin(head.key, size);
+  if (!writer) return;
+  Chunk piece;
+  for (std::uint64_t at = 0; at < size; at += piece.size()) {
+    if (response->body()->try_read(at, piece) != StoredBody::TryRead::kData || !writer->append(piece)) return;
+  }
+  head.body_id = writer->body_id();
+  memory_.freshen(response, std::make_shared<const StoredResponse>(head, response->body(), describe()));
+  writer->commit(std::move(head), std::nullopt, nowhere(), [](bool /*stored*/) {});
 }
 
 void TieredStore::attach_failed(std::string why) {

@@ -49,8 +49,8 @@ class TieredStore final : public ResponseStore {
   TieredStore(MemoryStore& memory, Generations& generations, Counters& counters, Later later,
               InvalidationQueueOptions queue = {});
 
-  // After restore_invalidations(). What was stored or invalidated meanwhile is newer than what the disk has
-  // of it, which is removed there. Blocks for a moment; no event loop.
+  // After restore_invalidations(). What was stored, removed or invalidated meanwhile is newer than what the
+  // disk has of it, in the place of which it is stored there. Blocks for a moment; no event loop.
   void attach(ResponseStore& disk, InvalidationLog& log);
   // They cannot be had now, for this reason (InvalidationQueue::give_up()).
   void attach_failed(std::string why);
@@ -105,6 +105,10 @@ class TieredStore final : public ResponseStore {
   [[nodiscard]] InvalidatedElsewhere* elsewhere() const { return elsewhere_.load(std::memory_order_acquire); }
   [[nodiscard]] std::unique_ptr<InvalidationQueue> make_queue(InvalidationLog* log,
                                                               InvalidationQueueOptions options);
+  using NotedKeys = std::unordered_map<Digest128, CacheKey, Digest128Hash>;
+  // Before anybody else writes to it.
+  void bring_down(const NotedKeys& keys, ResponseStore& disk);
+  void store_below(const StoredResponsePtr& response, ResponseStore& disk);
   // What is stored or removed while the disk tier is not there. False: it is.
   bool note_later(const CacheKey& key);
 
@@ -132,7 +136,7 @@ class TieredStore final : public ResponseStore {
   std::atomic<Sequence> last_walk_{0};
   std::atomic<bool> later_{false};  // attach() is still to come
   Mutex later_mutex_;
-  std::unordered_map<Digest128, CacheKey, Digest128Hash> noted_ GUARDED_BY(later_mutex_);
+  NotedKeys noted_ GUARDED_BY(later_mutex_);
   bool noted_too_many_ GUARDED_BY(later_mutex_) = false;
   const std::unique_ptr<InvalidationQueue> queue_;  // null: no log
 };

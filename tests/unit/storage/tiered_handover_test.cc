@@ -102,13 +102,32 @@ TEST_F(TieredHandover, WithoutItsDiskTierItServesFromMemoryAndThenFromBoth) {
   EXPECT_NE(find(store, other), nullptr);
 }
 
-// What is only in memory is newer than what the disk has of it.
-TEST_F(TieredHandover, WhatWasStoredMeanwhileIsNotFollowedByWhatTheDiskHad) {
+// What is in memory is newer than what the disk has of it.
+TEST_F(TieredHandover, WhatWasStoredMeanwhileIsStoredInThePlaceOfWhatTheDiskHad) {
+  TieredStore store(memory_, generations_, counters_, TieredStore::Later{}, kNoClock);
+  std::vector<CacheKey> keys;
+  for (int i = 0; i < 200; ++i) keys.push_back(key_of("/" + std::to_string(i)));
+  for (const CacheKey& key : keys) {
+    put_on_disk(key, 5);
+    ASSERT_TRUE(put(key, store));
+  }
+  store.attach(disk_, log_);
+  executor_.run();
+  memory_.clear();
+  for (const CacheKey& key : keys) {
+    const VariantSetPtr found = find(store, key);
+    ASSERT_NE(found, nullptr);
+    EXPECT_EQ(tests::bytes_of(*found->front()->body(), 4), "body");
+    EXPECT_EQ(found->front()->head().filled_at, kFirst);
+  }
+}
+
+TEST_F(TieredHandover, WhatWasStoredAndRemovedMeanwhileIsNotThere) {
   TieredStore store(memory_, generations_, counters_, TieredStore::Later{}, kNoClock);
   put_on_disk(key_, 5);
   ASSERT_TRUE(put(key_, store));
+  store.remove(key_);
   store.attach(disk_, log_);
-  memory_.clear();
   EXPECT_EQ(find(store, key_), nullptr);
 }
 
