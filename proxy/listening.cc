@@ -10,8 +10,8 @@ using storage::Error;
 using storage::Result;
 using storage::Status;
 
-Result<Listening> Listening::open(const Settings& settings, PassedSockets passed) {
-  Listening listening(settings.server.workers);
+Result<Listening> Listening::open(const Settings& settings, PassedSockets passed, HandedSockets* handed) {
+  Listening listening(settings.server.workers, handed);
   for (const ListenAddress& address : settings.server.listen) {
     if (Status added = listening.add(address, false, passed); !added) {
       return Error{"server.listen: " + added.error()};
@@ -62,6 +62,7 @@ Status Listening::open_sockets(const ListenAddress& address, std::vector<Descrip
   ListenOptions options;
   options.unix_mode = address.mode;
   options.v6_only = address.v6_only;
+  options.handed = handed_;
   auto sockets = open_listening_sockets(*where, sockets_.size(), options);
   if (!sockets) return Error{sockets.error()};
   opened = sockets.take();

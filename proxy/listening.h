@@ -29,7 +29,9 @@ struct ListeningSocket {
 class Listening {
  public:
   // The error names the setting. Whatever was passed has to be named by one.
-  [[nodiscard]] static storage::Result<Listening> open(const Settings& settings, PassedSockets passed);
+  // `handed`: ListenOptions::handed.
+  [[nodiscard]] static storage::Result<Listening> open(const Settings& settings, PassedSockets passed,
+                                                       HandedSockets* handed = nullptr);
 
   // For each worker. Once. A port has a socket for each of them; a single queue goes to one, another queue to
   // the next.
@@ -40,13 +42,14 @@ class Listening {
   void remove_files() { files_.clear(); }
 
  private:
-  explicit Listening(std::size_t workers) : sockets_(workers) {}
+  Listening(std::size_t workers, HandedSockets* handed) : sockets_(workers), handed_(handed) {}
   storage::Status add(const ListenAddress& address, bool secure, PassedSockets& passed);
   storage::Status open_sockets(const ListenAddress& address, std::vector<Descriptor>& opened);
   void add_queue(Descriptor socket, const ListenAddress& address, bool secure);
   void tell(const Descriptor& socket, bool secure);
 
   std::vector<std::vector<ListeningSocket>> sockets_;
+  HandedSockets* const handed_;
   std::vector<SocketFile> files_;
   std::size_t queues_ = 0;
   std::string text_;

@@ -5,6 +5,9 @@
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
+#include <latch>
+#include <map>
 #include <memory>
 #include <string>
 #include <unistd.h>
@@ -16,6 +19,7 @@
 #include "proxy/admin/metrics_endpoint.h"
 #include "proxy/admin/stats_endpoint.h"
 #include "proxy/admin/top_endpoint.h"
+#include "proxy/admin/upgrade_endpoint.h"
 #include "proxy/config/tls_settings.h"
 #include "proxy/listening.h"
 #include "proxy/net/passed_sockets.h"
@@ -23,6 +27,8 @@
 #include "proxy/net/service_manager.h"
 #include "proxy/net/signals.h"
 #include "proxy/server_worker.h"
+#include "proxy/successor.h"
+#include "proxy/upgrade.h"
 #include "revalidate/policy/response_facts.h"
 #include "storage/base/log.h"
 #include "storage/memory/memory_store.h"
@@ -143,8 +149,12 @@ std::string address_text(const HostPort& address) {
 // Everything the process consists of, in the order in which it is made; destroyed the other way round.
 class Server {
  public:
-  explicit Server(const Settings& settings)
-      : settings_(settings), policy_(policy_from(settings)), exchange_(exchange_from(settings)) {}
+  // `successor`: null where there is nobody to take over from.
+  Server(const Settings& settings, Successor* successor)
+      : settings_(settings),
+        policy_(policy_from(settings)),
+        exchange_(exchange_from(settings)),
+        successor_(successor) {}
   ~Server() { close_store(); }
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -158,7 +168,14 @@ class Server {
   Status open_tls();
   Status open_origin();
   Status open_store();
+  storage::RocksdbOptions disk_options();
+  Status open_disk();
+  Status attach_disk();
   void close_store();
+  void take_over();
+  void upgrade(Upgrade::Done done);
+  UpgradeHooks upgrade_hooks();
+  Status release_disk();
   Status open_admin();
   void add_store_endpoints();
   Status admin_listen(const std::string& setting, const std::string& text);
@@ -167,12 +184,13 @@ class Server {
   [[nodiscard]] std::int64_t longest_turn_us() const;
   [[nodiscard]] std::pair<std::uint32_t, std::uint32_t> worker_connections() const;
   void drain();
-  void stop_accepting();
-  void drain_workers();
+  void stop_accepting(std::function<void()> stopped);
+  void drain_workers(bool patient);
 
   const Settings& settings_;
   const revalidate::PolicyOptions policy_;
   const ExchangeOptions exchange_;
+  Successor* const successor_;
   storage::CounterSet counters_;
   EventLoop loop_;
   std::unique_ptr<Signals> signals_;
@@ -194,6 +212,8 @@ class Server {
   std::unique_ptr<ServerShared> shared_;
   std::unique_ptr<storage::IoTimer> drain_deadline_;
   std::vector<std::unique_ptr<ServerWorker>> workers_;
+  std::map<int, std::string> passed_names_;
+  std::unique_ptr<Upgrade> upgrade_;
   std::size_t accepting_ = 0;
   std::size_t draining_ = 0;
   bool ready_ = false;
@@ -225,9 +245,12 @@ Status Server::open_access_log() {
 Status Server::open_listeners() {
   auto names = passed_socket_names(read_passed_sockets_environment(), ::getpid());
   if (!names) return Error{names.error()};
-  auto passed = PassedSockets::adopt(names.take());
-  if (!passed) return Error{passed.error()};
-  auto listening = Listening::open(settings_, passed.take());
+  auto adopted = PassedSockets::adopt(names.take());
+  if (!adopted) return Error{adopted.error()};
+  PassedSockets passed = successor_ != nullptr ? successor_->passed() : adopted.take();
+  passed_names_ = passed.names();
+  auto listening =
+      Listening::open(settings_, std::move(passed), successor_ != nullptr ? &successor_->sockets() : nullptr);
   if (!listening) return Error{listening.error()};
   listening_ = std::make_unique<Listening>(listening.take());
   const std::uint64_t descriptors = raise_descriptor_limit();
@@ -282,16 +305,32 @@ Status Server::open_origin() {
 
 Status Server::open_store() {
   const revalidate::DescribeResponse describe(policy_);
-  auto log = storage::InvalidationDatabase::open({settings_.cache.dir + "/invalidations"});
-  if (!log) return Error{"cache.dir: " + log.error()};
-  invalidation_log_ = log.take();
   const std::size_t scopes = std::clamp(settings_.cache.memory / 16, kLeastScopeBudget, kMostScopeBudget);
   generations_ = std::make_unique<storage::Generations>(1, scopes, &counters_.make());
   storage::MemoryStoreOptions memory;
   memory.budget = settings_.cache.memory;
   memory.max_variants = settings_.cache.max_variants;
   memory_ = std::make_unique<storage::MemoryStore>(memory, describe, counters_.make());
+  if (successor_ != nullptr) {
+    store_ = std::make_unique<storage::TieredStore>(*memory_, *generations_, counters_.make(),
+                                                    storage::TieredStore::Later{});
+  } else {
+    if (Status opened = open_disk(); !opened) return opened;
+    store_ = std::make_unique<storage::TieredStore>(*memory_, disk_.get(), *generations_, counters_.make(),
+                                                    invalidation_log_.get());
+    disk_->sweep_soon();
+  }
+  // A memory tier of a few megabytes must not make a burst of ordinary responses a refusal.
+  fill_budget_ =
+      std::make_unique<storage::FillBudget>(std::max(settings_.cache.memory / 4, kLeastFillBudget));
+  revalidate::FlightTableOptions flights;
+  flights.max_fills = settings_.cache.max_fills;
+  flights.max_waiters = settings_.cache.max_waiters;
+  flights_ = std::make_unique<revalidate::FlightTable>(flights);
+  return {};
+}
 
+storage::RocksdbOptions Server::disk_options() {
   storage::RocksdbOptions options;
   options.directory = settings_.cache.dir + "/responses";
   options.byte_limit = settings_.cache.disk;
@@ -305,22 +344,32 @@ Status Server::open_store() {
                             storage::Sequence current) {
     store_->drop_older_than(std::min(filled, current), std::min(validated, current));
   };
-  auto disk = storage::RocksdbStore::open(std::move(options), describe, counters_.make());
+  return options;
+}
+
+Status Server::open_disk() {
+  auto log = storage::InvalidationDatabase::open({settings_.cache.dir + "/invalidations"});
+  if (!log) return Error{"cache.dir: " + log.error()};
+  invalidation_log_ = log.take();
+  auto disk =
+      storage::RocksdbStore::open(disk_options(), revalidate::DescribeResponse(policy_), counters_.make());
   if (!disk) return Error{"cache.dir: " + disk.error()};
   disk_ = disk.take();
   if (Status restored = storage::restore_invalidations(*disk_, *invalidation_log_, *generations_); !restored)
     return Error{"cache.dir: " + restored.error()};
+  return {};
+}
 
-  store_ = std::make_unique<storage::TieredStore>(*memory_, disk_.get(), *generations_, counters_.make(),
-                                                  invalidation_log_.get());
+// A successor's, when the directory is free. All or nothing.
+Status Server::attach_disk() {
+  Status opened = open_disk();
+  if (!opened) {
+    disk_.reset();
+    invalidation_log_.reset();
+    return opened;
+  }
+  store_->attach(*disk_, *invalidation_log_);
   disk_->sweep_soon();
-  // A memory tier of a few megabytes must not make a burst of ordinary responses a refusal.
-  fill_budget_ =
-      std::make_unique<storage::FillBudget>(std::max(settings_.cache.memory / 4, kLeastFillBudget));
-  revalidate::FlightTableOptions flights;
-  flights.max_fills = settings_.cache.max_fills;
-  flights.max_waiters = settings_.cache.max_waiters;
-  flights_ = std::make_unique<revalidate::FlightTable>(flights);
   return {};
 }
 
@@ -382,12 +431,14 @@ void Server::add_store_endpoints() {
   stats.workers = settings_.server.workers;
   add_stats_endpoint(*admin_, stats);
   add_top_endpoint(*admin_, top_targets_);
+  add_upgrade_endpoint(*admin_, [this](UpgradeAnswer answer) { upgrade(std::move(answer)); });
 }
 
 Status Server::admin_listen(const std::string& setting, const std::string& text) {
   auto address = SocketAddress::parse(text);
   if (!address) return Error{setting + ": " + address.error()};
-  auto bound = admin_->listen(*address, settings_.admin.token);
+  auto bound = admin_->listen(*address, settings_.admin.token,
+                              successor_ != nullptr ? &successor_->sockets() : nullptr);
   if (!bound) return Error{setting + ": " + bound.error()};
   if (!bound->is_unix()) storage::log_event(LogLevel::kInfo, "admin plane on http://" + bound->text());
   return {};
@@ -422,7 +473,68 @@ void Server::start_workers() {
     workers_.push_back(std::make_unique<ServerWorker>(workers_.size(), *shared_, std::move(sockets)));
     shared_->workers.push_back(workers_.back().get());
   }
-  for (const auto& worker : workers_) worker->start(settings_.server.pin_workers);
+}
+
+// Until clients are this process's: the other one closes the store, and may have much to say before.
+void Server::take_over() {
+  if (successor_ == nullptr) return;
+  successor_->ready();
+  SuccessorHooks hooks;
+  hooks.begin = [this](storage::Sequence first) { generations_->raise_to(first); };
+  hooks.invalidate = [this](const storage::CacheKey& key) { store_->invalidate_beside(key); };
+  hooks.invalidate_tag = [this](std::string_view tag) { store_->invalidate_tag(tag); };
+  hooks.invalidate_all = [this] {
+    store_->purge({{{storage::ScopeKind::kAll, ""}}, storage::Strength::kHard}, loop_,
+                  [](const storage::Acknowledgement& /*done*/) {});
+  };
+  hooks.attach = [this] { return attach_disk(); };
+  hooks.unavailable = [this](const std::string& why) { store_->attach_failed(why); };
+  successor_->wait_for_go(std::move(hooks));
+  successor_->watch(loop_);
+}
+
+void Server::upgrade(Upgrade::Done done) {
+  if (!store_->has_disk()) return done(-1, "the disk tier is not open yet: the last upgrade is not over");
+  if (drain_deadline_) return done(-1, "this process is about to end");
+  upgrade_->start(std::move(done));
+}
+
+UpgradeHooks Server::upgrade_hooks() {
+  UpgradeHooks hooks;
+  hooks.flush = [this] {
+    if (disk_) disk_->flush();
+  };
+  hooks.numbers_end = [this] {
+    return std::max(generations_->current(), invalidation_log_ ? invalidation_log_->reserved() : 0);
+  };
+  hooks.detach = [this](storage::InvalidatedElsewhere& next) { store_->detach(next); };
+  hooks.stop_accepting = [this](std::function<void()> stopped) {
+    admin_->stop_listening();
+    SocketFile::leave_all();
+    stop_accepting(std::move(stopped));
+  };
+  hooks.close_log = [this] {
+    store_->close_log();
+    invalidation_log_.reset();
+  };
+  hooks.drain = [this] {
+    drain_deadline_ = loop_.timer([this] { loop_.stop(); });
+    drain_deadline_->arm(settings_.server.upgrade_timeout);
+    drain_workers(/*patient=*/true);
+  };
+  hooks.release = [this] { return release_disk(); };
+  hooks.end = [this] { loop_.stop(); };
+  return hooks;
+}
+
+// On the upgrade's thread: waits until each worker has begun a turn after the store was detached.
+Status Server::release_disk() {
+  if (!disk_) return {};
+  return disk_->release([this] {
+    std::latch passed(static_cast<std::ptrdiff_t>(workers_.size()));
+    for (const auto& worker : workers_) worker->pass([&passed] { passed.count_down(); });
+    passed.wait();
+  });
 }
 
 // The fewest and the most.
@@ -444,13 +556,19 @@ void Server::serve() {
       access_log_->reopen();
       return reload_tls();
     }
+    if (signal == SIGUSR2) return upgrade([](pid_t /*next*/, const std::string& /*error*/) {});
     drain();
   });
+  upgrade_ = std::make_unique<Upgrade>(loop_, upgrade_hooks(), passed_names_);
+  take_over();
+  for (const auto& worker : workers_) worker->start(settings_.server.pin_workers);
   ready_ = true;
   storage::log_event(LogLevel::kInfo, "ready: listening on " + listening_->text() + ", origin " +
                                           origin_.origin.base() + ", cache in " + settings_.cache.dir);
   tell_service_manager("READY=1");
   loop_.run();
+  if (successor_ != nullptr) successor_->stop();
+  upgrade_.reset();
   for (const auto& worker : workers_) worker->stop();
   // The disk tier posts to the workers' loops, so it goes first.
   close_store();
@@ -460,14 +578,13 @@ void Server::serve() {
 
 // No more connections, on any worker, before one of them drains: until then they hand connections to each
 // other.
-void Server::stop_accepting() {
-  tell_service_manager("STOPPING=1");
+void Server::stop_accepting(std::function<void()> stopped) {
   listening_->remove_files();
   accepting_ = workers_.size();
   for (const auto& worker : workers_) {
-    worker->stop_accepting([this] {
-      loop_.post([this] {
-        if (--accepting_ == 0) drain_workers();
+    worker->stop_accepting([this, stopped] {
+      loop_.post([this, stopped] {
+        if (--accepting_ == 0) stopped();
       });
     });
   }
@@ -477,22 +594,22 @@ void Server::stop_accepting() {
 // second signal cuts at once.
 void Server::drain() {
   ready_ = false;
-  if (drain_deadline_) return loop_.stop();
+  if (drain_deadline_ || !upgrade_->give_up()) return loop_.stop();
+  tell_service_manager("STOPPING=1");
   storage::log_event(LogLevel::kInfo, "stopping: answering what has been accepted");
   drain_deadline_ = loop_.timer([this] { loop_.stop(); });
   drain_deadline_->arm(settings_.server.drain_timeout);
-  stop_accepting();
+  stop_accepting([this] { drain_workers(/*patient=*/false); });
 }
 
-void Server::drain_workers() {
+void Server::drain_workers(bool patient) {
   draining_ = workers_.size();
-  for (const auto& worker : workers_) {
-    worker->drain([this] {
-      loop_.post([this] {
-        if (--draining_ == 0) admin_->when_idle([this] { loop_.stop(); });
-      });
+  const auto drained = [this] {
+    loop_.post([this] {
+      if (--draining_ == 0) admin_->when_idle([this] { loop_.stop(); });
     });
-  }
+  };
+  for (const auto& worker : workers_) worker->drain(drained, patient);
 }
 
 }  // namespace
@@ -500,8 +617,10 @@ void Server::drain_workers() {
 int run_server(const Settings& settings) {
   storage::set_log_level(settings.log.level);
   block_signals();
-  Server server(settings);
+  const std::unique_ptr<Successor> successor = Successor::from_environment();
+  Server server(settings, successor.get());
   if (const Status status = server.open(); !status) {
+    if (successor) successor->fail(status.error());
     std::fprintf(stderr, "freshet: %s\n", status.error().c_str());
     return kStartFailed;
   }

@@ -90,9 +90,10 @@ class ServerWorker::Parts {
     listeners_.clear();
   }
 
-  void drain(std::function<void()> drained) {
+  void drain(std::function<void()> drained, bool patient) {
     drained_ = std::move(drained);
     sessions_context_.draining = true;
+    sessions_context_.patient = patient;
     for (const auto& proxied : proxied_) proxied->drain();
     if (tls_) tls_->drain();
     std::vector<ClientSession*> all;
@@ -277,8 +278,8 @@ void ServerWorker::stop_accepting(std::function<void()> stopped) {
   });
 }
 
-void ServerWorker::drain(std::function<void()> drained) {
-  worker_.loop().post([this, drained = std::move(drained)] { parts_->drain(drained); });
+void ServerWorker::drain(std::function<void()> drained, bool patient) {
+  worker_.loop().post([this, drained = std::move(drained), patient] { parts_->drain(drained, patient); });
 }
 
 }  // namespace freshet::proxy

@@ -87,8 +87,10 @@ class ServerWorker {
   // Any thread. What waits in the kernel's queues is accepted, then the listeners are closed; `stopped` runs
   // on the worker's thread, once.
   void stop_accepting(std::function<void()> stopped);
-  // Any thread. `drained` runs on the worker's thread, once.
-  void drain(std::function<void()> drained);
+  // Any thread. `drained` runs on the worker's thread, once. `patient`: Http1Context::patient.
+  void drain(std::function<void()> drained, bool patient = false);
+  // Any thread. `passed` runs on the worker's thread, in a turn that begins after this.
+  void pass(std::function<void()> passed) { worker_.loop().post(std::move(passed)); }
   [[nodiscard]] EventLoop& loop() { return worker_.loop(); }
 
  private:

@@ -4,6 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include "storage/base/check.h"
+
 namespace freshet::storage {
 
 namespace {
@@ -22,6 +24,10 @@ Executor& nowhere() {
 
 // A key is remembered while bodies of this size, each read once, would fill the memory tier.
 constexpr std::size_t kTypicalBody = std::size_t{32} * 1024;
+constexpr std::size_t kFewNoted = 64;
+constexpr int kMostRounds = 8;
+// Beyond so many keys, all that the disk has is taken to be older than what came before it was there.
+constexpr std::size_t kMostNoted = std::size_t{1} << 16U;
 // Of MemoryStore::merge(): put together for this look-up only.
 constexpr std::uint64_t kNotKept = ~std::uint64_t{0};
 
@@ -44,7 +50,8 @@ StoredResponsePtr copy_of(const StoredResponse& response, const Describe& descri
 
 class TieredStore::Writer final : public StoreWriter {
  public:
-  Writer(TieredStore& store, std::unique_ptr<StoreWriter> disk) : store_(store), disk_(std::move(disk)) {}
+  Writer(TieredStore& store, std::unique_ptr<StoreWriter> disk)
+      : store_(store), disk_(std::move(disk)), later_(store.later_) {}
 
   bool append(const Chunk& chunk) override {
     if (disk_ && !disk_->append(chunk)) disk_.reset();
@@ -63,7 +70,8 @@ class TieredStore::Writer final : public StoreWriter {
   void commit(StoredHead head, std::optional<ChunkList> whole, Executor& executor,
               std::function<void(bool)> visible) override {
     // An invalidation since the fill began: memory and disk must not see it at all.
-    if (!store_.generations_.is_current(head)) return visible(false);
+    if (store_.elsewhere() != nullptr || !store_.generations_.is_current(head)) return visible(false);
+    if (later_ && !store_.note_later(head.key)) store_.remove(head.key);
     if (!store_.log_works()) disk_.reset();
     head.body_id = body_id();
     const bool in_memory = whole && put_in_memory(head, *whole);
@@ -85,7 +93,8 @@ class TieredStore::Writer final : public StoreWriter {
     const auto response =
         std::make_shared<const StoredResponse>(head, make_memory_body(whole), store_.describe());
     // Without Vary the newest response serves every request; with it, the disk may hold other variants.
-    const bool complete = store_.disk_ == nullptr || head.selecting.empty();
+    const bool alone = store_.disk() == nullptr && !store_.later_;
+    const bool complete = alone || head.selecting.empty();
     if (!store_.memory_.put(response, complete)) return false;
     // Between the check above and the put an invalidation may have come and gone.
     if (store_.generations_.is_current(head)) return true;
@@ -95,6 +104,7 @@ class TieredStore::Writer final : public StoreWriter {
 
   TieredStore& store_;
   std::unique_ptr<StoreWriter> disk_;
+  const bool later_;  // begun when the disk tier was not there yet
 };
 
 TieredStore::TieredStore(MemoryStore& memory, ResponseStore* disk, Generations& generations,
@@ -104,10 +114,104 @@ TieredStore::TieredStore(MemoryStore& memory, ResponseStore* disk, Generations& 
       generations_(generations),
       counters_(counters),
       read_once_(memory.budget() / kTypicalBody),
-      queue_(log == nullptr
-                 ? nullptr
-                 : std::make_unique<InvalidationQueue>(generations, *log, counters, queue,
-                                                       [this](const Invalidation& each) { applied(each); })) {
+      queue_(log == nullptr ? nullptr : make_queue(log, queue)) {}
+
+TieredStore::TieredStore(MemoryStore& memory, Generations& generations, Counters& counters, Later /*later*/,
+                         InvalidationQueueOptions queue)
+    : memory_(memory),
+      disk_(nullptr),
+      generations_(generations),
+      counters_(counters),
+      read_once_(memory.budget() / kTypicalBody),
+      later_(true),
+      queue_(make_queue(nullptr, queue)) {
+  generations_.restore({});
+}
+
+std::unique_ptr<InvalidationQueue> TieredStore::make_queue(InvalidationLog* log,
+                                                           InvalidationQueueOptions options) {
+  return std::make_unique<InvalidationQueue>(generations_, log, counters_, options,
+                                             [this](const Invalidation& each) { applied(each); });
+}
+
+void TieredStore::attach(ResponseStore& disk, InvalidationLog& log) {
+  FRESHET_CHECK(later_);
+  // Most of it while nobody waits; what comes meanwhile, and the rest, while it is certain that no more does.
+  for (int round = 0; round < kMostRounds; ++round) {
+    NotedKeys noted;
+    {
+      const MutexLock lock(later_mutex_);
+      if (noted_.size() < kFewNoted) break;
+      noted.swap(noted_);
+    }
+    bring_down(noted, disk);
+  }
+  {
+    const MutexLock lock(later_mutex_);
+    bring_down(noted_, disk);
+    if (noted_too_many_) {
+      queue_->purge({{{ScopeKind::kAll, ""}}, Strength::kHard}, nowhere(),
+                    [](const Acknowledgement& /*done*/) {});
+    }
+    noted_.clear();
+    disk_.store(&disk, std::memory_order_release);
+    later_ = false;
+  }
+  queue_->attach(log);
+}
+
+// What the disk has of them is older than what memory has, or than their removal.
+void TieredStore::bring_down(const NotedKeys& keys, ResponseStore& disk) {
+  for (const auto& [digest, key] : keys) {
+    disk.remove(key);
+    bool complete = false;
+    const VariantSetPtr variants = in_memory(key, complete);
+    if (!variants) continue;
+    for (const StoredResponsePtr& each : *variants) store_below(each, disk);
+  }
+}
+
+void TieredStore::store_below(const StoredResponsePtr& response, ResponseStore& disk) {
+  StoredHead head = response->head();
+  const std::uint64_t size = stored_body_size(head);
+  const std::unique_ptr<StoreWriter> writer = disk.begin(head.key, size);
+  if (!writer) return;
+  Chunk piece;
+  for (std::uint64_t at = 0; at < size; at += piece.size()) {
+    if (response->body()->try_read(at, piece) != StoredBody::TryRead::kData || !writer->append(piece)) return;
+  }
+  head.body_id = writer->body_id();
+  memory_.freshen(response, std::make_shared<const StoredResponse>(head, response->body(), describe()));
+  writer->commit(std::move(head), std::nullopt, nowhere(), [](bool /*stored*/) {});
+}
+
+void TieredStore::attach_failed(std::string why) {
+  queue_->give_up(std::move(why));
+}
+
+bool TieredStore::note_later(const CacheKey& key) {
+  const MutexLock lock(later_mutex_);
+  if (!later_) return false;
+  if (noted_.size() < kMostNoted) {
+    noted_.try_emplace(key.digest, key);
+  } else {
+    noted_too_many_ = true;
+  }
+  return true;
+}
+
+void TieredStore::detach(InvalidatedElsewhere& elsewhere) {
+  elsewhere_.store(&elsewhere, std::memory_order_release);
+  // Who has seen this number has seen the above; what is older is dead.
+  const Invalidation all{{{ScopeKind::kAll, ""}}, Strength::kHard};
+  while (!generations_.apply(records_of(all, generations_.ahead()))) {
+  }
+  disk_.store(nullptr, std::memory_order_release);
+  memory_.clear();
+}
+
+void TieredStore::close_log() {
+  if (queue_) queue_->close();
 }
 
 VariantSetPtr TieredStore::in_memory(const CacheKey& key, bool& complete) {
@@ -158,12 +262,17 @@ VariantSetPtr TieredStore::promote(const CacheKey& key, const VariantSetPtr& fro
 ResponseStore::LookupResult TieredStore::try_lookup(const CacheKey& key) {
   bool complete = false;
   VariantSetPtr variants = in_memory(key, complete);
-  if (variants && (complete || disk_ == nullptr)) {
+  ResponseStore* const disk_tier = disk();
+  if (variants && (complete || disk_tier == nullptr)) {
     return {Found::kYes, std::move(variants), true};
   }
-  if (disk_ == nullptr) return {Found::kNo, nullptr};
+  if (disk_tier == nullptr) {
+    // What is in flight is older than this request, and may be invalidated elsewhere.
+    if (elsewhere() != nullptr) generations_.invalidate(key);
+    return {Found::kNo, nullptr};
+  }
   const std::uint64_t removals = memory_.removals(key);
-  LookupResult on_disk = disk_->try_lookup(key);
+  LookupResult on_disk = disk_tier->try_lookup(key);
   if (on_disk.found == Found::kNeedsIo) return on_disk;
   if (VariantSetPtr promoted = promote(key, on_disk.variants, removals)) variants = std::move(promoted);
   if (!variants) counters_.add(Counter::kDiskMisses);
@@ -171,26 +280,30 @@ ResponseStore::LookupResult TieredStore::try_lookup(const CacheKey& key) {
 }
 
 void TieredStore::lookup(const CacheKey& key, Executor& executor, std::function<void(VariantSetPtr)> done) {
-  if (disk_ == nullptr) {
+  ResponseStore* const disk_tier = disk();
+  if (disk_tier == nullptr) {
     executor.post([variants = try_lookup(key).variants, done = std::move(done)] { done(variants); });
     return;
   }
   const std::uint64_t removals = memory_.removals(key);
-  disk_->lookup(key, executor, [this, key, removals, done = std::move(done)](const VariantSetPtr& from_disk) {
-    VariantSetPtr variants = promote(key, from_disk, removals);
-    if (!variants) {
-      counters_.add(Counter::kDiskMisses);
-      bool complete = false;
-      variants = in_memory(key, complete);
-    }
-    done(std::move(variants));
-  });
+  disk_tier->lookup(key, executor,
+                    [this, key, removals, done = std::move(done)](const VariantSetPtr& from_disk) {
+                      VariantSetPtr variants = promote(key, from_disk, removals);
+                      if (!variants) {
+                        counters_.add(Counter::kDiskMisses);
+                        bool complete = false;
+                        variants = in_memory(key, complete);
+                      }
+                      done(std::move(variants));
+                    });
 }
 
 std::unique_ptr<StoreWriter> TieredStore::begin(const CacheKey& key,
                                                 std::optional<std::uint64_t> expected_size) {
+  if (elsewhere() != nullptr) return nullptr;
+  ResponseStore* const disk_tier = disk();
   std::unique_ptr<StoreWriter> on_disk =
-      disk_ != nullptr && log_works() ? disk_->begin(key, expected_size) : nullptr;
+      disk_tier != nullptr && log_works() ? disk_tier->begin(key, expected_size) : nullptr;
   if (!on_disk && expected_size.value_or(0) > max_in_memory()) return nullptr;
   return std::make_unique<Writer>(*this, std::move(on_disk));
 }
@@ -198,7 +311,7 @@ std::unique_ptr<StoreWriter> TieredStore::begin(const CacheKey& key,
 void TieredStore::freshen(const StoredResponsePtr& old, const StoredResponsePtr& fresh) {
   memory_.freshen(old, fresh);
   counters_.add(Counter::kFreshened);
-  if (disk_takes(fresh->head())) disk_->freshen(old, fresh);
+  if (ResponseStore* const disk_tier = disk_for(fresh->head())) disk_tier->freshen(old, fresh);
 }
 
 void TieredStore::add_variant(const StoredResponsePtr& old, const StoredResponsePtr& added) {
@@ -209,22 +322,24 @@ void TieredStore::add_variant(const StoredResponsePtr& old, const StoredResponse
     memory_.remove(added->head().key);  // it would not know all variants
   }
   counters_.add(Counter::kFreshened);
-  if (disk_takes(added->head())) disk_->add_variant(old, added);
+  if (ResponseStore* const disk_tier = disk_for(added->head())) disk_tier->add_variant(old, added);
 }
 
 void TieredStore::remove(const CacheKey& key) {
   memory_.remove(key);
-  if (disk_ != nullptr) disk_->remove(key);
+  if (later_) (void)note_later(key);
+  if (ResponseStore* const disk_tier = disk()) disk_tier->remove(key);
 }
 
 void TieredStore::remove(const StoredResponse& response) {
   memory_.remove(response);
-  if (disk_ != nullptr) disk_->remove(response);
+  if (later_) (void)note_later(response.head().key);
+  if (ResponseStore* const disk_tier = disk()) disk_tier->remove(response);
 }
 
 void TieredStore::settle() {
   if (queue_) queue_->settle();
-  if (disk_ != nullptr) disk_->settle();
+  if (ResponseStore* const disk_tier = disk()) disk_tier->settle();
 }
 
 void TieredStore::invalidate(const CacheKey& key) {
@@ -235,11 +350,13 @@ void TieredStore::invalidate(const CacheKey& key) {
 void TieredStore::invalidate_beside(const CacheKey& key) {
   generations_.invalidate(key);
   remove(key);
+  if (InvalidatedElsewhere* const other = elsewhere()) other->invalidate(key);
 }
 
 void TieredStore::invalidate_tag(std::string_view tag) {
   const Sequence sequence = generations_.invalidate_tag(tag);
   if (queue_) queue_->keep(tag_record(tag, sequence));
+  if (InvalidatedElsewhere* const other = elsewhere()) other->invalidate_tag(tag);
   counters_.add(Counter::kTagsInvalidated);
 }
 
@@ -247,9 +364,14 @@ void TieredStore::purge(Invalidation invalidation, Executor& executor,
                         std::function<void(const Acknowledgement&)> done) {
   counters_.add(Counter::kPurges);
   counters_.add(Counter::kPurgeScopes, static_cast<std::int64_t>(invalidation.scopes.size()));
-  if (queue_) return queue_->purge(std::move(invalidation), executor, std::move(done));
+  if (queue_ && elsewhere() == nullptr && queue_->purge(invalidation, executor, done)) return;
+  if (queue_) {
+    const Acknowledgement refused{0, false, "this process hands over to another; ask again"};
+    counters_.add(Counter::kPurgesNotDurable);
+    return executor.post([done = std::move(done), refused] { done(refused); });
+  }
   Acknowledgement acknowledgement;
-  acknowledgement.durable = disk_ == nullptr;
+  acknowledgement.durable = disk() == nullptr;
   if (!acknowledgement.durable) {
     acknowledgement.error = "there is no log of invalidations";
     counters_.add(Counter::kPurgesNotDurable);
@@ -270,7 +392,8 @@ void TieredStore::applied(const Invalidation& invalidation) {
     many = many || scope.kind != ScopeKind::kUrl;
     if (scope.kind == ScopeKind::kUrl) remove({scope.text, digest128(scope.text)});
   }
-  if (many && disk_ != nullptr) disk_->sweep_soon();
+  ResponseStore* const disk_tier = disk();
+  if (many && disk_tier != nullptr) disk_tier->sweep_soon();
 }
 
 void TieredStore::drop_older_than(Sequence hard_floor, Sequence soft_floor) {

@@ -3,6 +3,11 @@
 // when it comes back soon (it would push out others for being read once). A write goes to both: memory gets
 // the whole response when it is complete, the disk its chunks as they come.
 //
+// The disk tier and the log may come late (attach()): until then this is the memory tier, and an operator's
+// invalidation is in effect at once but acknowledged when the log has it. And they may go before the store
+// does (detach(), close_log()): then nothing is reused any more, nothing is stored, and what is invalidated
+// is somebody else's to do.
+//
 // The disk tier may be absent (null): then this is the memory tier with invalidation. The log may be absent:
 // then invalidations by an operator are as durable as what they speak of only where there is no disk tier.
 // Any thread; owned by main, outlives the workers, does not own the tiers and the log. The disk tier has to
@@ -13,9 +18,12 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <unordered_map>
 
 #include "storage/base/ghosts.h"
+#include "storage/base/mutex.h"
 #include "storage/invalidation/generations.h"
 #include "storage/invalidation/invalidation_queue.h"
 #include "storage/invalidation/scope.h"
@@ -24,10 +32,34 @@
 
 namespace freshet::storage {
 
+// Who has what a detached store had. Calls from any thread; each returns when it is in effect there.
+class InvalidatedElsewhere {
+ public:
+  virtual ~InvalidatedElsewhere() = default;
+  virtual void invalidate(const CacheKey& key) = 0;
+  virtual void invalidate_tag(std::string_view tag) = 0;
+};
+
 class TieredStore final : public ResponseStore {
  public:
+  struct Later {};
   TieredStore(MemoryStore& memory, ResponseStore* disk, Generations& generations, Counters& counters,
               InvalidationLog* log = nullptr, InvalidationQueueOptions queue = {});
+  // Without disk tier and log, for now.
+  TieredStore(MemoryStore& memory, Generations& generations, Counters& counters, Later later,
+              InvalidationQueueOptions queue = {});
+
+  // After restore_invalidations(). What was stored, removed or invalidated meanwhile is newer than what the
+  // disk has of it, in the place of which it is stored there. Blocks for a moment; no event loop.
+  void attach(ResponseStore& disk, InvalidationLog& log);
+  // They cannot be had now, for this reason (InvalidationQueue::give_up()).
+  void attach_failed(std::string why);
+
+  // From its return on, who asks is told that there is nothing, and nothing is stored; who asks does not join
+  // the flights of those before. Whoever was in a call already may still use the disk tier.
+  void detach(InvalidatedElsewhere& elsewhere);
+  // After detach(). What was asked of the log is done; it is not used any more. Blocks.
+  void close_log();
 
   [[nodiscard]] LookupResult try_lookup(const CacheKey& key) override;
   void lookup(const CacheKey& key, Executor& executor, std::function<void(VariantSetPtr)> done) override;
@@ -64,10 +96,21 @@ class TieredStore final : public ResponseStore {
   [[nodiscard]] const Describe& describe() const { return memory_.describe(); }
   // The largest body worth keeping whole in memory.
   [[nodiscard]] std::size_t max_in_memory() const { return memory_.max_response(); }
-  [[nodiscard]] bool has_disk() const { return disk_ != nullptr; }
+  [[nodiscard]] bool has_disk() const { return disk() != nullptr; }
 
  private:
   class Writer;
+
+  [[nodiscard]] ResponseStore* disk() const { return disk_.load(std::memory_order_acquire); }
+  [[nodiscard]] InvalidatedElsewhere* elsewhere() const { return elsewhere_.load(std::memory_order_acquire); }
+  [[nodiscard]] std::unique_ptr<InvalidationQueue> make_queue(InvalidationLog* log,
+                                                              InvalidationQueueOptions options);
+  using NotedKeys = std::unordered_map<Digest128, CacheKey, Digest128Hash>;
+  // Before anybody else writes to it.
+  void bring_down(const NotedKeys& keys, ResponseStore& disk);
+  void store_below(const StoredResponsePtr& response, ResponseStore& disk);
+  // What is stored or removed while the disk tier is not there. False: it is.
+  bool note_later(const CacheKey& key);
 
   // What memory has; forgets of it what is not current.
   VariantSetPtr in_memory(const CacheKey& key, bool& complete);
@@ -78,17 +121,23 @@ class TieredStore final : public ResponseStore {
   // `removals`: memory's count from before the disk was asked.
   VariantSetPtr promote(const CacheKey& key, const VariantSetPtr& from_disk, std::uint64_t removals);
 
-  [[nodiscard]] bool disk_takes(const StoredHead& head) const {
-    return disk_ != nullptr && head.body_id != 0 && log_works();
+  // Where a new head of what is stored is to be written too; null: nowhere.
+  [[nodiscard]] ResponseStore* disk_for(const StoredHead& head) const {
+    return head.body_id != 0 && log_works() ? disk() : nullptr;
   }
   void applied(const Invalidation& invalidation);
 
   MemoryStore& memory_;
-  ResponseStore* const disk_;
+  std::atomic<ResponseStore*> disk_;
+  std::atomic<InvalidatedElsewhere*> elsewhere_{nullptr};  // set: detached
   Generations& generations_;
   Counters& counters_;
   Ghosts read_once_;  // whose body was read from disk lately
   std::atomic<Sequence> last_walk_{0};
+  std::atomic<bool> later_{false};  // attach() is still to come
+  Mutex later_mutex_;
+  NotedKeys noted_ GUARDED_BY(later_mutex_);
+  bool noted_too_many_ GUARDED_BY(later_mutex_) = false;
   const std::unique_ptr<InvalidationQueue> queue_;  // null: no log
 };
 

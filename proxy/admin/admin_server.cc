@@ -213,8 +213,11 @@ void AdminServer::route_post(const std::string& path, AdminAction action) {
   routes_[path] = {nullptr, std::move(action), Asks::kPermission};
 }
 
-storage::Result<SocketAddress> AdminServer::listen(const SocketAddress& address, const std::string& token) {
-  auto sockets = open_listening_sockets(address, 1);
+storage::Result<SocketAddress> AdminServer::listen(const SocketAddress& address, const std::string& token,
+                                                   HandedSockets* handed) {
+  ListenOptions options;
+  options.handed = handed;
+  auto sockets = open_listening_sockets(address, 1, options);
   if (!sockets.ok()) return storage::Error{sockets.error()};
   const AdminAccess access{address.is_unix(), token};
   listeners_.push_back(std::make_unique<Listener>(

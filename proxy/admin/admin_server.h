@@ -40,7 +40,11 @@ class AdminServer {
 
   // Returns where it listens, with the port that was chosen where `address` has 0. A unix socket is for the
   // process's owner and group, and asks for nothing; elsewhere an empty `token` asks for none.
-  storage::Result<SocketAddress> listen(const SocketAddress& address, const std::string& token = "");
+  // `handed`: ListenOptions::handed.
+  storage::Result<SocketAddress> listen(const SocketAddress& address, const std::string& token = "",
+                                        HandedSockets* handed = nullptr);
+  // What waits in the queues is left there.
+  void stop_listening() { listeners_.clear(); }
 
   // Takes over a connected, non-blocking descriptor. `client`: AdminRequest::client.
   void serve(Descriptor socket, AdminAccess access, std::string client = "");

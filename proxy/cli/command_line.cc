@@ -46,9 +46,11 @@ struct Parser {
   CLI::App* simulate = nullptr;
   CLI::App* purge = nullptr;
   CLI::App* stats = nullptr;
+  CLI::App* upgrade = nullptr;
   CLI::App* top = nullptr;
   EdgeOptions purge_edge;
   EdgeOptions stats_edge;
+  EdgeOptions upgrade_edge;
   EdgeOptions top_edge;
   TopArguments top_arguments;
   PurgeOrder order;
@@ -172,6 +174,9 @@ std::unique_ptr<Parser> make_parser() {
   parser->stats = app.add_subcommand("stats", "Show what the running edge's store holds and does");
   add_edge_options(*parser->stats, parser->stats_edge);
   add_json_option(*parser->stats, parser->stats_edge);
+  parser->upgrade =
+      app.add_subcommand("upgrade", "Have the program on disk take over from the running edge, without loss");
+  add_edge_options(*parser->upgrade, parser->upgrade_edge);
   add_top_command(*parser);
   // Last: a subcommand inherits the footer that stands when it is made.
   app.footer("`freshet run --origin http://127.0.0.1:3000` is enough for one origin.");
@@ -259,6 +264,14 @@ Command purge_command(Parser& parser, const Surroundings& surroundings) {
   command.order = std::move(parser.order);
   command.wait = parser.wait;
   command.json = parser.purge_edge.json;
+  return command;
+}
+
+Command upgrade_command(const Parser& parser, const Surroundings& surroundings) {
+  UpgradeCommand command;
+  std::vector<std::string> errors;
+  const std::string reason = find_edge(parser.upgrade_edge, surroundings, command.edge, errors);
+  if (auto failure = edge_failure(reason, std::move(errors))) return *failure;
   return command;
 }
 
@@ -412,6 +425,7 @@ Command parse_command_line(int argc, const char* const* argv, const Surroundings
   if (parser->run->parsed()) return run_command(*parser, surroundings);
   if (parser->simulate->parsed()) return simulate_command(*parser);
   if (parser->purge->parsed()) return purge_command(*parser, surroundings);
+  if (parser->upgrade->parsed()) return upgrade_command(*parser, surroundings);
   if (parser->stats->parsed()) return stats_command(*parser, surroundings);
   if (parser->top->parsed()) return top_command(*parser, surroundings);
   return check_command(*parser, surroundings);

@@ -42,7 +42,7 @@ struct FailedCommand {
 int report(const FailedCommand& command);
 
 using Command = std::variant<RunCommand, SimulateCommand, PurgeCommand, StatsCommand, TopCommand,
-                             PrintCommand, FailedCommand>;
+                             UpgradeCommand, PrintCommand, FailedCommand>;
 
 [[nodiscard]] Command parse_command_line(int argc, const char* const* argv, const Surroundings& surroundings);
 

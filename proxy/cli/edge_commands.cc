@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "proxy/admin/stats_endpoint.h"
+#include "proxy/admin/upgrade_endpoint.h"
 #include "proxy/cli/command_line.h"
 #include "proxy/config/setting_values.h"
 
@@ -98,6 +99,19 @@ int run_purge(const PurgeCommand& command) {
     }
     std::this_thread::sleep_for(kPause);
   }
+}
+
+int run_upgrade(const UpgradeCommand& command) {
+  const auto answer = ask_edge(command.edge, "/v1/upgrade", "{}");
+  if (!answer) return fail(answer.error());
+  const int status = answer.value().status;
+  if (status != 200 && status != 409) {
+    return fail("the edge at " + command.edge.text() + " refuses (" + std::to_string(status) +
+                "): " + answer.value().body.substr(0, answer.value().body.find('\n')));
+  }
+  const auto next = parse_upgrade_reply(answer.value().body);
+  if (!next) return fail("not upgraded, the running edge goes on: " + next.error());
+  return print("upgraded: process " + std::to_string(next.value()) + " serves\n", 0);
 }
 
 int run_stats(const StatsCommand& command) {

@@ -1,4 +1,4 @@
-// The commands that ask a running edge: `freshet purge`, `freshet stats`. Each prints its result on standard
+// The commands that ask a running edge: `freshet purge`, `freshet stats`, `freshet upgrade`. Each prints its result on standard
 // output, what went wrong on standard error, and returns the exit status.
 #pragma once
 
@@ -22,11 +22,16 @@ struct StatsCommand {
   bool json = false;
 };
 
+struct UpgradeCommand {
+  EdgePlace edge;
+};
+
 inline constexpr int kEdgeFailedExitStatus = 1;
 inline constexpr int kNotDurableExitStatus = 3;
 
 int run_purge(const PurgeCommand& command);
 int run_stats(const StatsCommand& command);
+int run_upgrade(const UpgradeCommand& command);
 
 // "freshet: "example.com/a" has no scheme; ...", one line an error.
 [[nodiscard]] std::vector<std::string> purge_error_lines(const PurgeOrder& order,

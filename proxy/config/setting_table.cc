@@ -57,6 +57,8 @@ std::vector<SettingRow> make_table() {  // NOLINT(readability-function-size)
        "How long a client may take nothing of its response before it is cut."},
       {"server.drain_timeout", "", Type::kDuration, DURATION(server.drain_timeout), "TIME", 0, kDay, "",
        "After SIGTERM, how long requests in progress may go on."},
+      {"server.upgrade_timeout", "", Type::kDuration, DURATION(server.upgrade_timeout), "TIME", 0, kDay, "",
+       "After an upgrade, how long the process that was replaced may go on with what it has accepted."},
       {"server.max_request_line", "", Type::kBytes, BYTES(server.max_request_line), "SIZE", 256, kMiB, "",
        "The longest request line; a longer one is answered 414."},
       {"server.max_field", "", Type::kBytes, BYTES(server.max_field), "SIZE", 256, kMiB, "",

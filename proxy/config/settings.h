@@ -53,6 +53,7 @@ struct ServerSettings {
   SettingMs body_timeout{std::chrono::seconds{30}};
   SettingMs send_timeout{std::chrono::seconds{60}};
   SettingMs drain_timeout{std::chrono::seconds{30}};
+  SettingMs upgrade_timeout{std::chrono::minutes{10}};
   std::uint64_t max_request_line = 16 * kKiB;
   std::uint64_t max_field = 16 * kKiB;
   std::uint64_t max_fields = 128;

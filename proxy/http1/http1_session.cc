@@ -82,6 +82,7 @@ void Http1Session::drain() {
   // What has arrived is a request that we have accepted; only silence is closed.
   read_input();
   if (phase_ != Phase::kRequests || responding_ || head_begun_ || !input().empty()) return;
+  if (context_.patient) return;
   if (unsent() == 0) return close_now(false);
   after_ = After::kClose;  // when the last answer is out
 }
@@ -412,7 +413,7 @@ void Http1Session::after_response() {
   responding_ = response_done_ = false;
   if (!work_->content.complete()) after_ = std::max(after_, After::kClose);
   work_->exchange.reset();
-  if (context_.draining && input().empty()) after_ = std::max(after_, After::kClose);
+  if (context_.draining && !context_.patient && input().empty()) after_ = std::max(after_, After::kClose);
   if (after_ == After::kReset) work_->output.clear();
 }
 

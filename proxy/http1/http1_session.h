@@ -67,6 +67,9 @@ class Http1Context {
   // a client is refused.
   std::function<void(Transport, const ClientInfo&, std::string_view received)> to_http2;
   bool draining = false;  // answers say "Connection: close"
+  // While draining, a connection that waits for its next request may still make it: nobody who keeps
+  // connections is cut.
+  bool patient = false;
 };
 
 class Http1Session final : public ClientSession, public ResponseSink, private revalidate::UploadSource {

@@ -1,5 +1,6 @@
 #include "proxy/net/listener.h"
 
+#include <atomic>
 #include <cerrno>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 #include <utility>
 
+#include "proxy/net/handed_sockets.h"
 #include "storage/base/check.h"
 
 namespace freshet::proxy {
@@ -29,6 +31,8 @@ constexpr int kAcceptBatch = 64;
 constexpr Milliseconds kRest{100};
 // Silence after which the kernel asks whether the peer is still there.
 constexpr int kKeepAliveSeconds = 60;
+
+std::atomic<bool> files_are_left{false};
 
 std::string error_text(int error) {
   std::string text = std::system_category().message(error);
@@ -79,6 +83,19 @@ int probe(const SocketAddress& address, bool v6_only) {
   return bind_tcp(address, false, v6_only, alone);
 }
 
+Result<std::vector<Descriptor>> add_tcp(SocketAddress address, std::size_t count,
+                                        const ListenOptions& options, std::vector<Descriptor> sockets) {
+  while (sockets.size() < count) {
+    Descriptor socket;
+    int error = bind_tcp(address, true, options.v6_only, socket);
+    if (error == 0 && listen(socket.get(), options.backlog) != 0) error = errno;
+    if (error != 0) return cannot_listen(address, error);
+    if (sockets.empty()) address = local_address(socket);
+    sockets.push_back(std::move(socket));
+  }
+  return sockets;
+}
+
 Result<std::vector<Descriptor>> open_tcp(SocketAddress address, std::size_t count,
                                          const ListenOptions& options) {
   const bool any = address.ip() == IpAddress{};
@@ -88,16 +105,24 @@ Result<std::vector<Descriptor>> open_tcp(SocketAddress address, std::size_t coun
     error = probe(address, false);
   }
   if (error != 0) return cannot_listen(address, error);
-  std::vector<Descriptor> sockets;
-  while (sockets.size() < count) {
-    Descriptor socket;
-    error = bind_tcp(address, true, options.v6_only, socket);
-    if (error == 0 && listen(socket.get(), options.backlog) != 0) error = errno;
-    if (error != 0) return cannot_listen(address, error);
-    if (sockets.empty()) address = local_address(socket);
-    sockets.push_back(std::move(socket));
-  }
-  return sockets;
+  return add_tcp(address, count, options, {});
+}
+
+std::vector<Descriptor> take_handed(const SocketAddress& address, std::size_t count,
+                                    const ListenOptions& options) {
+  std::vector<Descriptor> taken = options.handed->take(address, count);
+  // As open_tcp() does where there is no IPv6.
+  if (taken.empty() && address.ip() == IpAddress{} && !options.v6_only)
+    taken = options.handed->take(SocketAddress::of(*IpAddress::parse("0.0.0.0"), address.port()), count);
+  return taken;
+}
+
+// Where more are wanted than there were, further ones share the port.
+Result<std::vector<Descriptor>> complete_handed(std::vector<Descriptor> handed, std::size_t count,
+                                                const ListenOptions& options) {
+  const SocketAddress bound = local_address(handed.front());
+  if (bound.is_unix() || count == 1) return handed;
+  return add_tcp(bound, count, options, std::move(handed));
 }
 
 // Removes what a process that is gone left behind. An empty text, or why the path cannot be had.
@@ -134,11 +159,19 @@ Result<std::vector<Descriptor>> open_unix(const SocketAddress& address, const Li
 Result<std::vector<Descriptor>> open_listening_sockets(const SocketAddress& address, std::size_t count,
                                                        const ListenOptions& options) {
   FRESHET_CHECK(count > 0);
+  if (options.handed != nullptr) {
+    std::vector<Descriptor> handed = take_handed(address, count, options);
+    if (!handed.empty()) return complete_handed(std::move(handed), count, options);
+  }
   return address.is_unix() ? open_unix(address, options) : open_tcp(address, count, options);
 }
 
 void set_accepted_options(const Descriptor& socket) {
   if (!local_address(socket).is_unix()) static_cast<void>(set_inherited_options(socket));
+}
+
+void SocketFile::leave_all() {
+  files_are_left = true;
 }
 
 SocketFile::SocketFile(std::string path) : path_(std::move(path)) {
@@ -153,7 +186,7 @@ SocketFile::SocketFile(SocketFile&& other) noexcept
 
 SocketFile::~SocketFile() {
   struct stat found {};
-  if (path_.empty() || lstat(path_.c_str(), &found) != 0) return;
+  if (path_.empty() || files_are_left || lstat(path_.c_str(), &found) != 0) return;
   if (found.st_dev == device_ && found.st_ino == number_) unlink(path_.c_str());
 }
 

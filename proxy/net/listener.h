@@ -24,10 +24,14 @@
 
 namespace freshet::proxy {
 
+class HandedSockets;
+
 struct ListenOptions {
   int backlog = 4096;         // the kernel caps it at net.core.somaxconn
   unsigned unix_mode = 0660;  // permissions of a unix socket
   bool v6_only = false;       // `::` does not take IPv4 too
+  // Those of the address that are there are taken instead of new ones. Null: none are.
+  HandedSockets* handed = nullptr;
 };
 
 // `count` sockets (at least 1) on one address, non-blocking and listening; of a unix socket one. With port 0
@@ -52,6 +56,9 @@ class SocketFile {
   SocketFile& operator=(SocketFile&&) = delete;
   SocketFile(const SocketFile&) = delete;
   SocketFile& operator=(const SocketFile&) = delete;
+
+  // The sockets of this process are another's by now, and so are all the files. Any thread.
+  static void leave_all();
 
  private:
   std::string path_;  // empty: none

@@ -86,6 +86,18 @@ Result<PassedSockets> PassedSockets::adopt(std::vector<std::string> names, int f
   return sockets;
 }
 
+PassedSockets PassedSockets::of(std::vector<std::pair<std::string, Descriptor>> sockets) {
+  PassedSockets passed;
+  for (auto& [name, socket] : sockets) passed.passed_.push_back({std::move(name), std::move(socket)});
+  return passed;
+}
+
+std::map<int, std::string> PassedSockets::names() const {
+  std::map<int, std::string> names;
+  for (const Passed& passed : passed_) names.emplace(passed.socket.get(), passed.name);
+  return names;
+}
+
 std::vector<Descriptor> PassedSockets::take(std::string_view name) {
   std::vector<Descriptor> taken;
   for (Passed& passed : passed_) {

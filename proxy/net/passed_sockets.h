@@ -5,8 +5,10 @@
 // Taken once, at start, on the main thread.
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "proxy/net/descriptor.h"
@@ -34,6 +36,11 @@ class PassedSockets {
   // Owns the descriptors from `first` on, one for each name; whoever runs another program does not pass them
   // on again. An error where one of them is no stream socket that listens.
   static storage::Result<PassedSockets> adopt(std::vector<std::string> names, int first = kFirst);
+
+  // Of those that were handed on under their names.
+  static PassedSockets of(std::vector<std::pair<std::string, Descriptor>> sockets);
+  // By their descriptors. Before take().
+  [[nodiscard]] std::map<int, std::string> names() const;
 
   // All of that name, non-blocking; they are the caller's.
   [[nodiscard]] std::vector<Descriptor> take(std::string_view name);

@@ -1,5 +1,5 @@
-// Signals as events of a loop: SIGINT, SIGTERM and SIGHUP are blocked in every thread and read from a
-// descriptor, so that what they cause runs as an ordinary callback and not inside a handler.
+// Signals as events of a loop: SIGINT, SIGTERM, SIGHUP and SIGUSR2 are blocked in every thread and read from
+// a descriptor, so that what they cause runs as an ordinary callback and not inside a handler.
 //
 // block_signals() before any thread is started; Signals is owned by main, on its loop's thread.
 #pragma once

@@ -66,6 +66,11 @@ void Generations::restore(std::vector<ScopeRecord> kept) {
   shrink();
 }
 
+void Generations::raise_to(Sequence least) {
+  const MutexLock lock(order_);
+  if (least > current()) publish(least);
+}
+
 Sequence Generations::invalidate(const CacheKey& key) {
   const ScopeRecord record{
       {ScopeKind::kUrl, key.digest}, Strength::kHard, 0, authority_digest(key_parts(key.text)), {}};

@@ -39,6 +39,9 @@ class Generations {
   // Before anything is filled or invalidated: the first Sequence, above every one that a stored head carries;
   // and what a log has kept of earlier runs. From restore() on, merges of what is logged are kept for it.
   void begin_at(Sequence first) { current_.store(first, std::memory_order_release); }
+  // Where the log comes late: both may be called when much was filled and invalidated already, if all of that
+  // has numbers above those of the log. At least `least` is current then.
+  void raise_to(Sequence least);
   void restore(std::vector<ScopeRecord> kept);
 
   // The Sequence of the newest invalidation; what a fill that begins now writes into `filled_at`.

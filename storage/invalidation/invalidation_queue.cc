@@ -14,13 +14,13 @@ constexpr Sequence kBlock = Sequence{1} << 40U;
 
 }  // namespace
 
-InvalidationQueue::InvalidationQueue(Generations& generations, InvalidationLog& log, Counters& counters,
+InvalidationQueue::InvalidationQueue(Generations& generations, InvalidationLog* log, Counters& counters,
                                      Options options, std::function<void(const Invalidation&)> applied)
     : generations_(generations),
-      log_(log),
       counters_(counters),
       options_(options),
       applied_(std::move(applied)),
+      log_(log),
       thread_([this] { run(); }) {
   pthread_setname_np(thread_.native_handle(), "freshet-purge");
 }
@@ -34,17 +34,44 @@ InvalidationQueue::~InvalidationQueue() {
   thread_.join();
 }
 
-void InvalidationQueue::purge(Invalidation invalidation, Executor& executor, Done done) {
+void InvalidationQueue::attach(InvalidationLog& log) {
   {
     const MutexLock lock(mutex_);
+    waiting_.log = &log;
+  }
+  wake_.notify_one();
+}
+
+void InvalidationQueue::give_up(std::string why) {
+  {
+    const MutexLock lock(mutex_);
+    waiting_.no_log = std::move(why);
+  }
+  wake_.notify_one();
+}
+
+void InvalidationQueue::close() {
+  {
+    const MutexLock lock(mutex_);
+    closed_ = waiting_.closing = true;
+  }
+  settle();
+}
+
+bool InvalidationQueue::purge(Invalidation invalidation, Executor& executor, Done done) {
+  {
+    const MutexLock lock(mutex_);
+    if (closed_) return false;
     waiting_.purges.push_back({std::move(invalidation), &executor, std::move(done), {}});
   }
   wake_.notify_one();
+  return true;
 }
 
 void InvalidationQueue::keep(ScopeRecord record) {
   {
     const MutexLock lock(mutex_);
+    if (closed_) return;
     waiting_.kept.push_back(std::move(record));
   }
   wake_.notify_one();
@@ -53,6 +80,7 @@ void InvalidationQueue::keep(ScopeRecord record) {
 void InvalidationQueue::drop_older_than(Sequence hard_floor, Sequence soft_floor) {
   {
     const MutexLock lock(mutex_);
+    if (closed_) return;
     waiting_.floors.hard = std::max(waiting_.floors.hard, hard_floor);
     waiting_.floors.soft = std::max(waiting_.floors.soft, soft_floor);
   }
@@ -67,16 +95,17 @@ void InvalidationQueue::settle() {
   while (settles_done_ < mine) settled_.wait(mutex_);
 }
 
+bool InvalidationQueue::Work::nothing() const {
+  return purges.empty() && kept.empty() && log == nullptr && no_log.empty() && settles == 0 && !stopping &&
+         !closing && floors.hard == 0 && floors.soft == 0;
+}
+
 // Something to do, or the time after which what was left undone is tried again.
 InvalidationQueue::Work InvalidationQueue::wait_for_work() {
   const MutexLock lock(mutex_);
-  const auto idle = [](const Work& work) {
-    return work.purges.empty() && work.kept.empty() && work.settles == 0 && !work.stopping &&
-           work.floors.hard == 0 && work.floors.soft == 0;
-  };
   const bool failed = failing();
   const MonoTime until = mono_now() + (failed ? options_.retry : options_.sync_within);
-  while (idle(waiting_)) {
+  while (waiting_.nothing()) {
     if (!failed && !unsynced_) {
       wake_.wait(mutex_);
     } else if (mono_now() >= until) {
@@ -100,17 +129,27 @@ void InvalidationQueue::run() {
 }
 
 void InvalidationQueue::do_round(Work work) {
+  if (work.log != nullptr) log_ = work.log;
+  if (!work.no_log.empty()) no_log_ = std::move(work.no_log);
   const bool nothing_new = work.purges.empty() && work.kept.empty();
   for (ScopeRecord& record : work.kept) {
     // Two threads may have come here in another order than they were numbered.
     record.sequence = std::max(record.sequence, generations_.newest_of(record.name, record.strength));
     remember(record);
   }
-  do_purges(work.purges);
+  if (log_ == nullptr) {
+    await_log(work.purges);
+  } else {
+    // What was taken before there was a log comes first.
+    if (work.log != nullptr) acknowledge_held(write({}, true));
+    do_purges(work.purges);
+  }
   drop_now(work.floors);
   // Here because the time is up, or because somebody waits for the sync.
   const bool sync = (nothing_new && unsynced_) || work.settles != 0 || work.stopping || failing();
-  if (!unwritten_.empty() || !gone_.empty() || (sync && unsynced_) || failing()) (void)write({}, sync);
+  const bool unwritten = !unwritten_.empty() || !gone_.empty();
+  if (log_ != nullptr && (unwritten || (sync && unsynced_) || failing())) (void)write({}, sync);
+  if (work.closing) log_ = nullptr;
   if (work.settles == 0) return;
   const MutexLock lock(mutex_);
   settles_done_ = work.settles;
@@ -132,6 +171,24 @@ void InvalidationQueue::do_purges(std::vector<Purge>& purges) {
       acknowledge(*first, written);
     }
   }
+}
+
+// In effect at once; acknowledged when it is in the log, or when that cannot be had.
+void InvalidationQueue::await_log(std::vector<Purge>& purges) {
+  for (Purge& purge : purges) {
+    do {
+      purge.records = records_of(purge.invalidation, generations_.ahead());
+    } while (!generations_.apply(purge.records));
+    if (applied_) applied_(purge.invalidation);
+    for (const ScopeRecord& record : purge.records) remember(record);
+    held_.push_back(std::move(purge));
+  }
+  if (!no_log_.empty()) acknowledge_held(Error{no_log_});
+}
+
+void InvalidationQueue::acknowledge_held(const Status& written) {
+  for (Purge& purge : held_) acknowledge(purge, written);
+  held_.clear();
 }
 
 void InvalidationQueue::acknowledge(Purge& purge, const Status& written) {
@@ -156,8 +213,8 @@ void InvalidationQueue::drop_now(const ScopeTable::Numbers& floors) {
   const Sequence now = generations_.current();
   const ScopeTable::Numbers bounded{std::min(floors.hard, now), std::min(floors.soft, now)};
   generations_.drop_older_than(bounded.hard, bounded.soft);
-  if (failing()) return;
-  if (Status dropped = log_.drop_older_than(bounded.hard, bounded.soft); !dropped.ok())
+  if (failing() || log_ == nullptr) return;
+  if (Status dropped = log_->drop_older_than(bounded.hard, bounded.soft); !dropped.ok())
     limiter_.log(LogLevel::kError, "invalidations: cannot forget old ones: " + dropped.error());
 }
 
@@ -172,12 +229,12 @@ Status InvalidationQueue::write(const std::vector<Purge>& purges, bool synced) {
   for (const Purge& purge : purges)
     batch.newest.insert(batch.newest.end(), purge.records.begin(), purge.records.end());
   const Sequence last = generations_.ahead() + purges.size();
-  if (last + kBlock / 2 > log_.reserved()) {
+  if (last + kBlock / 2 > log_->reserved()) {
     batch.reserved = last + kBlock;
     synced = true;
   }
-  Status written = failing() ? log_.recover() : Status();
-  if (written.ok()) written = log_.write(batch, synced || failing());
+  Status written = failing() ? log_->recover() : Status();
+  if (written.ok()) written = log_->write(batch, synced || failing());
   if (written.ok()) {
     unsynced_ = !synced && !failing();
     unwritten_.clear();

@@ -7,6 +7,9 @@
 // not be written is tried again until a synced write succeeds. Until then failing() is true and the tier
 // above writes nothing to disk. A crash in between forgets such a purge: it was answered so.
 //
+// The log may come later (null, then attach()): until then a purge is in effect as soon as it is numbered,
+// and its acknowledgement waits until the log has it. It may also go before (close()): then nothing is taken.
+//
 // Any thread. The destructor does what waits and joins. Owned by TieredStore; `log` and `generations` outlive
 // it.
 #pragma once
@@ -15,6 +18,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <string>
 #include <thread>
 #include <tuple>
 #include <vector>
@@ -41,14 +45,23 @@ class InvalidationQueue {
 
   // `applied` is called on the queue's thread with each invalidation between its coming into effect and its
   // acknowledgement.
-  InvalidationQueue(Generations& generations, InvalidationLog& log, Counters& counters, Options options,
+  InvalidationQueue(Generations& generations, InvalidationLog* log, Counters& counters, Options options,
                     std::function<void(const Invalidation&)> applied);
   ~InvalidationQueue();
   InvalidationQueue(const InvalidationQueue&) = delete;
   InvalidationQueue& operator=(const InvalidationQueue&) = delete;
 
-  // `done` is posted to `executor`.
-  void purge(Invalidation invalidation, Executor& executor, Done done);
+  // What was taken meanwhile is written and acknowledged. Nothing that the log has may be newer than
+  // generations.current(), and `generations` knows all that it has. Once.
+  void attach(InvalidationLog& log);
+  // The log cannot be had now: until attach(), purges are acknowledged as not durable, for this reason.
+  void give_up(std::string why);
+  // Blocks until all that was taken is done, as settle() does; from then on nothing is taken, and the log is
+  // not used any more.
+  void close();
+
+  // `done` is posted to `executor`. False: closed; `done` is not called.
+  bool purge(Invalidation invalidation, Executor& executor, Done done);
   // Of an invalidation that is in effect already: written soon, synced within `sync_within`.
   void keep(ScopeRecord record);
   // Generations::drop_older_than(), in the log too.
@@ -72,8 +85,12 @@ class InvalidationQueue {
     std::vector<Purge> purges;
     std::vector<ScopeRecord> kept;
     ScopeTable::Numbers floors;
+    InvalidationLog* log = nullptr;  // to attach
+    std::string no_log;              // why there is none
     std::uint64_t settles = 0;
+    bool closing = false;
     bool stopping = false;
+    [[nodiscard]] bool nothing() const;
   };
   using RecordName = std::tuple<ScopeKind, Strength, Digest128>;
 
@@ -81,6 +98,8 @@ class InvalidationQueue {
   Work wait_for_work();
   void do_round(Work work);
   void do_purges(std::vector<Purge>& purges);
+  void await_log(std::vector<Purge>& purges);
+  void acknowledge_held(const Status& written);
   void acknowledge(Purge& purge, const Status& written);
   void drop_now(const ScopeTable::Numbers& floors);
   // Writes the purges' records and all that is unwritten; what failed is unwritten from then on.
@@ -89,14 +108,17 @@ class InvalidationQueue {
   void remember(const ScopeRecord& record);
 
   Generations& generations_;
-  InvalidationLog& log_;
   Counters& counters_;
   const Options options_;
   const std::function<void(const Invalidation&)> applied_;
   LogLimiter limiter_;
   LogLimiter again_limiter_{Milliseconds{60'000}};  // of what is tried every second
 
-  // The thread's own: in effect and not in the log.
+  // The thread's own. Null: none yet.
+  InvalidationLog* log_;
+  std::string no_log_;       // why none is to be waited for; empty: it is
+  std::vector<Purge> held_;  // in effect, and wait for the log
+  // In effect and not in the log.
   std::map<RecordName, ScopeRecord> unwritten_;
   std::vector<ScopeName> gone_;  // and still there
   bool unsynced_ = false;
@@ -106,6 +128,7 @@ class InvalidationQueue {
   CondVar wake_;
   CondVar settled_;
   Work waiting_ GUARDED_BY(mutex_);
+  bool closed_ GUARDED_BY(mutex_) = false;
   std::uint64_t settles_done_ GUARDED_BY(mutex_) = 0;
   std::uint64_t settles_asked_ GUARDED_BY(mutex_) = 0;
   std::thread thread_;

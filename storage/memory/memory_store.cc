@@ -91,6 +91,16 @@ MemoryStore::~MemoryStore() {
   }
 }
 
+void MemoryStore::clear() {
+  for (Shard& shard : shards_) {
+    Released released;
+    const MutexLock changing(change_);
+    const MutexLock lock(shard.mutex);
+    ++shard.removals;
+    shard.table.for_each([&](Entry& entry) NO_THREAD_SAFETY_ANALYSIS { erase(shard, entry, released); });
+  }
+}
+
 std::size_t MemoryStore::policy_overhead() const {
   const MutexLock changing(change_);
   return policy_->overhead();

@@ -71,6 +71,8 @@ class MemoryStore final : public ResponseStore {
   // try_lookup() that also tells whether the variants are complete.
   [[nodiscard]] VariantSetPtr find(const CacheKey& key, bool& complete);
 
+  // Forgets all. Calls that are under way may still put something in.
+  void clear();
   // Whether something of that key is stored; not a use. For the disk tier's evictor.
   [[nodiscard]] bool holds(const Digest128& key) const;
 

@@ -99,6 +99,11 @@ class Database {
                                                               Counters& counters);
   ~Database();
 
+  // What is in the files now, for reading alone, on memory of its own, with all files open: they may be
+  // dropped by whoever has the directory next. Nothing is written here any more: not by the caller, and
+  // RocksDB does nothing by itself from now on. Blocks.
+  [[nodiscard]] Result<std::unique_ptr<Database>> snapshot();
+
   // Calls `visit` with key and record of each head of the key. kFound: all of them seen (even if none).
   ReadStatus scan_heads(
       const Digest128& key, bool cache_only,

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <filesystem>
+#include <rocksdb/convenience.h>
 #include <set>
 #include <utility>
 
@@ -15,6 +17,7 @@ constexpr const char* kBodies = "bodies";  // newcomers, since version 3
 constexpr const char* kMainBodies = "bodies_main";
 constexpr const char* kState = "state";
 constexpr const char* kFormatKey = "format";
+constexpr std::uint64_t kSnapshotMemory = 16ULL * 1024 * 1024;
 constexpr std::uint64_t kSmallestLimit = 16ULL * 1024 * 1024;
 
 Error version_error(const std::string& directory, const std::string& found) {
@@ -84,26 +87,54 @@ Database::Rocks::~Rocks() {
   db->Close();
 }
 
-rocksdb::Status Database::Rocks::open(bool lenient) {
-  rocksdb::DBOptions db_options = make_db_options(options, budget, cache);
-  db_options.env = env.get();
-  db_options.paranoid_checks = !lenient;
-  db_options.listeners.push_back(std::make_shared<DropListener>(events, seen, counters));
-  const std::vector<rocksdb::ColumnFamilyDescriptor> families{
-      {rocksdb::kDefaultColumnFamilyName, make_state_options()},
-      {kHeads, make_head_options(budget, cache, &filter)},
-      {kBodies, make_body_options(budget, cache)},
-      {kMainBodies, make_body_options(budget, cache)},
-      {kState, make_state_options()}};
-  std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  rocksdb::DB* opened = nullptr;
-  rocksdb::Status status = rocksdb::DB::Open(db_options, options.directory, families, &handles, &opened);
-  if (!status.ok()) return status;
+std::vector<rocksdb::ColumnFamilyDescriptor> Database::Rocks::families() {
+  return {{rocksdb::kDefaultColumnFamilyName, make_state_options()},
+          {kHeads, make_head_options(budget, cache, &filter)},
+          {kBodies, make_body_options(budget, cache)},
+          {kMainBodies, make_body_options(budget, cache)},
+          {kState, make_state_options()}};
+}
+
+void Database::Rocks::adopt(rocksdb::DB* opened, const std::vector<rocksdb::ColumnFamilyHandle*>& handles) {
   db.reset(opened);
   default_family = handles[0];
   heads = handles[1];
   bodies = {handles[2], handles[3]};
   state = handles[4];
+}
+
+rocksdb::Status Database::Rocks::open_read_only() {
+  rocksdb::DBOptions db_options = make_db_options(options, budget, cache);
+  db_options.env = env.get();
+  db_options.max_open_files = -1;  // all are opened now
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* opened = nullptr;
+  const rocksdb::Status status =
+      rocksdb::DB::OpenForReadOnly(db_options, options.directory, families(), &handles, &opened);
+  if (status.ok()) adopt(opened, handles);
+  return status;
+}
+
+Result<std::unique_ptr<Database>> Database::snapshot() {
+  if (Status flushed = flush(); !flushed.ok()) return Error{flushed.error()};
+  rocksdb::CancelAllBackgroundWork(rocks_->db.get(), /*wait=*/true);
+  DatabaseOptions options = rocks_->options;
+  options.memory = std::min(options.memory, kSnapshotMemory);
+  auto rocks = std::make_unique<Rocks>(options, rocks_->counters);
+  if (const rocksdb::Status opened = rocks->open_read_only(); !opened.ok()) return Error{opened.ToString()};
+  return std::unique_ptr<Database>(new Database(std::move(rocks)));
+}
+
+rocksdb::Status Database::Rocks::open(bool lenient) {
+  rocksdb::DBOptions db_options = make_db_options(options, budget, cache);
+  db_options.env = env.get();
+  db_options.paranoid_checks = !lenient;
+  db_options.listeners.push_back(std::make_shared<DropListener>(events, seen, counters));
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* opened = nullptr;
+  rocksdb::Status status = rocksdb::DB::Open(db_options, options.directory, families(), &handles, &opened);
+  if (!status.ok()) return status;
+  adopt(opened, handles);
   if (lenient) forget_damaged_heads();
   return read_state();
 }

@@ -17,6 +17,7 @@
 #include <rocksdb/write_batch.h>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "storage/rocksdb/database.h"
 #include "storage/rocksdb/database_options.h"
@@ -78,6 +79,9 @@ struct Database::Rocks {
   [[nodiscard]] bool is_dead(std::string_view record) const;
   // Corruption: see is_damage(). `lenient`: with tables that cannot be read; what they hold is lost.
   rocksdb::Status open(bool lenient = false);
+  rocksdb::Status open_read_only();
+  [[nodiscard]] std::vector<rocksdb::ColumnFamilyDescriptor> families();
+  void adopt(rocksdb::DB* opened, const std::vector<rocksdb::ColumnFamilyHandle*>& handles);
   [[nodiscard]] rocksdb::Status read_state() const;
   Status check_format();
   Status write_format();

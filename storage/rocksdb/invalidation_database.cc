@@ -321,7 +321,11 @@ Status restore_invalidations(RocksdbStore& store, InvalidationDatabase& log, Gen
   // Both give numbers: should the log be lost, the store still knows which have been issued.
   const Result<std::uint64_t> block = store.reserve_ids("invalidations", kBlock);
   if (!block.ok()) return Error{block.error()};
-  const Sequence first = std::max(block.value(), log.reserved());
+  const Sequence first = std::max({block.value(), log.reserved(), generations.current()});
+  if (first > block.value()) {
+    const Result<std::uint64_t> rest = store.reserve_ids("invalidations", first - block.value());
+    if (!rest.ok()) return Error{rest.error()};
+  }
   InvalidationLog::Batch batch;
   batch.puts = old.take();
   batch.reserved = first + kBlock;
@@ -333,7 +337,7 @@ Status restore_invalidations(RocksdbStore& store, InvalidationDatabase& log, Gen
               "the log of invalidations is not the store's: all that is stored is forgotten");
   Result<std::vector<ScopeRecord>> records = log.records();
   if (!records.ok()) return Error{records.error()};
-  generations.begin_at(first);
+  generations.raise_to(first);
   generations.restore(records.take());
   return {};
 }

@@ -70,9 +70,10 @@ class InvalidationDatabase final : public InvalidationLog {
   Sequence reserved_ = 0;
 };
 
-// At start, before anybody looks up: numbers go on above all that were ever issued, `generations` knows what
-// the log has, and what an older version of the store has kept of tags goes into the log. Where the store was
-// used with another log, all that it has is forgotten.
+// Before anybody looks up in the store: numbers go on above all that were ever issued, `generations` knows
+// what the log has, and what an older version of the store has kept of tags goes into the log. Where the
+// store was used with another log, all that it has is forgotten. What `generations` has numbered before must
+// be above all that the log has reserved.
 [[nodiscard]] Status restore_invalidations(RocksdbStore& store, InvalidationDatabase& log,
                                            Generations& generations);
 

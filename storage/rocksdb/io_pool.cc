@@ -46,6 +46,29 @@ void IoPool::stop() {
   for (std::thread& thread : threads_) thread.join();
 }
 
+// As many tasks as there are threads, none of which ends before all have begun: so each thread has one.
+void IoPool::pass() {
+  struct Gate {
+    Mutex mutex;
+    CondVar changed;
+    std::size_t missing GUARDED_BY(mutex) = 0;
+
+    void come() {
+      const MutexLock lock(mutex);
+      --missing;
+      changed.notify_all();
+      while (missing > 0) changed.wait(mutex);
+    }
+  };
+  const auto gate = std::make_shared<Gate>();
+  {
+    const MutexLock lock(gate->mutex);
+    gate->missing = threads_.size() + 1;
+  }
+  for (std::size_t i = 0; i < threads_.size(); ++i) post([gate] { gate->come(); });
+  gate->come();
+}
+
 void IoPool::run() {
   for (;;) {
     Task task;

@@ -26,6 +26,8 @@ class IoPool final : public Executor {
   // Tasks that wait to be run.
   [[nodiscard]] std::size_t queued() const;
   void stop();
+  // Blocks until every task that had begun has ended. Not from one of the threads; one caller at a time.
+  void pass();
 
  private:
   void run();

@@ -94,6 +94,20 @@ RocksdbStore::~RocksdbStore() {
   evictor_ = nullptr;
 }
 
+Status RocksdbStore::release(const std::function<void()>& pass) {
+  housekeeper_ = nullptr;
+  sweeper_ = nullptr;
+  core_->stop_changes();
+  evictor_ = nullptr;
+  return core_->release(pass);
+}
+
+void RocksdbStore::flush() {
+  core_->settle();
+  if (Status flushed = core_->database().flush(); !flushed.ok())
+    core_->report_error("flush failed: " + flushed.error());
+}
+
 ResponseStore::LookupResult RocksdbStore::try_lookup(const CacheKey& key) {
   LookupResult result;
   const ReadStatus status = VariantReader(*core_, key, true).read(result.variants);

@@ -99,6 +99,14 @@ class RocksdbStore final : public ResponseStore {
   // Sweeps now and waits for it and for what it frees. Tests; never on an event loop.
   void sweep();
 
+  // For who hands the directory on: writes what waits, syncs, and lets go of it. What was given out can still
+  // be read, from the files as they were, which may be dropped meanwhile; look-ups and writes belong to the
+  // next owner. `pass` blocks until no event loop is in a call any more that it was in before. Blocks. The
+  // error: the directory is still ours, and writes are over.
+  [[nodiscard]] Status release(const std::function<void()>& pass);
+  // Has what is in memory written to files, so that release() is soon done. Blocks.
+  void flush();
+
   // Bytes of table files: heads and bodies.
   [[nodiscard]] std::uint64_t file_bytes() const;
   // Bytes of chunks that readers hold on to now.

@@ -52,6 +52,7 @@ StoreCore::StoreCore(RocksdbOptions options, Describe describe, Counters& counte
       describe_(std::move(describe)),
       counters_(counters),
       database_(std::move(database)),
+      current_(database_.get()),
       used_(options_.byte_limit / kLeastPerBody),
       ghosts_(options_.byte_limit / kLeastPerBody),
       held_chunks_(options_.memory),
@@ -278,7 +279,8 @@ void StoreCore::retry_later(Task task) {
 }
 
 bool StoreCore::is_dead_place(const BodyPlace& place) const {
-  return database_->is_gone(place) || (database_->is_doubtful(place) && !database_->body_may_exist(place));
+  return current_.load()->is_gone(place) ||
+         (current_.load()->is_doubtful(place) && !current_.load()->body_may_exist(place));
 }
 
 void StoreCore::begin_noting_heads() {
@@ -361,7 +363,8 @@ void StoreCore::run_retries() {
   for (Task& task : retries) post_change(std::move(task));
 }
 
-void StoreCore::close() {
+void StoreCore::stop_changes() {
+  if (closed_) return;
   if (!settle_within(options_.close_bound)) {
     abandoned_ = true;
     room_changed();
@@ -370,10 +373,25 @@ void StoreCore::close() {
   closed_ = true;
   // Some may have come between; they are made.
   lane_.stop();
-  readers_->stop();
   if (Status synced = database_->sync(); !synced.ok()) fail("sync failed: " + synced.error());
   const MutexLock lock(retry_mutex_);
   retries_.clear();  // they hold this
+}
+
+Status StoreCore::release(const std::function<void()>& pass) {
+  auto snapshot = database_->snapshot();
+  if (!snapshot.ok()) return Error{snapshot.error()};
+  std::unique_ptr<Database> owned = snapshot.take();
+  current_.store(owned.get(), std::memory_order_release);
+  readers_->pass();
+  pass();
+  std::swap(database_, owned);
+  return {};
+}
+
+void StoreCore::close() {
+  stop_changes();
+  readers_->stop();
 }
 
 }  // namespace freshet::storage

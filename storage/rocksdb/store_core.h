@@ -37,7 +37,7 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   [[nodiscard]] const RocksdbOptions& options() const { return options_; }
   [[nodiscard]] const Describe& describe() const { return describe_; }
   [[nodiscard]] Counters& counters() { return counters_; }
-  [[nodiscard]] Database& database() { return *database_; }
+  [[nodiscard]] Database& database() { return *current_.load(std::memory_order_acquire); }
   [[nodiscard]] Removals& removals() { return removals_; }
   [[nodiscard]] UsedBodies& used() { return used_; }
   [[nodiscard]] Ghosts& ghosts() { return ghosts_; }
@@ -126,6 +126,12 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   void settle();
   // One round of the housekeeping: sync, follow drops, leave the failed state.
   void housekeep();
+  // Ends the writing: what waits is written, within the bound, and synced.
+  void stop_changes();
+  // After that. Lets go of the directory: what is read from now on comes from the files that are there now.
+  // `pass`: blocks until no event loop is in a call any more that it was in before. The error: nothing was
+  // done.
+  [[nodiscard]] Status release(const std::function<void()>& pass);
   void close();
 
  private:
@@ -145,7 +151,8 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   const RocksdbOptions options_;
   const Describe describe_;
   Counters& counters_;
-  const std::unique_ptr<Database> database_;
+  std::unique_ptr<Database> database_;
+  std::atomic<Database*> current_;
   Removals removals_;
   UsedBodies used_;
   Ghosts ghosts_;

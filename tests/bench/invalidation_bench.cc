@@ -71,7 +71,7 @@ void purge(benchmark::State& state, bool tag) {
   generations.begin_at(log->reserved());
   generations.restore({});
   {
-    InvalidationQueue queue(generations, *log, counters, {}, nullptr);
+    InvalidationQueue queue(generations, log.get(), counters, {}, nullptr);
     Inline executor;
     std::mutex mutex;
     std::condition_variable told;

@@ -34,7 +34,7 @@ class InvalidationFaults : public testing::TestWithParam<FaultCase> {
     log_ = opened.take();
     generations_.restore({});
     queue_ = std::make_unique<InvalidationQueue>(
-        generations_, *log_, counters_,
+        generations_, log_.get(), counters_,
         InvalidationQueueOptions{Milliseconds{3'600'000}, Milliseconds{3'600'000}}, nullptr);
   }
   void close() {

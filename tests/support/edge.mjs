@@ -57,8 +57,8 @@ function settingFlags(settings) {
 }
 
 // Runs the binary to its end: {status, signal, stdout, stderr}.
-export async function runToEnd(args, { env, cwd, uid, gid } = {}) {
-  const child = spawn(freshetBin, args, { env: { ...environment(), ...env }, cwd, uid, gid, stdio: ['ignore', 'pipe', 'pipe'] });
+export async function runToEnd(args, { env, cwd, uid, gid, bin = freshetBin } = {}) {
+  const child = spawn(bin, args, { env: { ...environment(), ...env }, cwd, uid, gid, stdio: ['ignore', 'pipe', 'pipe'] });
   const out = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr']) child[name].setEncoding('utf8').on('data', (text) => { out[name] += text; });
   try {
@@ -89,8 +89,9 @@ export class Edge {
     return edge;
   }
 
-  constructor({ origin, settings = {}, flags = [], cacheDir, workers = 2, listen = '127.0.0.1:0', accessLog = '-', wrap = [], env = {} } = {}) {
+  constructor({ origin, settings = {}, flags = [], cacheDir, workers = 2, listen = '127.0.0.1:0', accessLog = '-', wrap = [], env = {}, bin = freshetBin } = {}) {
     this.env = env;
+    this.bin = bin;
     this.#ownsDirectory = cacheDir === undefined;
     this.cacheDir = cacheDir ?? temporaryDirectory();
     this.wrap = wrap;
@@ -105,7 +106,7 @@ export class Edge {
   async spawn() {
     this.exit = undefined;
     this.listening = undefined;
-    const [command, ...rest] = [...this.wrap, freshetBin, ...this.args];
+    const [command, ...rest] = [...this.wrap, this.bin, ...this.args];
     this.child = spawn(command, rest, { env: { ...environment(), ...this.env }, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#follow('stdout');
     this.#follow('stderr');
@@ -120,7 +121,8 @@ export class Edge {
     return this;
   }
 
-  get pid() { return this.child.pid; }
+  // Of the process that serves; after upgrade() not the one that was started.
+  get pid() { return this.upgraded ?? this.child.pid; }
   // What its clients speak (protocol.mjs), and where.
   get scheme() { return scheme; }
   get authority() { return `127.0.0.1:${overTls ? this.tlsPort : this.port}`; }
@@ -173,11 +175,21 @@ export class Edge {
     }, () => `an access log line; there are ${JSON.stringify(this.access.slice(-20))}`);
   }
 
+  // The program on disk takes over, all of it: the disk tier is open. The processes before end on their own. Resolves with the
+  // command's end, whatever it is.
+  async upgrade(bin = freshetBin) {
+    const ended = await runToEnd(['upgrade', '--cache-dir', this.cacheDir], { bin });
+    const process = /^upgraded: process (\d+) serves$/m.exec(ended.stdout);
+    if (process) this.upgraded = Number(process[1]);
+    return ended;
+  }
+
   // SIGTERM, then exit status 0 or an error.
   async stop() {
     if (this.child === undefined) return;
     const running = this.exit === undefined;
-    if (running) this.child.kill('SIGTERM');
+    if (running && this.child.exitCode === null) this.child.kill('SIGTERM');
+    if (running && this.upgraded !== undefined) process.kill(this.upgraded, 'SIGTERM');
     try {
       await within(this.exited, () => `freshet to end after SIGTERM; stderr: ${this.stderr}`);
     } catch (error) {
@@ -188,7 +200,8 @@ export class Edge {
       this.child = undefined;
       if (this.#ownsDirectory) fs.rmSync(this.cacheDir, { recursive: true, force: true });
     }
-    if (this.exit.status !== 0) throw new Error(`freshet ended badly: ${this.#ending()}`);
+    // The one that was started may have been killed by a test after another had taken over.
+    if (this.exit.status !== 0 && this.killed !== true) throw new Error(`freshet ended badly: ${this.#ending()}`);
   }
 
   // SIGTERM and exit status 0, and the cache directory stays: spawn() starts it again.

@@ -26,7 +26,7 @@ class InvalidationQueueTest : public ::testing::Test {
     generations_->restore(log_.records());
     // Retries come when the test asks for a settle(), not by the clock.
     queue_ = std::make_unique<InvalidationQueue>(
-        *generations_, log_, counters_,
+        *generations_, &log_, counters_,
         InvalidationQueueOptions{Milliseconds{3'600'000}, Milliseconds{3'600'000}},
         [this](const Invalidation&) { ++applied_; });
   }
