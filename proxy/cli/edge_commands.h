@@ -1,5 +1,5 @@
-// The commands that ask a running edge: `freshet purge`, `freshet stats`. Each prints its result on standard
-// output, what went wrong on standard error, and returns the exit status.
+// The commands that ask a running edge: `freshet purge`, `freshet reload`, `freshet stats`. Each prints its
+// result on standard output, what went wrong on standard error, and returns the exit status.
 #pragma once
 
 #include <string>
@@ -22,10 +22,16 @@ struct StatsCommand {
   bool json = false;
 };
 
+struct ReloadCommand {
+  EdgePlace edge;
+  bool json = false;
+};
+
 inline constexpr int kEdgeFailedExitStatus = 1;
 inline constexpr int kNotDurableExitStatus = 3;
 
 int run_purge(const PurgeCommand& command);
+int run_reload(const ReloadCommand& command);
 int run_stats(const StatsCommand& command);
 
 // "freshet: "example.com/a" has no scheme; ...", one line an error.
