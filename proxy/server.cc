@@ -515,6 +515,7 @@ void Server::change_listeners(const std::shared_ptr<Change>& change) {
     std::swap(access_log_, change->access_log);
     end_access_log(std::move(change->access_log));
   }
+  if (drain_deadline_) return change->applied();  // the workers have stopped accepting, or are about to
   listening_->adopt(*change->listening);
   auto opened = std::make_shared<std::vector<std::vector<ListeningSocket>>>(change->listening->take());
   on_all_workers(

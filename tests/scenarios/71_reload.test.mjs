@@ -10,7 +10,7 @@ import { Certificates } from '../support/certificates.mjs';
 import { Edge, runToEnd, temporaryDirectory } from '../support/edge.mjs';
 import { Origin } from '../support/origin.mjs';
 import { freePort } from '../support/ports.mjs';
-import { notOverTls } from '../support/protocol.mjs';
+import { notOverHttp2, notOverTls } from '../support/protocol.mjs';
 import { RawClient, fetchRaw } from '../support/raw_client.mjs';
 import { connectTls } from '../support/tls_client.mjs';
 import { eventually } from '../support/waiting.mjs';
@@ -236,4 +236,34 @@ test('under load: twenty reloads, and no request fails', async (t) => {
   going = false;
   await Promise.all(clients);
   assert.ok(requests > 100, `${requests} requests`);
+});
+
+test('SIGTERM during reloads: the edge ends, and listens nowhere', async (t) => {
+  const [first, second] = [await freePort(), await freePort()];
+  const { edge, write } = await configured(t, `[server]\nlisten = ["127.0.0.1:${first}"]\n`, { listen: null });
+  write(`[server]\nlisten = ["127.0.0.1:${second}"]\n`);
+  edge.child.kill('SIGHUP');
+  edge.child.kill('SIGTERM');
+  await edge.exited;
+  assert.equal(edge.exit.status, 0);
+  for (const port of [first, second]) await assert.rejects(RawClient.connect(port), /ECONNREFUSED/);
+});
+
+test('SIGTERM: the answer in progress says that the connection ends; a second SIGTERM cuts what is left', notOverHttp2('there is no Connection field'), async (t) => {
+  const { edge, origin } = await configured(t, '[server]\ndrain_timeout = "1h"\n');
+  const started = (target) => new Promise((resolve) => { origin.on(target, (request, reply) => resolve(reply)); });
+  const [last, stuck] = [started('/last'), started('/stuck')];
+  const clients = [await edge.connect(), await edge.connect()];
+  t.after(() => clients.forEach((client) => client.close()));
+  const answer = clients[0].request('/last').response();
+  clients[1].request('/stuck');
+  const [reply] = [await last, await stuck];
+  edge.child.kill('SIGTERM');
+  await edge.logLine(/stopping: answering what has been accepted/);
+  reply.send(200, fresh, 'bye');
+  const response = await answer;
+  assert.deepEqual([response.text, response.field('connection')], ['bye', 'close']);
+  edge.child.kill('SIGTERM');
+  await edge.exited;
+  assert.equal(edge.exit.status, 0);
 });
