@@ -21,6 +21,7 @@ struct Execute {
   }
   int operator()(const FailedCommand& command) const { return report(command); }
   int operator()(const PurgeCommand& command) const { return run_purge(command); }
+  int operator()(const ReloadCommand& command) const { return run_reload(command); }
   int operator()(const StatsCommand& command) const { return run_stats(command); }
   int operator()(const UpgradeCommand& command) const { return run_upgrade(command); }
   int operator()(const TopCommand& command) const { return run_top(command); }

@@ -9,6 +9,7 @@
 #include <latch>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unistd.h>
 #include <utility>
@@ -17,11 +18,13 @@
 #include "proxy/admin/admin_server.h"
 #include "proxy/admin/invalidate_endpoint.h"
 #include "proxy/admin/metrics_endpoint.h"
+#include "proxy/admin/reload_endpoint.h"
 #include "proxy/admin/stats_endpoint.h"
 #include "proxy/admin/top_endpoint.h"
 #include "proxy/admin/upgrade_endpoint.h"
 #include "proxy/config/tls_settings.h"
 #include "proxy/listening.h"
+#include "proxy/live_settings.h"
 #include "proxy/net/passed_sockets.h"
 #include "proxy/net/process_limits.h"
 #include "proxy/net/service_manager.h"
@@ -55,106 +58,28 @@ constexpr std::uint64_t kOtherDescriptors = 1024;
 constexpr std::uint64_t kLeastScopeBudget = std::uint64_t{4} << 20;
 constexpr std::uint64_t kMostScopeBudget = std::uint64_t{64} << 20;
 
-revalidate::PolicyOptions policy_from(const Settings& settings) {
-  revalidate::PolicyOptions policy;
-  switch (settings.cache.set_cookie) {
-    case SetCookiePolicy::kSafe:
-      policy.set_cookie = revalidate::SetCookiePolicy::kSafe;
-      break;
-    case SetCookiePolicy::kRfc:
-      policy.set_cookie = revalidate::SetCookiePolicy::kRfc;
-      break;
-    case SetCookiePolicy::kStrip:
-      policy.set_cookie = revalidate::SetCookiePolicy::kStrip;
-      break;
-  }
-  using std::chrono::duration_cast;
-  policy.heuristic_fraction = settings.cache.heuristic_fraction;
-  policy.heuristic_max = duration_cast<storage::Seconds>(settings.cache.heuristic_max);
-  policy.stale_if_error = duration_cast<storage::Seconds>(settings.cache.stale_if_error);
-  policy.targeted_fields = settings.cache.targeted_fields;
-  policy.surrogate_control = policy.announce_surrogate = settings.cache.surrogate_control;
-  policy.tag_fields = settings.cache.tag_fields;
-  policy.forward_tags = settings.cache.forward_tags;
-  policy.ignore_client_directives = settings.cache.client_directives == ClientDirectives::kIgnore;
-  policy.reload_interval = settings.cache.reload_interval;
-  policy.content_tags = settings.cache.content_tags;
-  return policy;
-}
-
-RequestParserOptions parser_from(const ServerSettings& server) {
-  RequestParserOptions parser;
-  parser.max_request_line = server.max_request_line;
-  parser.max_field = server.max_field;
-  parser.max_fields = server.max_fields;
-  parser.max_head = server.max_head;
-  return parser;
-}
-
-// Clients of unix sockets are in the list.
-bool has_unix(const std::vector<std::string>& texts) {
-  return std::find(texts.begin(), texts.end(), "unix") != texts.end();
-}
-
-// Each has been checked with the settings.
-std::vector<IpNetwork> networks_from(const std::vector<std::string>& texts) {
-  std::vector<IpNetwork> networks;
-  for (const std::string& text : texts) {
-    if (const auto network = IpNetwork::parse(text)) networks.push_back(*network);
-  }
-  return networks;
-}
-
-ExchangeOptions exchange_from(const Settings& settings) {
-  ExchangeOptions options;
-  options.early_hints = settings.cache.early_hints;
-  options.status_key = settings.cache.status_key;
-  options.request_ids = settings.log.request_id;
-  options.key_rules.ignore_query = settings.cache.ignore_query;
-  options.key_rules.sort_query = settings.cache.sort_query;
-  options.key_rules.fields = settings.cache.key_fields;
-  options.key_rules.cookies = settings.cache.key_cookies;
-  options.purge.allow = networks_from(settings.purge.allow);
-  options.purge.trusted_proxies = networks_from(settings.server.trusted_proxies);
-  options.purge.allow_unix = has_unix(settings.purge.allow);
-  options.purge.trust_unix = has_unix(settings.server.trusted_proxies);
-  options.purge.token = settings.purge.token;
-  return options;
-}
-
-Http1Timeouts timeouts_from(const ServerSettings& server) {
-  Http1Timeouts timeouts;
-  timeouts.head = server.head_timeout;
-  timeouts.idle = server.idle_timeout;
-  timeouts.body = server.body_timeout;
-  timeouts.send = server.send_timeout;
-  return timeouts;
-}
-
-Http2Options http2_from(const Http2Settings& settings) {
-  Http2Options options;
-  options.enabled = settings.enabled;
-  options.max_streams = settings.max_streams;
-  options.stream_window = settings.stream_window;
-  options.window = settings.window;
-  options.flood_allowance = settings.flood_allowance;
-  return options;
-}
-
 std::string address_text(const HostPort& address) {
   const bool v6 = address.host.find(':') != std::string::npos;
   return (v6 ? "[" + address.host + "]" : address.host) + ":" + std::to_string(address.port);
+}
+
+TlsOptions all_tls_options(const Settings& settings) {
+  TlsOptions options = tls_options(settings.tls);
+  if (settings.http2.enabled) options.protocols.insert(options.protocols.begin(), "h2");
+  return options;
 }
 
 // Everything the process consists of, in the order in which it is made; destroyed the other way round.
 class Server {
  public:
   // `successor`: null where there is nobody to take over from.
-  Server(const Settings& settings, Successor* successor)
+  Server(const Settings& settings, ReadSettings read, Successor* successor)
       : settings_(settings),
         policy_(policy_from(settings)),
-        exchange_(exchange_from(settings)),
-        successor_(successor) {}
+        successor_(successor),
+        reload_(settings_, std::move(read), [this](const Settings& next, std::function<void()> applied) {
+          return change(next, std::move(applied));
+        }) {}
   ~Server() { close_store(); }
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -163,7 +88,7 @@ class Server {
   void serve();
 
  private:
-  Status open_access_log();
+  [[nodiscard]] storage::Result<std::unique_ptr<AccessLog>> make_access_log(const LogSettings& log) const;
   Status open_listeners();
   Status open_tls();
   Status open_origin();
@@ -180,24 +105,42 @@ class Server {
   void add_store_endpoints();
   Status admin_listen(const std::string& setting, const std::string& text);
   void start_workers();
-  void reload_tls();
+  void reload(const std::string& who, ReloadDone done);
+  struct Change;
+  std::vector<std::string> change(const Settings& next, std::function<void()> applied);
+  [[nodiscard]] std::vector<std::string> prepare(const Settings& next, Change& change);
+  Status prepare_tls(const Settings& next, Change& change) const;
+  Status prepare_access_log(const Settings& next, Change& change) const;
+  void adopt(const std::shared_ptr<Change>& change);
+  [[nodiscard]] std::shared_ptr<const LiveSettings> make_live(const Settings& settings) const;
+  void end_access_log(std::unique_ptr<AccessLog> log);
+  void change_listeners(const std::shared_ptr<Change>& change);
+  // Has `act` done by each worker, each of which calls what it is given; then `after`, here.
+  void on_all_workers(const std::function<void(std::size_t, std::function<void()>)>& act,
+                      std::function<void()> after);
   [[nodiscard]] std::int64_t longest_turn_us() const;
   [[nodiscard]] std::pair<std::uint32_t, std::uint32_t> worker_connections() const;
   void drain();
   void stop_accepting(std::function<void()> stopped);
   void drain_workers(bool patient);
 
-  const Settings& settings_;
+  Settings settings_;
   const revalidate::PolicyOptions policy_;
-  const ExchangeOptions exchange_;
   Successor* const successor_;
+  const std::shared_ptr<SearchRules> search_rules_ = std::make_shared<SearchRules>();
+  std::shared_ptr<const LiveSettings> live_;
+  Reload reload_;
   storage::CounterSet counters_;
   EventLoop loop_;
   std::unique_ptr<Signals> signals_;
   std::unique_ptr<TlsCredentials> tls_;
   std::unique_ptr<Listening> listening_;
+  std::vector<std::vector<ListeningSocket>> first_sockets_;  // until the workers have them
   revalidate::OriginOptions origin_;
   std::unique_ptr<AccessLog> access_log_;
+  std::uint64_t earlier_lines_written_ = 0;  // of logs before that one
+  std::uint64_t earlier_lines_dropped_ = 0;
+  std::uint64_t earlier_lines_left_out_ = 0;
   TopTargets top_targets_;
   std::unique_ptr<storage::InvalidationDatabase> invalidation_log_;
   std::unique_ptr<storage::RocksdbStore> disk_;
@@ -214,32 +157,33 @@ class Server {
   std::vector<std::unique_ptr<ServerWorker>> workers_;
   std::map<int, std::string> passed_names_;
   std::unique_ptr<Upgrade> upgrade_;
-  std::size_t accepting_ = 0;
-  std::size_t draining_ = 0;
+  bool accepts_ = true;
   bool ready_ = false;
 };
 
 Status Server::open() {
   if (Status status = open_tls(); !status) return status;
   if (Status status = open_listeners(); !status) return status;
+  live_ = make_live(settings_);
   if (Status status = open_origin(); !status) return status;
   if (Status status = open_store(); !status) return status;
-  if (Status status = open_access_log(); !status) return status;
+  auto log = make_access_log(settings_.log);
+  if (!log) return Error{log.error()};
+  access_log_ = log.take();
   if (Status status = open_admin(); !status) return status;
   start_workers();
   return {};
 }
 
-Status Server::open_access_log() {
+storage::Result<std::unique_ptr<AccessLog>> Server::make_access_log(const LogSettings& log) const {
   AccessLogOptions options;
-  auto format = LogFormat::parse(settings_.log.format);
+  auto format = LogFormat::parse(log.format);
   if (!format) return Error{"log.format: " + format.error()};
   options.format = format.take();
-  options.sample = settings_.log.sample;
-  auto log = AccessLog::open(settings_.log.access, std::move(options));
-  if (!log) return Error{"log.access: " + log.error()};
-  access_log_ = log.take();
-  return {};
+  options.sample = log.sample;
+  auto opened = AccessLog::open(log.access, std::move(options));
+  if (!opened) return Error{"log.access: " + opened.error()};
+  return opened;
 }
 
 Status Server::open_listeners() {
@@ -249,10 +193,12 @@ Status Server::open_listeners() {
   if (!adopted) return Error{adopted.error()};
   PassedSockets passed = successor_ != nullptr ? successor_->passed() : adopted.take();
   passed_names_ = passed.names();
-  auto listening =
-      Listening::open(settings_, std::move(passed), successor_ != nullptr ? &successor_->sockets() : nullptr);
-  if (!listening) return Error{listening.error()};
-  listening_ = std::make_unique<Listening>(listening.take());
+  listening_ = std::make_unique<Listening>(settings_.server.workers, std::move(passed),
+                                           successor_ != nullptr ? &successor_->sockets() : nullptr);
+  auto first = listening_->prepare(settings_);
+  if (!first) return Error{first.error()};
+  listening_->adopt(*first);
+  first_sockets_ = first->take();
   const std::uint64_t descriptors = raise_descriptor_limit();
   if (descriptors < settings_.server.max_connections + kOtherDescriptors) {
     storage::log_event(LogLevel::kWarning, "the limit on open descriptors is " + std::to_string(descriptors) +
@@ -265,22 +211,11 @@ Status Server::open_listeners() {
 Status Server::open_tls() {
   if (settings_.tls.listen.empty()) return {};
   std::vector<std::string> warnings;
-  TlsOptions options = tls_options(settings_.tls);
-  if (settings_.http2.enabled) options.protocols.insert(options.protocols.begin(), "h2");
-  auto credentials = TlsCredentials::open(options, warnings);
+  auto credentials = TlsCredentials::open(all_tls_options(settings_), warnings);
   if (!credentials) return Error{"tls: " + credentials.error()};
   tls_ = credentials.take();
   for (const std::string& warning : warnings) storage::log_event(LogLevel::kWarning, "tls: " + warning);
   return {};
-}
-
-void Server::reload_tls() {
-  if (!tls_) return;
-  std::vector<std::string> warnings;
-  const Status reloaded = tls_->reload(warnings);
-  for (const std::string& warning : warnings) storage::log_event(LogLevel::kWarning, "tls: " + warning);
-  if (reloaded) return storage::log_event(LogLevel::kInfo, "tls: the certificates have been read again");
-  storage::log_event(LogLevel::kError, "tls: " + reloaded.error() + "; what was read before stays in use");
 }
 
 Status Server::open_origin() {
@@ -388,11 +323,11 @@ Status Server::open_admin() {
   endpoints.ready = [this] { return ready_; };
   endpoints.extra = {
       {"access_log_lines_total", "counter", "Lines written to the access log.",
-       [this] { return static_cast<std::int64_t>(access_log_->lines_written()); }},
+       [this] { return static_cast<std::int64_t>(earlier_lines_written_ + access_log_->lines_written()); }},
       {"access_log_dropped_total", "counter", "Lines that the access log lost: no room, or the write failed.",
-       [this] { return static_cast<std::int64_t>(access_log_->lines_dropped()); }},
+       [this] { return static_cast<std::int64_t>(earlier_lines_dropped_ + access_log_->lines_dropped()); }},
       {"access_log_left_out_total", "counter", "Lines that log.sample left out of the access log.",
-       [this] { return static_cast<std::int64_t>(access_log_->lines_left_out()); }},
+       [this] { return static_cast<std::int64_t>(earlier_lines_left_out_ + access_log_->lines_left_out()); }},
       {"waiters_open", "gauge", "Requests that wait for a flight now.",
        [this] { return static_cast<std::int64_t>(flights_->waiters()); }},
       {"origin_failures_in_a_row", "gauge", "Failed origin requests since one was answered last.",
@@ -409,6 +344,13 @@ Status Server::open_admin() {
        [this] { return static_cast<std::int64_t>(settings_.cache.memory); }},
       {"disk_budget_bytes", "gauge", "Budget of the disk tier.",
        [this] { return static_cast<std::int64_t>(settings_.cache.disk); }},
+      {R"(config_reloads_total{result="applied"})", "counter", "Reloads of the configuration.",
+       [this] { return reload_.applied(); }},
+      {R"(config_reloads_total{result="refused"})", "counter", "Reloads of the configuration.",
+       [this] { return reload_.refused(); }},
+      {"config_last_reload_success_timestamp_seconds", "gauge",
+       "When the configuration that holds was applied: at the start, or by a reload.",
+       [this] { return reload_.holds_since().time_since_epoch().count(); }, 1000},
       {"workers", "gauge", "Event loops, one thread each.",
        [this] { return static_cast<std::int64_t>(settings_.server.workers); }},
   };
@@ -421,8 +363,7 @@ Status Server::open_admin() {
 
 void Server::add_store_endpoints() {
   add_invalidate_endpoint(*admin_,
-                          {*store_, loop_, counters_.make(), exchange_.key_rules, exchange_.search_rules,
-                           exchange_.early_hints ? flights_.get() : nullptr});
+                          {*store_, loop_, counters_.make(), [this] { return live_->exchange; }, *flights_});
   StatsEndpoint stats;
   stats.counters = &counters_;
   stats.started = storage::wall_now();
@@ -432,6 +373,8 @@ void Server::add_store_endpoints() {
   add_stats_endpoint(*admin_, stats);
   add_top_endpoint(*admin_, top_targets_);
   add_upgrade_endpoint(*admin_, [this](UpgradeAnswer answer) { upgrade(std::move(answer)); });
+  add_reload_endpoint(*admin_,
+                      [this](const std::string& who, ReloadDone done) { reload(who, std::move(done)); });
 }
 
 Status Server::admin_listen(const std::string& setting, const std::string& text) {
@@ -447,29 +390,10 @@ Status Server::admin_listen(const std::string& setting, const std::string& text)
 void Server::start_workers() {
   // An aggregate: make_unique cannot make it.
   // NOLINTNEXTLINE(modernize-make-unique)
-  shared_.reset(new ServerShared{
-      *store_,
-      *fill_budget_,
-      *flights_,
-      *pool_,
-      *health_,
-      policy_,
-      counters_,
-      *access_log_,
-      top_targets_,
-      origin_,
-      parser_from(settings_.server),
-      timeouts_from(settings_.server),
-      http2_from(settings_.http2),
-      {networks_from(settings_.server.trusted_proxies), has_unix(settings_.server.trusted_proxies)},
-      {networks_from(settings_.server.proxy_protocol_from), has_unix(settings_.server.proxy_protocol_from)},
-      exchange_,
-      settings_.cache.max_object,
-      {settings_.cache.slice_above, settings_.cache.slice_size},
-      settings_.server.max_connections,
-      tls_.get(),
-      WorkerLoads(settings_.server.workers)});
-  for (std::vector<ListeningSocket>& sockets : listening_->take()) {
+  shared_.reset(new ServerShared{*store_, *fill_budget_, *flights_, *pool_, *health_, policy_, counters_,
+                                 *access_log_, top_targets_, origin_, live_,
+                                 WorkerLoads(settings_.server.workers)});
+  for (std::vector<ListeningSocket>& sockets : std::exchange(first_sockets_, {})) {
     workers_.push_back(std::make_unique<ServerWorker>(workers_.size(), *shared_, std::move(sockets)));
     shared_->workers.push_back(workers_.back().get());
   }
@@ -552,10 +476,7 @@ std::int64_t Server::longest_turn_us() const {
 
 void Server::serve() {
   signals_ = std::make_unique<Signals>(loop_, [this](int signal) {
-    if (signal == SIGHUP) {
-      access_log_->reopen();
-      return reload_tls();
-    }
+    if (signal == SIGHUP) return reload("SIGHUP", nullptr);
     if (signal == SIGUSR2) return upgrade([](pid_t /*next*/, const std::string& /*error*/) {});
     drain();
   });
@@ -580,14 +501,10 @@ void Server::serve() {
 // other.
 void Server::stop_accepting(std::function<void()> stopped) {
   listening_->remove_files();
-  accepting_ = workers_.size();
-  for (const auto& worker : workers_) {
-    worker->stop_accepting([this, stopped] {
-      loop_.post([this, stopped] {
-        if (--accepting_ == 0) stopped();
-      });
-    });
-  }
+  accepts_ = false;
+  reload_.stop();
+  on_all_workers([this](std::size_t i, auto done) { workers_[i]->stop_accepting(std::move(done)); },
+                 std::move(stopped));
 }
 
 // What is accepted is answered, on the admin plane too; whatever is left after the drain timeout is cut. A
@@ -595,6 +512,7 @@ void Server::stop_accepting(std::function<void()> stopped) {
 void Server::drain() {
   ready_ = false;
   if (drain_deadline_ || !upgrade_->give_up()) return loop_.stop();
+  reload_.stop();
   tell_service_manager("STOPPING=1");
   storage::log_event(LogLevel::kInfo, "stopping: answering what has been accepted");
   drain_deadline_ = loop_.timer([this] { loop_.stop(); });
@@ -603,22 +521,142 @@ void Server::drain() {
 }
 
 void Server::drain_workers(bool patient) {
-  draining_ = workers_.size();
-  const auto drained = [this] {
-    loop_.post([this] {
-      if (--draining_ == 0) admin_->when_idle([this] { loop_.stop(); });
+  on_all_workers([this, patient](std::size_t i, auto done) { workers_[i]->drain(std::move(done), patient); },
+                 [this] { admin_->when_idle([this] { loop_.stop(); }); });
+}
+
+void Server::on_all_workers(const std::function<void(std::size_t, std::function<void()>)>& act,
+                            std::function<void()> after) {
+  auto left = std::make_shared<std::size_t>(workers_.size());  // counted on this thread
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    act(i, [this, left, after] {
+      loop_.post([left, after] {
+        if (--*left == 0) after();
+      });
     });
-  };
-  for (const auto& worker : workers_) worker->drain(drained, patient);
+  }
+}
+
+// A log that was rotated away is left in any case.
+void Server::reload(const std::string& who, ReloadDone done) {
+  access_log_->reopen();
+  reload_.ask(who, std::move(done));
+}
+
+// What a reload brings, prepared.
+struct Server::Change {
+  Settings settings;
+  std::optional<Listening::Next> listening;
+  std::optional<TlsCredentials::Next> tls;    // in place of what there is
+  std::unique_ptr<TlsCredentials> first_tls;  // where there was none
+  std::unique_ptr<AccessLog> access_log;      // in place of the one there is; null: it stays
+  std::vector<std::string> warnings;
+  std::function<void()> applied;
+};
+
+std::vector<std::string> Server::change(const Settings& next, std::function<void()> applied) {
+  const auto change = std::make_shared<Change>();
+  std::vector<std::string> errors = prepare(next, *change);
+  if (!errors.empty()) return errors;
+  change->settings = next;
+  change->applied = std::move(applied);
+  adopt(change);
+  return {};
+}
+
+// All that may fail, and nothing that anybody sees.
+std::vector<std::string> Server::prepare(const Settings& next, Change& change) {
+  std::vector<std::string> errors;
+  if (const Status status = prepare_tls(next, change); !status) errors.push_back(status.error());
+  if (const Status status = prepare_access_log(next, change); !status) errors.push_back(status.error());
+  // Last, and only where it is to happen: for a moment it may keep others from these addresses.
+  if (!errors.empty()) return errors;
+  auto listening = listening_->prepare(next);
+  if (!listening) return {listening.error()};
+  change.listening = listening.take();
+  return {};
+}
+
+// The files are read also where no setting has changed.
+Status Server::prepare_tls(const Settings& next, Change& change) const {
+  if (next.tls.listen.empty()) return {};
+  const TlsOptions options = all_tls_options(next);
+  if (tls_) {
+    auto read = tls_->read(options, change.warnings);
+    if (!read) return Error{"tls: " + read.error()};
+    change.tls = read.take();
+  } else {
+    auto opened = TlsCredentials::open(options, change.warnings);
+    if (!opened) return Error{"tls: " + opened.error()};
+    change.first_tls = opened.take();
+  }
+  return {};
+}
+
+Status Server::prepare_access_log(const Settings& next, Change& change) const {
+  const LogSettings& now = settings_.log;
+  if (next.log.access == now.access && next.log.format == now.format && next.log.sample == now.sample) {
+    return {};
+  }
+  auto log = make_access_log(next.log);
+  if (!log) return Error{log.error()};
+  change.access_log = log.take();
+  return {};
+}
+
+// Nothing can fail from here on. The workers know of the new settings before a connection may come from a new
+// listener.
+void Server::adopt(const std::shared_ptr<Change>& change) {
+  for (const std::string& warning : change->warnings) {
+    storage::log_event(LogLevel::kWarning, "tls: " + warning);
+  }
+  if (change->tls) tls_->adopt(std::move(*change->tls));
+  if (change->first_tls) tls_ = std::move(change->first_tls);
+  storage::set_log_level(change->settings.log.level);
+  live_ = make_live(change->settings);
+  on_all_workers(
+      [this, change](std::size_t i, auto done) {
+        workers_[i]->take_up(live_, change->access_log.get(), std::move(done));
+      },
+      [this, change] { change_listeners(change); });
+}
+
+// Nobody writes to it any more.
+void Server::end_access_log(std::unique_ptr<AccessLog> log) {
+  log->finish();
+  earlier_lines_written_ += log->lines_written();
+  earlier_lines_dropped_ += log->lines_dropped();
+  earlier_lines_left_out_ += log->lines_left_out();
+}
+
+void Server::change_listeners(const std::shared_ptr<Change>& change) {
+  if (change->access_log) {
+    std::swap(access_log_, change->access_log);
+    end_access_log(std::move(change->access_log));
+  }
+  if (!accepts_) return change->applied();  // the workers have stopped accepting, or are about to
+  listening_->adopt(*change->listening);
+  auto opened = std::make_shared<std::vector<std::vector<ListeningSocket>>>(change->listening->take());
+  on_all_workers(
+      [this, change, opened](std::size_t i, auto done) {
+        workers_[i]->change_listeners(std::move((*opened)[i]), change->listening->changes(), std::move(done));
+      },
+      change->applied);
+}
+
+std::shared_ptr<const LiveSettings> Server::make_live(const Settings& settings) const {
+  LiveSettings live = live_settings(settings, search_rules_);
+  live.tls = tls_.get();
+  return std::make_shared<const LiveSettings>(std::move(live));
 }
 
 }  // namespace
 
-int run_server(const Settings& settings) {
+int run_server(const Settings& settings, ReadSettings read) {
   storage::set_log_level(settings.log.level);
   block_signals();
   const std::unique_ptr<Successor> successor = Successor::from_environment();
-  Server server(settings, successor.get());
+  Server server(settings, std::move(read), successor.get());
   if (const Status status = server.open(); !status) {
     if (successor) successor->fail(status.error());
     std::fprintf(stderr, "freshet: %s\n", status.error().c_str());

@@ -17,19 +17,13 @@ namespace freshet::proxy {
 
 using storage::Counter;
 
-bool TrustedPeers::contains(const SocketAddress& peer) const {
-  const auto ip = peer.ip();
-  if (!ip) return peer.is_unix() && unix_sockets;
-  return std::any_of(networks.begin(), networks.end(),
-                     [&](const IpNetwork& network) { return network.contains(*ip); });
-}
-
 class ServerWorker::Parts {
  public:
   Parts(std::size_t index, EventLoop& loop, ServerShared& shared, std::vector<ListeningSocket> listening)
       : index_(index),
         loop_(loop),
         shared_(shared),
+        live_(shared.live),
         counters_(shared.counters.make()),
         timers_(loop),
         client_(loop, shared.origin, counters_),
@@ -42,33 +36,30 @@ class ServerWorker::Parts {
                  shared.fill_budget,
                  shared.policy,
                  counters_,
-                 shared.max_object,
+                 live_->max_object,
                  {},
-                 shared.slices,
+                 live_->slices,
                  {}},
         exchanges_{flights_,
                    shared.store,
                    shared.policy,
                    counters_,
-                   shared.access_log.make_writer(),
+                   &shared.access_log.make_writer(),
                    shared.top_targets.make(),
                    shared.origin.origin.authority(),
                    [&loop] { return loop.wall_time(); },
                    [&loop] { return loop.mono_time(); },
-                   shared.exchange},
-        sessions_context_(loop, timers_, exchanges_, shared.parser, shared.timeouts),
-        http2_context_(loop, timers_, exchanges_, shared.parser, shared.timeouts, shared.http2) {
+                   live_->exchange},
+        sessions_context_(loop, timers_, exchanges_, live_->parser, live_->timeouts),
+        http2_context_(loop, timers_, exchanges_, live_->parser, live_->timeouts, live_->http2) {
     sessions_context_.retire = [this](ClientSession& session) { retire(session); };
     http2_context_.retire = sessions_context_.retire;
-    if (shared.http2.enabled) {
-      sessions_context_.to_http2 = [this](Transport transport, const ClientInfo& client,
-                                          std::string_view received) {
-        shared_.connections.fetch_add(1);  // the session that hands it over gives its own back
-        shared_.loads.join(index_);
-        begin_http2(std::move(transport), client, received);
-      };
-    }
-    if (shared.tls != nullptr) make_tls();
+    sessions_context_.trusts = [this](const std::string& client) {
+      return live_->trusted_proxies.contains(client);
+    };
+    http2_context_.trusts = sessions_context_.trusts;
+    allow_http2();
+    if (live_->tls != nullptr) make_tls();
     for (const bool secure : {false, true}) make_proxied(secure);
     for (ListeningSocket& each : listening) listen(std::move(each));
   }
@@ -84,9 +75,33 @@ class ServerWorker::Parts {
     while (!flights_.active.empty()) (*flights_.active.begin())->abandon();
   }
 
+  void take_up(std::shared_ptr<const LiveSettings> live, AccessLog* access_log) {
+    live_ = std::move(live);
+    exchanges_.options = live_->exchange;
+    if (access_log != nullptr) exchanges_.access_log = &access_log->make_writer();
+    flights_.max_object = live_->max_object;
+    flights_.slices = live_->slices;
+    sessions_context_.change(live_->parser, live_->timeouts);
+    http2_context_.change(live_->parser, live_->timeouts, live_->http2);
+    allow_http2();
+    for (const auto& proxied : proxied_) proxied->set_timeout(live_->timeouts.head);
+    if (tls_) tls_->set_timeout(live_->timeouts.head);
+    if (!tls_ && live_->tls != nullptr) make_tls();
+  }
+
+  void change_listeners(std::vector<ListeningSocket> opened, const ListenerChanges& changes) {
+    for (const auto& [id, kind] : changes.kinds) {
+      for (const auto& each : listeners_) {
+        if (each->id == id) each->kind = kind;
+      }
+    }
+    for (const ListenerId id : changes.closed) close_listeners(id);
+    for (ListeningSocket& each : opened) listen(std::move(each));
+  }
+
   // What waits in the kernel's queues is accepted too: closing the sockets would reset it (G10).
   void stop_accepting() {
-    for (const auto& listener : listeners_) listener->accept_all();
+    for (const auto& each : listeners_) each->listener->accept_all();
     listeners_.clear();
   }
 
@@ -107,18 +122,45 @@ class ServerWorker::Parts {
   void serve(Descriptor socket, const SocketAddress& peer, ListenerKind kind) {
     if (!kind.proxy_protocol) return serve_client(std::move(socket), peer, kind.secure);
     ProxyAcceptor& proxied = *proxied_[kind.secure ? 1 : 0];
-    if (shared_.proxy_protocol_from.contains(peer)) return proxied.accept(std::move(socket), peer);
+    if (live_->proxy_protocol_from.contains(peer)) return proxied.accept(std::move(socket), peer);
     proxied.refuse(peer, "server.proxy_protocol_from does not name it");
     leave();
   }
 
  private:
+  struct Accepting {
+    ListenerId id = 0;
+    ListenerKind kind;
+    std::unique_ptr<Listener> listener;
+  };
+
   void listen(ListeningSocket listening) {
-    listeners_.push_back(std::make_unique<Listener>(
+    auto accepting = std::make_unique<Accepting>(Accepting{listening.id, listening.kind, nullptr});
+    accepting->listener = std::make_unique<Listener>(
         loop_, std::move(listening.socket),
-        [this, kind = listening.kind](Descriptor socket, const SocketAddress& peer) {
-          place(std::move(socket), peer, kind);
-        }));
+        [this, from = accepting.get()](Descriptor socket, const SocketAddress& peer) {
+          place(std::move(socket), peer, from->kind);
+        });
+    listeners_.push_back(std::move(accepting));
+  }
+
+  void close_listeners(ListenerId id) {
+    const auto closes = [id](const std::unique_ptr<Accepting>& each) {
+      if (each->id == id) each->listener->accept_all();
+      return each->id == id;
+    };
+    listeners_.erase(std::remove_if(listeners_.begin(), listeners_.end(), closes), listeners_.end());
+  }
+
+  void allow_http2() {
+    sessions_context_.to_http2 = nullptr;
+    if (!live_->http2.enabled) return;
+    sessions_context_.to_http2 = [this](Transport transport, const ClientInfo& client,
+                                        std::string_view received) {
+      shared_.connections.fetch_add(1);  // the session that hands it over gives its own back
+      shared_.loads.join(index_);
+      begin_http2(std::move(transport), client, received);
+    };
   }
 
   // Accepted here, and served by the worker whose turn it is.
@@ -145,7 +187,7 @@ class ServerWorker::Parts {
       tell_if_drained();
     };
     proxied_[secure ? 1 : 0] =
-        std::make_unique<ProxyAcceptor>(loop_, timers_, counters_, shared_.timeouts.head, std::move(hooks));
+        std::make_unique<ProxyAcceptor>(loop_, timers_, counters_, live_->timeouts.head, std::move(hooks));
   }
 
   void make_tls() {
@@ -163,13 +205,13 @@ class ServerWorker::Parts {
       leave();
       tell_if_drained();
     };
-    tls_ = std::make_unique<TlsAcceptor>(loop_, timers_, *shared_.tls, counters_, shared_.timeouts.head,
+    tls_ = std::make_unique<TlsAcceptor>(loop_, timers_, *live_->tls, counters_, live_->timeouts.head,
                                          std::move(hooks));
   }
 
   [[nodiscard]] bool admit() {
     counters_.add(Counter::kConnectionsAccepted);
-    if (shared_.connections.fetch_add(1) < shared_.max_connections) return true;
+    if (shared_.connections.fetch_add(1) < live_->max_connections) return true;
     shared_.connections.fetch_sub(1);
     counters_.add(Counter::kConnectionsRefused);
     return false;
@@ -185,7 +227,7 @@ class ServerWorker::Parts {
   [[nodiscard]] ClientInfo client_of(const SocketAddress& peer) const {
     const auto ip = peer.ip();
     const std::string_view other = peer.is_unix() ? kUnixPeer : "unknown";
-    return {ip ? ip->text() : std::string(other), shared_.trusted_proxies.contains(peer)};
+    return {ip ? ip->text() : std::string(other), live_->trusted_proxies.contains(peer)};
   }
 
   void begin_http1(Transport transport, ClientInfo client) {
@@ -228,6 +270,7 @@ class ServerWorker::Parts {
   const std::size_t index_;
   EventLoop& loop_;
   ServerShared& shared_;
+  std::shared_ptr<const LiveSettings> live_;
   storage::Counters& counters_;
   CoarseTimers timers_;
   revalidate::DividedClient client_;
@@ -235,7 +278,7 @@ class ServerWorker::Parts {
   ExchangeContext exchanges_;
   Http1Context sessions_context_;
   Http2Context http2_context_;
-  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::vector<std::unique_ptr<Accepting>> listeners_;
   std::unique_ptr<TlsAcceptor> tls_;
   std::array<std::unique_ptr<ProxyAcceptor>, 2> proxied_;  // the second before TLS
   std::unordered_map<ClientSession*, std::unique_ptr<ClientSession>> sessions_;
@@ -264,7 +307,24 @@ void ServerWorker::start(bool pinned) {
       [this] { parts_.reset(); }, pinned ? std::optional(index_) : std::nullopt);
 }
 
-// A task has to be copyable.
+void ServerWorker::take_up(std::shared_ptr<const LiveSettings> live, AccessLog* access_log,
+                           std::function<void()> done) {
+  worker_.loop().post([this, live = std::move(live), access_log, done = std::move(done)] {
+    parts_->take_up(live, access_log);
+    done();
+  });
+}
+
+// A task has to be copyable, here and below.
+void ServerWorker::change_listeners(std::vector<ListeningSocket> opened, ListenerChanges changes,
+                                    std::function<void()> done) {
+  auto sockets = std::make_shared<std::vector<ListeningSocket>>(std::move(opened));
+  worker_.loop().post([this, sockets, changes = std::move(changes), done = std::move(done)] {
+    parts_->change_listeners(std::move(*sockets), changes);
+    done();
+  });
+}
+
 void ServerWorker::hand_over(Descriptor socket, const SocketAddress& peer, ListenerKind kind) {
   worker_.loop().post([this, handed = std::make_shared<Descriptor>(std::move(socket)), peer, kind] {
     parts_->serve(std::move(*handed), peer, kind);

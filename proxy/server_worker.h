@@ -4,6 +4,9 @@
 // What a worker accepts it serves itself or hands to the worker with the fewest connections (WorkerLoads):
 // the accepted socket is posted there, before a byte of it is read.
 //
+// While it runs, take_up() and change_listeners() bring it what a reload has changed. On one worker after
+// another, so what all have to know before a connection may come to them is brought first.
+//
 // Life: made, start(), stop_accepting(), drain() once all workers have stopped accepting (`drained` is told
 // when the last session is over), then the destructor, which ends what is left.
 #pragma once
@@ -18,6 +21,7 @@
 #include "proxy/http1/http1_session.h"
 #include "proxy/http2/http2_session.h"
 #include "proxy/listening.h"
+#include "proxy/live_settings.h"
 #include "proxy/net/descriptor.h"
 #include "proxy/net/ip_address.h"
 #include "proxy/net/socket_address.h"
@@ -39,14 +43,6 @@ namespace freshet::proxy {
 
 class ServerWorker;
 
-// Peers that are believed something, by the settings.
-struct TrustedPeers {
-  std::vector<IpNetwork> networks;
-  bool unix_sockets = false;
-
-  [[nodiscard]] bool contains(const SocketAddress& peer) const;
-};
-
 // What all workers share. Owned by main, outlives them.
 struct ServerShared {
   storage::TieredStore& store;
@@ -59,16 +55,7 @@ struct ServerShared {
   AccessLog& access_log;
   TopTargets& top_targets;
   revalidate::OriginOptions origin;
-  RequestParserOptions parser;
-  Http1Timeouts timeouts;
-  Http2Options http2;
-  TrustedPeers trusted_proxies;
-  TrustedPeers proxy_protocol_from;
-  ExchangeOptions exchange;
-  std::uint64_t max_object = 0;
-  revalidate::SliceOptions slices;
-  std::uint64_t max_connections = 0;
-  const TlsCredentials* tls = nullptr;  // null: TLS is off
+  std::shared_ptr<const LiveSettings> live;  // at the start
   WorkerLoads loads;
   std::vector<ServerWorker*> workers = {};  // filled before any of them starts
   std::atomic<std::uint64_t> connections{0};
@@ -82,6 +69,12 @@ class ServerWorker {
   void start(bool pinned);
   // Ends what is left and joins the thread; the loop stays, so that posts to it do no harm.
   void stop();
+  // Any thread. Requests and connections that come from now on are served by `live`; their lines go to
+  // `access_log` (null: it stays). `done` runs on the worker's thread, once.
+  void take_up(std::shared_ptr<const LiveSettings> live, AccessLog* access_log, std::function<void()> done);
+  // Any thread. Sockets to accept from beside those that it has, and what becomes of those. `done` as above.
+  void change_listeners(std::vector<ListeningSocket> opened, ListenerChanges changes,
+                        std::function<void()> done);
   // Any thread. A connection that counts for this worker (WorkerLoads), of which nothing has been read.
   void hand_over(Descriptor socket, const SocketAddress& peer, ListenerKind kind);
   // Any thread. What waits in the kernel's queues is accepted, then the listeners are closed; `stopped` runs

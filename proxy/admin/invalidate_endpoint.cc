@@ -25,9 +25,11 @@ void invalidate(const InvalidateEndpoint& what, const AdminRequest& request, Adm
     what.counters.add(storage::Counter::kPurgesRefused);
     return answer(json_reply(400, purge_errors_json(errors)));
   }
-  if (what.flights != nullptr && !order.soft) what.flights->forget_hints();
+  const std::shared_ptr<const ExchangeOptions> options = what.options();
+  if (options->early_hints && !order.soft) what.flights.forget_hints();
   what.store.purge(
-      revalidate::with_every_tag(invalidation_of(order, what.key_rules, *what.search_rules)), what.loop,
+      revalidate::with_every_tag(invalidation_of(order, options->key_rules, *options->search_rules)),
+      what.loop,
       [order, who = request.client, answer = std::move(answer)](const storage::Acknowledgement& done) {
         log_purge(who + " (admin plane)", purge_text(order),
                   order.soft ? storage::Strength::kSoft : storage::Strength::kHard, done);

@@ -2,11 +2,11 @@
 // where it could not be synced and holds in memory alone, or 400 with all that is wrong with the order.
 #pragma once
 
+#include <functional>
 #include <memory>
 
-#include "proxy/exchange/search_rules.h"
+#include "proxy/exchange/exchange.h"
 #include "revalidate/flight_table.h"
-#include "revalidate/policy/key_rules.h"
 #include "storage/base/counters.h"
 #include "storage/base/executor.h"
 #include "storage/tiered_store.h"
@@ -19,9 +19,9 @@ struct InvalidateEndpoint {
   storage::TieredStore& store;  // with all below it outlives the server
   storage::Executor& loop;      // the server's
   storage::Counters& counters;
-  revalidate::KeyRules key_rules;
-  std::shared_ptr<const SearchRules> search_rules;
-  revalidate::FlightTable* flights = nullptr;  // whose early hints a hard purge forgets; may be null
+  // As they hold now.
+  std::function<std::shared_ptr<const ExchangeOptions>()> options;
+  revalidate::FlightTable& flights;  // whose early hints a hard purge forgets
 };
 
 void add_invalidate_endpoint(AdminServer& server, InvalidateEndpoint what);

@@ -45,10 +45,12 @@ struct Parser {
   CLI::App* check = nullptr;
   CLI::App* simulate = nullptr;
   CLI::App* purge = nullptr;
+  CLI::App* reload = nullptr;
   CLI::App* stats = nullptr;
   CLI::App* upgrade = nullptr;
   CLI::App* top = nullptr;
   EdgeOptions purge_edge;
+  EdgeOptions reload_edge;
   EdgeOptions stats_edge;
   EdgeOptions upgrade_edge;
   EdgeOptions top_edge;
@@ -63,12 +65,14 @@ struct Parser {
 };
 
 std::string settings_by_name() {
-  std::string out = "Settings by name (--set NAME=VALUE, or in the file):\n";
+  std::string out =
+      "Settings by name (--set NAME=VALUE, or in the file; `freshet reload` applies what has changed "
+      "there):\n";
   for (const SettingRow& row : setting_table()) {
     std::string line = "  " + std::string(row.key) + "=" + std::string(row.placeholder);
     line.resize(std::max<std::size_t>(line.size() + 2, 38), ' ');
     out += line + "default: " + default_text(row) + "\n";
-    out += "      " + std::string(row.prose) + "\n";
+    out += "      " + std::string(row.prose) + (row.restart ? " Changes with a restart alone." : "") + "\n";
   }
   return out;
 }
@@ -145,6 +149,18 @@ void add_purge_command(Parser& parser) {
       "undo it.");
 }
 
+void add_reload_command(Parser& parser) {
+  CLI::App& reload = *parser.app.add_subcommand(
+      "reload", "Have the running edge read its configuration anew, all or nothing");
+  parser.reload = &reload;
+  add_edge_options(reload, parser.reload_edge);
+  add_json_option(reload, parser.reload_edge);
+  reload.footer(
+      "The edge reads the file that it was started with; its own options win over it, as then. Exit status: "
+      "0 "
+      "applied, 1 not reached or refused, with all that is wrong, 2 wrong usage.");
+}
+
 std::unique_ptr<Parser> make_parser() {
   auto parser = std::make_unique<Parser>();
   CLI::App& app = parser->app;
@@ -171,6 +187,7 @@ std::unique_ptr<Parser> make_parser() {
   parser->simulate_arguments.add_to(*parser->simulate);
 
   add_purge_command(*parser);
+  add_reload_command(*parser);
   parser->stats = app.add_subcommand("stats", "Show what the running edge's store holds and does");
   add_edge_options(*parser->stats, parser->stats_edge);
   add_json_option(*parser->stats, parser->stats_edge);
@@ -183,8 +200,12 @@ std::unique_ptr<Parser> make_parser() {
   return parser;
 }
 
+FailedCommand failed(std::vector<std::string> reasons) {
+  for (std::string& reason : reasons) reason.insert(0, "freshet: ");
+  return {std::move(reasons)};
+}
 FailedCommand failed(const std::string& reason) {
-  return {{"freshet: " + reason}};
+  return failed(std::vector<std::string>{reason});
 }
 
 // Returns the reason, or nothing.
@@ -245,9 +266,7 @@ std::string find_edge(const EdgeOptions& given, const Surroundings& surroundings
 // `reason` empty: nothing is wrong.
 std::optional<Command> edge_failure(const std::string& reason, std::vector<std::string> errors) {
   if (reason.empty()) return std::nullopt;
-  if (errors.empty()) return failed(reason);
-  for (std::string& line : errors) line.insert(0, "freshet: ");
-  return FailedCommand{std::move(errors)};
+  return errors.empty() ? failed(reason) : failed(std::move(errors));
 }
 
 Command purge_command(Parser& parser, const Surroundings& surroundings) {
@@ -272,6 +291,20 @@ Command upgrade_command(const Parser& parser, const Surroundings& surroundings) 
   std::vector<std::string> errors;
   const std::string reason = find_edge(parser.upgrade_edge, surroundings, command.edge, errors);
   if (auto failure = edge_failure(reason, std::move(errors))) return *failure;
+  return command;
+}
+
+Command reload_command(const Parser& parser, const Surroundings& surroundings) {
+  ReloadCommand command;
+  std::vector<std::string> errors;
+  const std::string reason = find_edge(parser.reload_edge, surroundings, command.edge, errors);
+  const bool in_file = !errors.empty();
+  if (auto failure = edge_failure(reason, std::move(errors))) {
+    // A mistake in the file that leads to the edge: the edge would refuse it too.
+    if (in_file) std::get<FailedCommand>(*failure).status = kEdgeFailedExitStatus;
+    return *failure;
+  }
+  command.json = parser.reload_edge.json;
   return command;
 }
 
@@ -310,10 +343,7 @@ Command run_command(const Parser& parser, const Surroundings& surroundings) {
   Settings settings;
   if (!parser.run_config.empty()) {
     ConfigErrors errors = load_config_file(parser.run_config, settings);
-    if (!errors.ok()) {
-      for (std::string& line : errors.lines) line.insert(0, "freshet: ");
-      return FailedCommand{std::move(errors.lines)};
-    }
+    if (!errors.ok()) return failed(std::move(errors.lines));
   }
   if (const std::string reason = apply_flags(parser, settings); !reason.empty()) return failed(reason);
   if (const std::string reason = apply_assignments(parser, settings); !reason.empty()) return failed(reason);
@@ -322,7 +352,7 @@ Command run_command(const Parser& parser, const Surroundings& surroundings) {
   }
   fill_defaults(settings, surroundings);
   const std::vector<std::string> wrong = check_settings(settings);
-  if (!wrong.empty()) return failed(wrong.front());
+  if (!wrong.empty()) return failed(wrong);
   return RunCommand{std::move(settings)};
 }
 
@@ -402,7 +432,7 @@ std::string in_one_line(std::string text) {
 
 int report(const FailedCommand& command) {
   for (const std::string& line : command.lines) std::fprintf(stderr, "%s\n", line.c_str());
-  return kUsageExitStatus;
+  return command.status;
 }
 
 Command parse_command_line(int argc, const char* const* argv, const Surroundings& surroundings) {
@@ -426,6 +456,7 @@ Command parse_command_line(int argc, const char* const* argv, const Surroundings
   if (parser->simulate->parsed()) return simulate_command(*parser);
   if (parser->purge->parsed()) return purge_command(*parser, surroundings);
   if (parser->upgrade->parsed()) return upgrade_command(*parser, surroundings);
+  if (parser->reload->parsed()) return reload_command(*parser, surroundings);
   if (parser->stats->parsed()) return stats_command(*parser, surroundings);
   if (parser->top->parsed()) return top_command(*parser, surroundings);
   return check_command(*parser, surroundings);

@@ -1,6 +1,6 @@
-// The command line: `freshet run`, `check`, `simulate`, `purge`, `stats`, `top`, --help, --version. Flags
-// come from the table of settings; a flag or a --set wins over the configuration file, which wins over the
-// defaults.
+// The command line: `freshet run`, `check`, `simulate`, `purge`, `reload`, `stats`, `top`, --help, --version.
+// Flags come from the table of settings; a flag or a --set wins over the configuration file, which wins over
+// the defaults.
 //
 // parse_command_line() reads the configuration file but prints nothing and ends nothing: it returns what main
 // is to do. CLI11 is named in the .cc alone. Called at start, on the main thread.
@@ -33,19 +33,20 @@ struct PrintCommand {
   std::string text;
 };
 
-// Print each line on standard error and end with exit status 2.
+inline constexpr int kUsageExitStatus = 2;
+
+// Print each line on standard error and end with that exit status.
 struct FailedCommand {
   std::vector<std::string> lines;
+  int status = kUsageExitStatus;
 };
 
 // Does that; returns the exit status.
 int report(const FailedCommand& command);
 
-using Command = std::variant<RunCommand, SimulateCommand, PurgeCommand, StatsCommand, TopCommand,
-                             UpgradeCommand, PrintCommand, FailedCommand>;
+using Command = std::variant<RunCommand, SimulateCommand, PurgeCommand, ReloadCommand, StatsCommand,
+                             TopCommand, UpgradeCommand, PrintCommand, FailedCommand>;
 
 [[nodiscard]] Command parse_command_line(int argc, const char* const* argv, const Surroundings& surroundings);
-
-inline constexpr int kUsageExitStatus = 2;
 
 }  // namespace freshet::proxy

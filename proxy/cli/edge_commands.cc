@@ -7,6 +7,7 @@
 #include <string_view>
 #include <thread>
 
+#include "proxy/admin/reload_endpoint.h"
 #include "proxy/admin/stats_endpoint.h"
 #include "proxy/admin/upgrade_endpoint.h"
 #include "proxy/cli/command_line.h"
@@ -47,6 +48,12 @@ std::string counted(std::size_t count, const char* one, const char* many) {
   return count == 0 ? "" : ", " + std::to_string(count) + " " + (count == 1 ? one : many);
 }
 
+int refused(const EdgePlace& edge, const EdgeAnswer& answer) {
+  std::string why = answer.body.substr(0, answer.body.find('\n'));
+  if (answer.status == 401) why += " (--token, or $FRESHET_ADMIN_TOKEN)";
+  return fail("the edge at " + edge.text() + " refuses (" + std::to_string(answer.status) + "): " + why);
+}
+
 int refused(const PurgeCommand& command, const EdgeAnswer& answer) {
   const auto reply = parse_purge_reply(answer.body);
   if (reply && !reply.value().errors.empty()) {
@@ -55,10 +62,7 @@ int refused(const PurgeCommand& command, const EdgeAnswer& answer) {
     }
     return kUsageExitStatus;
   }
-  std::string why = answer.body.substr(0, answer.body.find('\n'));
-  if (answer.status == 401) why += " (--token, or $FRESHET_ADMIN_TOKEN)";
-  return fail("the edge at " + command.edge.text() + " refuses (" + std::to_string(answer.status) +
-              "): " + why);
+  return refused(command.edge, answer);
 }
 
 }  // namespace
@@ -114,14 +118,26 @@ int run_upgrade(const UpgradeCommand& command) {
   return print("upgraded: process " + std::to_string(next.value()) + " serves\n", 0);
 }
 
+// What is wrong goes to standard error, a line each, also where JSON is wanted.
+int run_reload(const ReloadCommand& command) {
+  const auto answer = ask_edge(command.edge, "/v1/reload", "{}");
+  if (!answer) return fail(answer.error());
+  const auto reply = parse_reload_reply(answer.value().body);
+  if (!reply) return refused(command.edge, answer.value());
+  for (const std::string& error : reply.value().errors) std::fprintf(stderr, "freshet: %s\n", error.c_str());
+  const int status = reply.value().applied ? 0 : kEdgeFailedExitStatus;
+  if (command.json) return print(answer.value().body, status);
+  if (status != 0) return fail("refused; what was read before stays in use");
+  std::string changed;
+  for (const std::string& name : reply.value().changed) changed += (changed.empty() ? "" : ", ") + name;
+  return print("reloaded: " + (changed.empty() ? "no setting has changed" : changed) + "\n", 0);
+}
+
 int run_stats(const StatsCommand& command) {
   const auto answer = ask_edge(command.edge, "/v1/stats");
   if (!answer) return fail(answer.error());
   const EdgeAnswer& got = answer.value();
-  if (got.status != 200) {
-    return fail("the edge at " + command.edge.text() + " refuses (" + std::to_string(got.status) +
-                "): " + got.body.substr(0, got.body.find('\n')));
-  }
+  if (got.status != 200) return refused(command.edge, got);
   if (command.json) return print(got.body, 0);
   const auto table = stats_table(got.body);
   return table ? print(table.value(), 0) : fail(table.error());

@@ -1,5 +1,6 @@
-// The commands that ask a running edge: `freshet purge`, `freshet stats`, `freshet upgrade`. Each prints its result on standard
-// output, what went wrong on standard error, and returns the exit status.
+// The commands that ask a running edge: `freshet purge`, `freshet reload`, `freshet stats`, `freshet
+// upgrade`. Each prints its result on standard output, what went wrong on standard error, and returns the
+// exit status.
 #pragma once
 
 #include <string>
@@ -26,10 +27,16 @@ struct UpgradeCommand {
   EdgePlace edge;
 };
 
+struct ReloadCommand {
+  EdgePlace edge;
+  bool json = false;
+};
+
 inline constexpr int kEdgeFailedExitStatus = 1;
 inline constexpr int kNotDurableExitStatus = 3;
 
 int run_purge(const PurgeCommand& command);
+int run_reload(const ReloadCommand& command);
 int run_stats(const StatsCommand& command);
 int run_upgrade(const UpgradeCommand& command);
 

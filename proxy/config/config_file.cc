@@ -312,7 +312,7 @@ std::string example_config() {
   std::string out =
       "# freshet's settings, each with its meaning and its default. None is needed but origin.url;\n"
       "# `freshet check --config FILE` reads a file and says what is wrong with it. Options on the\n"
-      "# command line win over the file.\n";
+      "# command line win over the file. `freshet reload` has the running edge read it anew.\n";
   std::string_view section;
   for (const SettingRow& row : setting_table()) {
     const std::size_t dot = row.key.find('.');
@@ -321,6 +321,7 @@ std::string example_config() {
       out += "\n[" + std::string(section) + "]\n";
     }
     out += "\n" + commented(row.prose);
+    if (row.restart) out += commented("Changes with a restart alone.");
     if (!row.computed_default.empty())
       out += commented("Default: " + std::string(row.computed_default) + ".");
     out += "#" + std::string(row.key.substr(dot + 1)) + " = " + example_value(row) + "\n";

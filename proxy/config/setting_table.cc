@@ -19,6 +19,9 @@ using Type = SettingType;
 constexpr std::uint64_t kSecond = 1000;
 constexpr std::uint64_t kDay = 86'400 * kSecond;
 
+// What a setting can only be changed by; the others change while the edge runs.
+constexpr bool kRestart = true;
+
 #define MEMBER(type, path)                       \
   SettingMember {                                \
     +[](Settings& s) -> type& { return s.path; } \
@@ -44,9 +47,9 @@ std::vector<SettingRow> make_table() {  // NOLINT(readability-function-size)
        "Whose PROXY headers are believed, on listeners with the word proxy_protocol: addresses or networks, and unix for those that "
        "come by a unix socket. Others are closed there."},
       {"server.workers", "--workers", Type::kCount, MEMBER(unsigned, server.workers), "N", 1, 1024,
-       "the number of cores", "Event loops, one thread each."},
+       "the number of cores", "Event loops, one thread each.", {}, kRestart},
       {"server.pin_workers", "", Type::kSwitch, SWITCH(server.pin_workers), "BOOL", 0, 0, "",
-       "Each worker stays on one core, of those that the process may use."},
+       "Each worker stays on one core, of those that the process may use.", {}, kRestart},
       {"server.head_timeout", "", Type::kDuration, DURATION(server.head_timeout), "TIME", 1, kDay, "",
        "How long a client may take to send a request's head."},
       {"server.idle_timeout", "", Type::kDuration, DURATION(server.idle_timeout), "TIME", 1, kDay, "",
@@ -115,63 +118,63 @@ std::vector<SettingRow> make_table() {  // NOLINT(readability-function-size)
        "Records are made by the kernel, where it can (kTLS)."},
 
       {"origin.url", "--origin", Type::kOrigin, TEXT(origin.url), "URL", 0, 0, "none; `freshet run` needs it",
-       "The origin whose responses are served: http://HOST:PORT or https://HOST:PORT."},
+       "The origin whose responses are served: http://HOST:PORT or https://HOST:PORT.", {}, kRestart},
       {"origin.max_concurrent", "", Type::kCount, COUNT(origin.max_concurrent), "N", 1, 1'000'000, "",
-       "The most requests in progress at the origin at once, over all workers."},
+       "The most requests in progress at the origin at once, over all workers.", {}, kRestart},
       {"origin.queue_size", "", Type::kCount, COUNT(origin.queue_size), "N", 0, 10'000'000, "",
-       "The most requests that wait for a place at the origin; further ones are answered stale or 503."},
+       "The most requests that wait for a place at the origin; further ones are answered stale or 503.", {}, kRestart},
       {"origin.queue_timeout", "", Type::kDuration, DURATION(origin.queue_timeout), "TIME", 0, kDay, "",
-       "How long a request may wait for a place at the origin."},
+       "How long a request may wait for a place at the origin.", {}, kRestart},
       {"origin.connect_timeout", "", Type::kDuration, DURATION(origin.connect_timeout), "TIME", 1, kDay, "",
-       "How long connecting to the origin may take, with its name's look-up and TLS."},
+       "How long connecting to the origin may take, with its name's look-up and TLS.", {}, kRestart},
       {"origin.response_timeout", "", Type::kDuration, DURATION(origin.response_timeout), "TIME", 1, kDay, "",
-       "How long the origin may take to begin its response."},
+       "How long the origin may take to begin its response.", {}, kRestart},
       {"origin.idle_timeout", "", Type::kDuration, DURATION(origin.idle_timeout), "TIME", 0, kDay, "",
-       "How long an idle connection to the origin is kept. Less than the origin keeps it (Node: 5s)."},
+       "How long an idle connection to the origin is kept. Less than the origin keeps it (Node: 5s).", {}, kRestart},
       {"origin.ca_file", "", Type::kPath, TEXT(origin.ca_file), "FILE", 0, 0, "the system's certificates",
-       "PEM file of the authorities that may vouch for an https origin."},
+       "PEM file of the authorities that may vouch for an https origin.", {}, kRestart},
 
       {"cache.dir", "--cache-dir", Type::kPath, TEXT(cache.dir), "DIR", 0, 0,
        "/var/cache/freshet for the service, else ${XDG_CACHE_HOME:-~/.cache}/freshet",
-       "Directory of the disk tier and of the admin socket. One process at a time."},
+       "Directory of the disk tier and of the admin socket. One process at a time.", {}, kRestart},
       {"cache.memory", "--memory", Type::kBytes, BYTES(cache.memory), "SIZE", kMiB, 1ULL << 50, "",
-       "Budget of the memory tier."},
+       "Budget of the memory tier.", {}, kRestart},
       {"cache.disk", "--disk", Type::kBytes, BYTES(cache.disk), "SIZE", 64 * kMiB, 1ULL << 50, "",
-       "Budget of the disk tier."},
+       "Budget of the disk tier.", {}, kRestart},
       {"cache.disk_memory", "", Type::kBytes, BYTES(cache.disk_memory), "SIZE", 16 * kMiB, 1ULL << 50, "",
-       "Memory of the disk tier: its cache of blocks, indexes and filters, and what waits to become a file."},
+       "Memory of the disk tier: its cache of blocks, indexes and filters, and what waits to become a file.", {}, kRestart},
       {"cache.max_object", "", Type::kBytes, BYTES(cache.max_object), "SIZE", kKiB, 1ULL << 50, "",
        "Responses with a larger body are passed on and not stored."},
       {"cache.set_cookie", "", Type::kChoice, MEMBER(SetCookiePolicy, cache.set_cookie), "WORD", 0, 0, "",
        "Responses with Set-Cookie: safe stores them only where the origin speaks to shared caches (`public`, "
-       "s-maxage, CDN-Cache-Control), rfc wherever RFC 9111 allows it, strip stores them without the field.", {"safe", "rfc", "strip"}},
+       "s-maxage, CDN-Cache-Control), rfc wherever RFC 9111 allows it, strip stores them without the field.", {"safe", "rfc", "strip"}, kRestart},
       {"cache.heuristic_fraction", "", Type::kRatio, MEMBER(double, cache.heuristic_fraction), "RATIO", 0, 1000,
-       "", "Freshness of a response that states none, as a share of the time since Last-Modified. 0: stale at once."},
+       "", "Freshness of a response that states none, as a share of the time since Last-Modified. 0: stale at once.", {}, kRestart},
       {"cache.heuristic_max", "", Type::kDuration, DURATION(cache.heuristic_max), "TIME", 0, 365 * kDay, "",
-       "The longest freshness lifetime found in that way."},
+       "The longest freshness lifetime found in that way.", {}, kRestart},
       {"cache.stale_if_error", "", Type::kDuration, DURATION(cache.stale_if_error), "TIME", 0, 365 * kDay, "",
        "How long after it became stale a response may be served while the origin fails, where the origin did not "
-       "say. 0: never."},
+       "say. 0: never.", {}, kRestart},
       {"cache.loss_bound", "", Type::kDuration, DURATION(cache.loss_bound), "TIME", 100, 600 * kSecond, "",
-       "Stored responses older than this survive a crash."},
+       "Stored responses older than this survive a crash.", {}, kRestart},
       {"cache.max_fills", "", Type::kCount, COUNT(cache.max_fills), "N", 1, 1'000'000, "",
-       "The most responses being received at once; beyond it requests are answered stale or 503."},
+       "The most responses being received at once; beyond it requests are answered stale or 503.", {}, kRestart},
       {"cache.max_waiters", "", Type::kCount, COUNT(cache.max_waiters), "N", 1, 10'000'000, "",
-       "The most requests that wait for a response another request asked for."},
+       "The most requests that wait for a response another request asked for.", {}, kRestart},
       {"cache.client_directives", "", Type::kChoice, MEMBER(ClientDirectives, cache.client_directives), "WORD", 0, 0, "",
-       "Whether a client's Cache-Control and Pragma count. only-if-cached always does.", {"honour", "ignore"}},
+       "Whether a client's Cache-Control and Pragma count. only-if-cached always does.", {"honour", "ignore"}, kRestart},
       {"cache.reload_interval", "", Type::kDuration, DURATION(cache.reload_interval), "TIME", 0, kDay, "",
        "However many clients force a validation of a fresh response (reload, no-cache, max-age=0), the origin is asked "
-       "once in this time. 0: for each of them."},
+       "once in this time. 0: for each of them.", {}, kRestart},
       {"cache.targeted_fields", "", Type::kNames, LIST(cache.targeted_fields), "LIST", 0, 0, "",
-       "Response fields that replace Cache-Control and Expires for this cache, the first that is there and valid (RFC 9213)."},
+       "Response fields that replace Cache-Control and Expires for this cache, the first that is there and valid (RFC 9213).", {}, kRestart},
       {"cache.surrogate_control", "", Type::kSwitch, SWITCH(cache.surrogate_control), "BOOL", 0, 0, "",
-       "Surrogate-Control replaces Cache-Control where no targeted field does; the origin is told by Surrogate-Capability."},
+       "Surrogate-Control replaces Cache-Control where no targeted field does; the origin is told by Surrogate-Capability.", {}, kRestart},
       {"cache.tag_fields", "", Type::kNames, LIST(cache.tag_fields), "LIST", 0, 0, "",
        "Response fields that name tags to purge by, beside Cache-Groups: Surrogate-Key separated by blanks, Cache-Tag and "
-       "others by commas or blanks."},
+       "others by commas or blanks.", {}, kRestart},
       {"cache.forward_tags", "", Type::kSwitch, SWITCH(cache.forward_tags), "BOOL", 0, 0, "",
-       "Clients get these fields too: another cache may need them."},
+       "Clients get these fields too: another cache may need them.", {}, kRestart},
       {"cache.ignore_query", "", Type::kPatterns, LIST(cache.ignore_query), "LIST", 0, 0, "",
        "Query parameters that are no part of the key and are not sent to the origin: names, or the beginnings of names "
        "such as `utm_*`."},
@@ -182,24 +185,24 @@ std::vector<SettingRow> make_table() {  // NOLINT(readability-function-size)
       {"cache.key_cookies", "", Type::kNames, LIST(cache.key_cookies), "LIST", 0, 0, "",
        "Cookies whose values are part of the key."},
       {"cache.max_variants", "", Type::kCount, COUNT(cache.max_variants), "N", 1, 10'000, "",
-       "The most responses stored for one URL that differ by Vary; a further one replaces the oldest."},
+       "The most responses stored for one URL that differ by Vary; a further one replaces the oldest.", {}, kRestart},
       {"cache.slice_above", "", Type::kBytes, BYTES(cache.slice_above), "SIZE", kMiB, 1ULL << 50, "",
        "Where a range is asked for, responses with a larger body are fetched and stored in slices."},
       {"cache.slice_size", "", Type::kBytes, BYTES(cache.slice_size), "SIZE", 64 * kKiB, 64 * kMiB, "",
-       "The size of a slice."},
+       "The size of a slice.", {}, kRestart},
       {"cache.content_tags", "", Type::kSwitch, SWITCH(cache.content_tags), "BOOL", 0, 0, "",
-       "A stored response without an entity tag gets one from the hash of its content."},
+       "A stored response without an entity tag gets one from the hash of its content.", {}, kRestart},
       {"cache.early_hints", "", Type::kSwitch, SWITCH(cache.early_hints), "BOOL", 0, 0, "",
        "An origin's 103 (Early Hints) is remembered and sent ahead of later answers for the same key."},
       {"cache.status_key", "", Type::kSwitch, SWITCH(cache.status_key), "BOOL", 0, 0, "",
        "Cache-Status tells the cache key to every client, not only to trusted ones that send `Freshet-Debug: key`."},
 
       {"admin.listen", "--admin", Type::kAddress, ADDRESS(admin.listen), "HOST:PORT", 0, 0, "no TCP address",
-       "TCP address of the admin plane, beside its unix socket. Where it is not a loopback address, admin.token is needed."},
+       "TCP address of the admin plane, beside its unix socket. Where it is not a loopback address, admin.token is needed.", {}, kRestart},
       {"admin.socket", "", Type::kPath, TEXT(admin.socket), "FILE", 0, 0, "admin.sock in the cache directory",
-       "Unix socket of the admin plane, for the process's owner and group."},
+       "Unix socket of the admin plane, for the process's owner and group.", {}, kRestart},
       {"admin.token", "", Type::kToken, TEXT(admin.token), "TOKEN", 0, 0, "none; only loopback addresses are served",
-       "What clients of the admin plane's TCP address show as `Authorization: Bearer TOKEN`. /healthz and /readyz need none."},
+       "What clients of the admin plane's TCP address show as `Authorization: Bearer TOKEN`. /healthz and /readyz need none.", {}, kRestart},
 
       {"purge.allow", "", Type::kNetworks, LIST(purge.allow), "LIST", 0, 0, "",
        "Clients that may send PURGE: addresses or networks, and unix for those that come by a unix socket."},
@@ -536,6 +539,14 @@ Status set_setting(Settings& settings, const SettingRow& row, std::vector<TlsCer
 std::string setting_text(const Settings& settings, const SettingRow& row) {
   Settings copy = settings;
   return std::visit([&](auto member) { return Getter{row}(member(copy)); }, row.member);
+}
+
+std::vector<const SettingRow*> changed_settings(const Settings& before, const Settings& after) {
+  std::vector<const SettingRow*> changed;
+  for (const SettingRow& row : setting_table()) {
+    if (setting_text(before, row) != setting_text(after, row)) changed.push_back(&row);
+  }
+  return changed;
 }
 
 std::string default_text(const SettingRow& row) {

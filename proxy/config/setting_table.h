@@ -1,4 +1,5 @@
-// The table of settings: one row for each, with its name, flag, type, bounds and meaning. The command line,
+// The table of settings: one row for each, with its name, flag, type, bounds, meaning, and whether it changes
+// while the edge runs. The command line,
 // the configuration file, `--help` and the example file are all made from it, so none of them can tell
 // another story. The default stands in the struct (settings.h) and is read from there.
 //
@@ -58,6 +59,7 @@ struct SettingRow {
   std::string_view computed_default;  // said instead of the default where start-up finds it
   std::string_view prose;             // one or two sentences
   std::vector<std::string_view> choices = {};
+  bool restart = false;  // changes with a restart alone, not by a reload
 };
 
 // Written as a list of strings.
@@ -81,6 +83,9 @@ storage::Status set_setting(Settings& settings, const SettingRow& row, std::vect
 // The same for a list of certificates (the other form takes CERT:KEY or CERT:KEY:OCSP, separated by commas).
 storage::Status set_setting(Settings& settings, const SettingRow& row,
                             std::vector<TlsCertificateFiles> certificates);
+
+// Those whose values differ.
+[[nodiscard]] std::vector<const SettingRow*> changed_settings(const Settings& before, const Settings& after);
 
 // The value as set_setting() would take it.
 [[nodiscard]] std::string setting_text(const Settings& settings, const SettingRow& row);

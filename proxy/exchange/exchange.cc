@@ -34,21 +34,24 @@ void Exchange::serve(ResponseSink& sink, const ClientInfo& client) {
   client_ = &client;
 }
 
-void Exchange::start(RequestBody body) {
+void Exchange::begin() {
   FRESHET_CHECK(step_ == Step::kDone);
-  body_ = body;
+  // Seldom another one; the count of its owners is left alone.
+  if (options_ != context_.options) options_ = context_.options;
   arrived_ = context_.mono_time();
   arrived_wall_ = context_.wall_time();
   waited_ = false;
+}
+
+void Exchange::start(RequestBody body) {
+  begin();
+  body_ = body;
   step_ = Step::kReceiveHead;
   advance();
 }
 
 void Exchange::refuse(int status, std::string_view why) {
-  FRESHET_CHECK(step_ == Step::kDone);
-  arrived_ = context_.mono_time();
-  arrived_wall_ = context_.wall_time();
-  waited_ = false;
+  begin();
   refused_why_ = why;
   reply_error(status, revalidate::Reason::kBadRequest);
   advance();

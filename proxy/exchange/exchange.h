@@ -61,13 +61,13 @@ struct ExchangeContext {
   storage::TieredStore& store;
   const revalidate::PolicyOptions& policy;
   storage::Counters& counters;
-  AccessLogWriter& access_log;
+  AccessLogWriter* access_log;
   TargetCounts& targets;
   std::string default_authority;  // of HTTP/1.0 requests that name no host: the origin's
   // The turn's time; see EventLoop.
   std::function<storage::WallTime()> wall_time;
   std::function<storage::MonoTime()> mono_time;
-  ExchangeOptions options;
+  std::shared_ptr<const ExchangeOptions> options;  // an exchange takes them once, at its start
   RequestIds request_ids{};
 };
 
@@ -125,6 +125,7 @@ class Exchange {
  private:
   enum class Outcome { kGoOn, kWait };
 
+  void begin();
   void advance();
   Outcome run_step();
 
@@ -212,6 +213,7 @@ class Exchange {
   BodyPump pump_;
 
   // The request.
+  std::shared_ptr<const ExchangeOptions> options_;  // those that held when it began
   storage::RequestHead request_;
   revalidate::RequestFacts facts_;
   RequestBody body_;

@@ -31,7 +31,7 @@ storage::HeaderFields lines_for_everybody(const storage::HeaderFields& fields) {
 void Exchange::pass_informational(storage::ResponseHead head) {
   if (step_ != Step::kAwaitFlight) return;
   head.fields = revalidate::end_to_end_fields(head.fields);
-  if (context_.options.early_hints && head.status == kEarlyHints) {
+  if (options_->early_hints && head.status == kEarlyHints) {
     storage::HeaderFields hints = lines_for_everybody(head.fields);
     const bool said = hints_ && hints_->wire() == hints.wire() && hints.size() == head.fields.size();
     origin_hinted_ = true;
@@ -43,7 +43,7 @@ void Exchange::pass_informational(storage::ResponseHead head) {
 }
 
 void Exchange::send_remembered_hints() {
-  if (!context_.options.early_hints || hints_ || request_.method != storage::Method::kGet) return;
+  if (!options_->early_hints || hints_ || request_.method != storage::Method::kGet) return;
   hints_ = context_.flights.table.recall(key_, context_.mono_time()).early_hints;
   if (!hints_) return;
   storage::ResponseHead head;

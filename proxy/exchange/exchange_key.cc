@@ -63,7 +63,7 @@ bool is_known_of_forwarded(std::string_view parameter, const storage::RequestHea
 
 // "Freshet-Debug: key" is for this edge alone.
 void Exchange::take_debug_field() {
-  tell_key_ = context_.options.status_key;
+  tell_key_ = options_->status_key;
   if (!request_.fields.may_have(storage::HeaderFields::bit_of(FieldName::kOther))) return;
   const auto wish = request_.fields.first(kDebugField);
   if (!wish) return;
@@ -93,19 +93,19 @@ void Exchange::take_forwarded_scheme() {
 }
 
 void Exchange::make_key() {
-  const revalidate::KeyRules& rules = context_.options.key_rules;
+  const revalidate::KeyRules& rules = options_->key_rules;
   if (rules.changes_target()) {
     asked_target_ = request_.target;
     request_.target = revalidate::normalised_target(asked_target_, rules);
   }
   storage::make_cache_key(request_.scheme, request_.authority, request_.target, key_);
-  search_rule_ = context_.options.search_rules->rule_of(key_.text);
+  search_rule_ = options_->search_rules->rule_of(key_.text);
   complete_key();
 }
 
 // From the plain text of the target URI.
 void Exchange::complete_key() {
-  const revalidate::KeyRules& rules = context_.options.key_rules;
+  const revalidate::KeyRules& rules = options_->key_rules;
   const std::size_t plain = key_.text.size();
   if (search_rule_) key_.text = search_form(key_.text, *search_rule_);
   if (client_->trusted) add_forwarded_host();
@@ -137,9 +137,8 @@ void Exchange::learn_search_rule(const storage::StoredResponse& response) {
   const storage::ResponseHead& head = response.head().response;
   if (head.status != 200) return;
   if (search_rule_ ? key_holds_for(response) : !head.fields.has(FieldName::kNoVarySearch)) return;
-  context_.options.search_rules->learn(key_.text, revalidate::parse_no_vary_search(head.fields), [this] {
-    context_.store.invalidate_tag(revalidate::search_tag(key_.text));
-  });
+  options_->search_rules->learn(key_.text, revalidate::parse_no_vary_search(head.fields),
+                                [this] { context_.store.invalidate_tag(revalidate::search_tag(key_.text)); });
 }
 
 Exchange::Outcome Exchange::look_up_by_plain_key(const storage::StoredResponse& misled) {
@@ -160,14 +159,14 @@ void Exchange::invalidate_by_use(const storage::ResponseHead& response) {
   }
   revalidate::invalidate_with_part(context_.store, key_);
   for (CacheKey& key : revalidate::invalidated_keys(request_, response)) {
-    const revalidate::KeyRules& rules = context_.options.key_rules;
+    const revalidate::KeyRules& rules = options_->key_rules;
     if (rules.changes_target()) {
       key = key_of(with_target(
           key.text, [&](std::string_view target) { return revalidate::normalised_target(target, rules); }));
     }
     invalidate_target(key);
-    if (key.text.find('?') != std::string::npos) context_.options.search_rules->invalidated(key.text);
-    if (const SearchRules::Rule rule = context_.options.search_rules->rule_of(key.text)) {
+    if (key.text.find('?') != std::string::npos) options_->search_rules->invalidated(key.text);
+    if (const SearchRules::Rule rule = options_->search_rules->rule_of(key.text)) {
       invalidate_target(key_of(search_form(key.text, *rule)));
     }
   }
@@ -176,7 +175,7 @@ void Exchange::invalidate_by_use(const storage::ResponseHead& response) {
 void Exchange::invalidate_target(const CacheKey& key) {
   if (key != key_) revalidate::invalidate_with_part(context_.store, key);
   // Whatever values of fields and cookies stand behind it in the keys of others.
-  const revalidate::KeyRules& rules = context_.options.key_rules;
+  const revalidate::KeyRules& rules = options_->key_rules;
   if (rules.fields.empty() && rules.cookies.empty()) return;
   context_.store.invalidate_tag(revalidate::target_tag(key.text.substr(0, key.text.find('#')).append("#")));
 }

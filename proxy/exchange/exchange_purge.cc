@@ -20,7 +20,7 @@ Exchange::Outcome Exchange::refuse_purge(int status, Reason reason, std::string 
 // What is purged is not hinted at either. Where this request's key is not all that the URL has, of all keys:
 // they are learned again.
 void Exchange::forget_purged_hints(bool by_tag) {
-  const revalidate::KeyRules& rules = context_.options.key_rules;
+  const revalidate::KeyRules& rules = options_->key_rules;
   if (by_tag || !rules.fields.empty() || !rules.cookies.empty()) {
     context_.flights.table.forget_hints();
   } else {
@@ -31,7 +31,7 @@ void Exchange::forget_purged_hints(bool by_tag) {
 // Behind make_key().
 Exchange::Outcome Exchange::purge() {
   outcome_ = CacheOutcome::kPass;
-  const ExchangeOptions& options = context_.options;
+  const ExchangeOptions& options = *options_;
   if (!options.purge.on()) return refuse_purge(405, Reason::kPurgeForbidden, "PURGE is turned off.");
   if (!may_purge(request_, client_->address, options.purge)) {
     return refuse_purge(403, Reason::kPurgeForbidden,

@@ -360,7 +360,7 @@ void Exchange::count_and_log(bool complete) {
   const storage::MonoTime now = context_.mono_time();
   const std::chrono::microseconds took = in_microseconds(now - arrived_);
   count(took);
-  if (!context_.access_log.enabled() && !context_.targets.wanted()) return;
+  if (!context_.access_log->enabled() && !context_.targets.wanted()) return;
   ExchangeRecord record;
   record.time = arrived_wall_;
   record.client = client_->address;
@@ -382,7 +382,7 @@ void Exchange::count_and_log(bool complete) {
   record.first_byte = first_byte_;
   record.total_time = took;
   record.complete = complete;
-  context_.access_log.write(record);
+  context_.access_log->write(record);
   if (context_.targets.wanted()) context_.targets.count(record, now);
 }
 

@@ -37,7 +37,7 @@ Exchange::Outcome Exchange::receive_head() {
   revalidate::remove_connection_fields(request_);
   if (request_.authority.empty()) request_.authority = context_.default_authority;
   take_debug_field();
-  if (context_.options.request_ids) take_request_id();
+  if (options_->request_ids) take_request_id();
   if (client_->trusted) take_forwarded_scheme();
   make_key();
   if (is_purge(request_)) return purge();

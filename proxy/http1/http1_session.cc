@@ -45,19 +45,30 @@ Http1Context::Http1Context(EventLoop& event_loop, CoarseTimers& coarse_timers,
       timers(coarse_timers),
       exchanges(exchange_context),
       parser(parser_options),
-      head_deadlines(timers.list(timeouts.head)),
-      idle_deadlines(timers.list(timeouts.idle)),
-      body_deadlines(timers.list(timeouts.body)),
-      send_deadlines(timers.list(timeouts.send)),
-      linger_deadlines(timers.list(timeouts.linger)),
+      head_deadlines(&timers.list(timeouts.head)),
+      idle_deadlines(&timers.list(timeouts.idle)),
+      body_deadlines(&timers.list(timeouts.body)),
+      send_deadlines(&timers.list(timeouts.send)),
+      linger_deadlines(&timers.list(timeouts.linger)),
       works(exchanges, [this](std::function<void()> task) { loop.post(std::move(task)); }),
       scratch(kScratch, '\0') {}
+
+void Http1Context::change(const RequestParserOptions& parser_options, const Http1Timeouts& timeouts) {
+  parser = parser_options;
+  head_deadlines = &timers.list(timeouts.head);
+  idle_deadlines = &timers.list(timeouts.idle);
+  body_deadlines = &timers.list(timeouts.body);
+  send_deadlines = &timers.list(timeouts.send);
+  linger_deadlines = &timers.list(timeouts.linger);
+  ++changes;
+}
 
 Http1Session::Http1Session(Http1Context& context, Transport transport, ClientInfo client)
     : context_(context),
       transport_(std::move(transport)),
       client_(std::move(client)),
       deadline_([this] { on_deadline(); }),
+      changes_(context.changes),
       may_be_http2_(context.to_http2 != nullptr) {
   context_.exchanges.counters.add(Counter::kConnectionsOpen);
 }
@@ -73,7 +84,7 @@ Http1Session::~Http1Session() {
 void Http1Session::start() {
   watch_ = context_.loop.watch(transport_.descriptor(), IoInterest::kRead,
                                [this](storage::IoReady ready) { on_ready(ready); });
-  arm(context_.head_deadlines);
+  arm(*context_.head_deadlines);
   if (transport_.holds_input()) read_input();
 }
 
@@ -221,6 +232,7 @@ bool Http1Session::take_request() {
     if (read_closed_) after_ = After::kClose;
     return false;
   }
+  if (!head_begun_ && changes_ != context_.changes) take_up_changes();
   if (may_be_http2_ && take_preface()) return false;
   std::size_t consumed = 0;
   switch (work_->parser.parse(input(), work_->exchange.request(), work_->framing, consumed)) {
@@ -240,9 +252,15 @@ bool Http1Session::take_request() {
   return true;
 }
 
+void Http1Session::take_up_changes() {
+  changes_ = context_.changes;
+  work_->parser = RequestParser(parser_for(context_.parser, transport_));
+  if (context_.trusts) client_.trusted = context_.trusts(client_.address);
+}
+
 bool Http1Session::take_preface() {
   const std::string_view begin = input().substr(0, kHttp2Preface.size());
-  may_be_http2_ = kHttp2Preface.substr(0, begin.size()) == begin;
+  may_be_http2_ = context_.to_http2 && kHttp2Preface.substr(0, begin.size()) == begin;
   if (!may_be_http2_) return false;
   if (begin.size() < kHttp2Preface.size()) {
     head_begun_ = true;
@@ -443,7 +461,7 @@ void Http1Session::close_gracefully() {
   if (read_closed_) return close_now(false);
   // Closing with input unread would reset the connection and take our answer back from the client.
   phase_ = Phase::kLingering;
-  arm(context_.linger_deadlines);
+  arm(*context_.linger_deadlines);
   end_output();
   set_interest();
 }
@@ -481,19 +499,19 @@ void Http1Session::set_deadline() {
   DeadlineList* list = nullptr;
   if (phase_ == Phase::kLingering) return;
   if (unsent() > 0) {
-    list = &context_.send_deadlines;
+    list = context_.send_deadlines;
   } else if (responding_ && read_closed_) {
     // It may only have closed its side; one that has left would look the same until we write.
-    list = &context_.linger_deadlines;
+    list = context_.linger_deadlines;
   } else if (responding_) {
-    list = upload_waits_ ? &context_.body_deadlines : nullptr;
+    list = upload_waits_ ? context_.body_deadlines : nullptr;
   } else {
-    list = head_begun_ ? &context_.head_deadlines : &context_.idle_deadlines;
+    list = head_begun_ ? context_.head_deadlines : context_.idle_deadlines;
   }
   // A head has so long altogether, however often a byte of it comes; and who takes nothing is not helped by
   // what it sends.
-  const bool progress = list == &context_.send_deadlines ? sent_some_ : progressed_;
-  const bool moves = progress && list != &context_.head_deadlines;
+  const bool progress = list == context_.send_deadlines ? sent_some_ : progressed_;
+  const bool moves = progress && list != context_.head_deadlines;
   progressed_ = sent_some_ = false;
   if (list == nullptr) {
     deadline_.disarm();

@@ -48,15 +48,19 @@ class Http1Context {
   Http1Context(EventLoop& loop, CoarseTimers& timers, ExchangeContext& exchanges,
                const RequestParserOptions& parser, const Http1Timeouts& timeouts);
 
+  // Each session takes them up with its next request, and whether its client is trusted. Not from inside a
+  // session.
+  void change(const RequestParserOptions& parser, const Http1Timeouts& timeouts);
+
   EventLoop& loop;
   CoarseTimers& timers;
   ExchangeContext& exchanges;
-  const RequestParserOptions parser;
-  DeadlineList& head_deadlines;
-  DeadlineList& idle_deadlines;
-  DeadlineList& body_deadlines;
-  DeadlineList& send_deadlines;
-  DeadlineList& linger_deadlines;
+  RequestParserOptions parser;
+  DeadlineList* head_deadlines;
+  DeadlineList* idle_deadlines;
+  DeadlineList* body_deadlines;
+  DeadlineList* send_deadlines;
+  DeadlineList* linger_deadlines;
   Http1Works works;
   // Input is read to here; only what cannot be used at once is copied into a session's own buffer, so an idle
   // connection holds none.
@@ -66,6 +70,9 @@ class Http1Context {
   // Takes a connection over whose client speaks HTTP/2, with what was read of it (RFC 9113, 3.3). Empty: such
   // a client is refused.
   std::function<void(Transport, const ClientInfo&, std::string_view received)> to_http2;
+  // Whether the client of that address (ClientInfo) is trusted by now.
+  std::function<bool(const std::string& address)> trusts;
+  std::uint64_t changes = 0;
   bool draining = false;  // answers say "Connection: close"
   // While draining, a connection that waits for its next request may still make it: nobody who keeps
   // connections is cut.
@@ -110,6 +117,7 @@ class Http1Session final : public ClientSession, public ResponseSink, private re
   void drive();
   // One step of drive(); false when nothing more can be done now.
   bool take_request();
+  void take_up_changes();
   // True: it is no request but the beginning of HTTP/2, or may be.
   bool take_preface();
   void begin_exchange();
@@ -136,10 +144,11 @@ class Http1Session final : public ClientSession, public ResponseSink, private re
   const std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
   Http1Context& context_;
   Transport transport_;
-  const ClientInfo client_;
+  ClientInfo client_;
   std::unique_ptr<storage::IoWatch> watch_;
   Deadline deadline_;
   DeadlineList* armed_in_ = nullptr;
+  std::uint64_t changes_;            // of the context, as far as they are taken up
   std::unique_ptr<Http1Work> work_;  // null: idle
 
   Phase phase_ = Phase::kRequests;

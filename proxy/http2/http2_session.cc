@@ -38,15 +38,29 @@ Http2Context::Http2Context(EventLoop& event_loop, CoarseTimers& coarse_timers,
       limits(head_limits),
       secure_limits(over_tls(head_limits)),
       options(http2_options),
-      head_deadlines(timers.list(timeouts.head)),
-      idle_deadlines(timers.list(timeouts.idle)),
-      body_deadlines(timers.list(timeouts.body)),
-      send_deadlines(timers.list(timeouts.send)),
-      linger_deadlines(timers.list(timeouts.linger)),
+      head_deadlines(&timers.list(timeouts.head)),
+      idle_deadlines(&timers.list(timeouts.idle)),
+      body_deadlines(&timers.list(timeouts.body)),
+      send_deadlines(&timers.list(timeouts.send)),
+      linger_deadlines(&timers.list(timeouts.linger)),
       callbacks(std::make_unique<Http2Callbacks>(limits.max_head)),
       scratch(kScratch, '\0') {}
 
 Http2Context::~Http2Context() = default;
+
+void Http2Context::change(const RequestParserOptions& head_limits, const Http1Timeouts& timeouts,
+                          const Http2Options& http2_options) {
+  limits = head_limits;
+  secure_limits = over_tls(head_limits);
+  options = http2_options;
+  head_deadlines = &timers.list(timeouts.head);
+  idle_deadlines = &timers.list(timeouts.idle);
+  body_deadlines = &timers.list(timeouts.body);
+  send_deadlines = &timers.list(timeouts.send);
+  linger_deadlines = &timers.list(timeouts.linger);
+  callbacks = std::make_unique<Http2Callbacks>(limits.max_head);
+  ++changes;
+}
 
 std::unique_ptr<Http2Stream> Http2Context::take_stream() {
   if (spare_streams_.empty()) return std::make_unique<Http2Stream>(*this);
@@ -64,6 +78,7 @@ Http2Session::Http2Session(Http2Context& context, Transport transport, ClientInf
     : context_(context),
       transport_(std::move(transport)),
       client_(std::move(client)),
+      changes_(context.changes),
       received_(received),
       frames_(context.callbacks->make_session(*this, context.options, context.limits.max_head)),
       deadline_([this] { on_deadline(); }),
@@ -278,6 +293,10 @@ bool Http2Session::write_output() {
 }
 
 Http2Stream* Http2Session::open_stream(std::int32_t id) {
+  if (changes_ != context_.changes) {
+    changes_ = context_.changes;
+    if (context_.trusts) client_.trusted = context_.trusts(client_.address);
+  }
   streams_.push_back(context_.take_stream());
   Http2Stream& stream = *streams_.back();
   stream.open(*this, id);
@@ -344,7 +363,7 @@ void Http2Session::close_gracefully() {
   if (read_closed_) return close_now(false);
   // Closing with input unread would reset the connection and take our last words back from the client.
   phase_ = Phase::kLingering;
-  arm(context_.linger_deadlines);
+  arm(*context_.linger_deadlines);
   end_output();
   set_interest();
   drive_later_if_over();
@@ -379,18 +398,18 @@ void Http2Session::set_deadline() {
   DeadlineList* list = nullptr;
   bool moves = false;
   if (output_.size() > 0) {
-    list = &context_.send_deadlines;
+    list = context_.send_deadlines;
     moves = sent_some_;
   } else if (read_closed_) {
     // It may only have closed its side; one that has left would look the same until we write.
-    list = &context_.linger_deadlines;
+    list = context_.linger_deadlines;
     moves = progressed_;
   } else if (draining_ && !last_said_) {
-    list = &context_.linger_deadlines;
+    list = context_.linger_deadlines;
   } else if (head_begun_) {
-    list = &context_.head_deadlines;
+    list = context_.head_deadlines;
   } else if (streams_.empty()) {
-    list = &context_.idle_deadlines;
+    list = context_.idle_deadlines;
     moves = served_;
   }
   progressed_ = sent_some_ = served_ = false;

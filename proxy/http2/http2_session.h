@@ -58,24 +58,31 @@ class Http2Context {
   Http2Context(const Http2Context&) = delete;
   Http2Context& operator=(const Http2Context&) = delete;
 
+  // Limits, timeouts and whether a client is trusted: for the next requests of each session. Options: for
+  // the next sessions. Not from inside a session.
+  void change(const RequestParserOptions& limits, const Http1Timeouts& timeouts, const Http2Options& options);
+
   [[nodiscard]] std::unique_ptr<Http2Stream> take_stream();
   void give_back(std::unique_ptr<Http2Stream> stream);
 
   EventLoop& loop;
   CoarseTimers& timers;
   ExchangeContext& exchanges;
-  const RequestParserOptions limits;         // of requests in clear
-  const RequestParserOptions secure_limits;  // and over TLS
-  const Http2Options options;
-  DeadlineList& head_deadlines;
-  DeadlineList& idle_deadlines;
-  DeadlineList& body_deadlines;
-  DeadlineList& send_deadlines;
-  DeadlineList& linger_deadlines;
-  const std::unique_ptr<Http2Callbacks> callbacks;
+  RequestParserOptions limits;         // of requests in clear
+  RequestParserOptions secure_limits;  // and over TLS
+  Http2Options options;
+  DeadlineList* head_deadlines;
+  DeadlineList* idle_deadlines;
+  DeadlineList* body_deadlines;
+  DeadlineList* send_deadlines;
+  DeadlineList* linger_deadlines;
+  std::unique_ptr<Http2Callbacks> callbacks;
   std::string scratch;  // recv() goes here
   // Told when a session is over; destroys it later.
   std::function<void(ClientSession&)> retire;
+  // Whether the client of that address (ClientInfo) is trusted by now.
+  std::function<bool(const std::string& address)> trusts;
+  std::uint64_t changes = 0;
 
  private:
   std::vector<std::unique_ptr<Http2Stream>> spare_streams_;
@@ -147,7 +154,8 @@ class Http2Session final : public ClientSession {
   const std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
   Http2Context& context_;
   Transport transport_;
-  const ClientInfo client_;
+  ClientInfo client_;
+  std::uint64_t changes_;  // of the context, as far as they are taken up
   std::string_view received_;
   nghttp2_session* frames_ = nullptr;
   std::unique_ptr<storage::IoWatch> watch_;

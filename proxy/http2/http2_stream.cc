@@ -91,7 +91,7 @@ revalidate::UploadSource::Next Http2Stream::next(char* buffer, std::size_t capac
     send_informational(head);
     session_->drive_later();
   }
-  if (!deadline_.armed()) context_.timers.arm(deadline_, context_.body_deadlines, context_.loop.mono_time());
+  if (!deadline_.armed()) context_.timers.arm(deadline_, *context_.body_deadlines, context_.loop.mono_time());
   return Next::kWait;
 }
 
@@ -218,7 +218,7 @@ void Http2Stream::take_piece(std::size_t size, OutputQueue& output) {
 void Http2Stream::wait_for_client() {
   const bool takes = body_.size() > 0 || room_wanted_ || response_broken_;
   if (!takes && !upload_waits_) return deadline_.disarm();
-  context_.timers.arm(deadline_, takes ? context_.send_deadlines : context_.body_deadlines,
+  context_.timers.arm(deadline_, takes ? *context_.send_deadlines : *context_.body_deadlines,
                       context_.loop.mono_time());
 }
 

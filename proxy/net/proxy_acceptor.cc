@@ -28,7 +28,7 @@ ProxyAcceptor::ProxyAcceptor(EventLoop& loop, CoarseTimers& timers, storage::Cou
     : loop_(loop),
       timers_(timers),
       counters_(counters),
-      deadlines_(timers.list(timeout)),
+      deadlines_(&timers.list(timeout)),
       hooks_(std::move(hooks)) {}
 
 ProxyAcceptor::~ProxyAcceptor() {
@@ -41,7 +41,7 @@ void ProxyAcceptor::accept(Descriptor socket, const SocketAddress& peer) {
   const auto waiting = *made = std::prev(waiting_.end());
   waiting->watch = loop_.watch(waiting->socket.get(), IoInterest::kRead,
                                [this, waiting](storage::IoReady) { read(waiting); });
-  timers_.arm(waiting->deadline, deadlines_, loop_.mono_time());
+  timers_.arm(waiting->deadline, *deadlines_, loop_.mono_time());
 }
 
 // Looks first, and takes what is the header's: all that is there, until the header is whole.

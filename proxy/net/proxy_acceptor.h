@@ -40,6 +40,8 @@ class ProxyAcceptor {
   void accept(Descriptor socket, const SocketAddress& peer);
   // Counts and logs a connection that is not to speak the protocol; who calls closes it.
   void refuse(const SocketAddress& peer, std::string_view why);
+  // Of those that come from now on.
+  void set_timeout(storage::Milliseconds timeout) { deadlines_ = &timers_.list(timeout); }
   // Closes those of which nothing has come. The others go on.
   void drain();
   [[nodiscard]] bool empty() const { return waiting_.empty(); }
@@ -56,7 +58,7 @@ class ProxyAcceptor {
   EventLoop& loop_;
   CoarseTimers& timers_;
   storage::Counters& counters_;
-  DeadlineList& deadlines_;
+  DeadlineList* deadlines_;
   const Hooks hooks_;
   storage::LogLimiter log_;
   List waiting_;

@@ -49,7 +49,7 @@ TlsAcceptor::TlsAcceptor(EventLoop& loop, CoarseTimers& timers, const TlsCredent
       timers_(timers),
       credentials_(credentials),
       counters_(counters),
-      deadlines_(timers.list(timeout)),
+      deadlines_(&timers.list(timeout)),
       hooks_(std::move(hooks)),
       worker_(loop, timers, kIdle) {}
 
@@ -66,7 +66,7 @@ void TlsAcceptor::accept(Descriptor socket, const SocketAddress& peer) {
   handshake->tls = std::make_unique<TlsConnection>(credentials_.current(), worker_, handshake->socket.get());
   handshake->watch = loop_.watch(handshake->socket.get(), IoInterest::kRead,
                                  [this, handshake](storage::IoReady) { on_ready(handshake); });
-  timers_.arm(handshake->deadline, deadlines_, loop_.mono_time());
+  timers_.arm(handshake->deadline, *deadlines_, loop_.mono_time());
 }
 
 bool TlsAcceptor::empty() const {

@@ -45,6 +45,8 @@ class TlsAcceptor {
   TlsAcceptor& operator=(const TlsAcceptor&) = delete;
 
   void accept(Descriptor socket, const SocketAddress& peer);
+  // Of those that come from now on.
+  void set_timeout(storage::Milliseconds timeout) { deadlines_ = &timers_.list(timeout); }
   // Closes those of which nothing has come. The others go on.
   void drain();
   [[nodiscard]] bool empty() const;
@@ -65,7 +67,7 @@ class TlsAcceptor {
   CoarseTimers& timers_;
   const TlsCredentials& credentials_;
   storage::Counters& counters_;
-  DeadlineList& deadlines_;
+  DeadlineList* deadlines_;
   const Hooks hooks_;
   TlsWorker worker_;
   storage::LogLimiter log_;

@@ -137,7 +137,7 @@ struct TlsContext::Callbacks {
   // 1: done; 0: no such key, so a full handshake; 2: done, and a new ticket is due; below 0: it failed.
   static int ticket_key(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
                         EVP_MAC_CTX* mac, int sealing) {
-    TicketKeys& keys = of(ssl).tickets_;
+    TicketKeys& keys = *of(ssl).tickets_;
     const storage::MonoTime now = storage::mono_now();
     if (sealing != 0) {
       const TicketKey key = keys.current(now);
@@ -174,9 +174,10 @@ void TlsContext::Release::operator()(ssl_ctx_st* handle) const {
 
 TlsContext::~TlsContext() = default;
 
-Result<std::shared_ptr<const TlsContext>> TlsContext::make(const TlsOptions& options, TicketKeys& tickets,
-                                                           WallTime now, std::vector<std::string>& warnings) {
-  std::shared_ptr<TlsContext> made(new TlsContext(options, tickets));
+Result<std::shared_ptr<const TlsContext>> TlsContext::make(const TlsOptions& options,
+                                                           std::shared_ptr<TicketKeys> tickets, WallTime now,
+                                                           std::vector<std::string>& warnings) {
+  std::shared_ptr<TlsContext> made(new TlsContext(options, std::move(tickets)));
   if (Status status = made->load(now, warnings); !status) return Error{status.error()};
   if (Status status = made->make_handles(); !status) return Error{status.error()};
   return std::shared_ptr<const TlsContext>(std::move(made));
@@ -306,19 +307,10 @@ Result<std::vector<TicketKey>> read_ticket_keys(const std::string& path, std::ve
 
 Result<std::unique_ptr<TlsCredentials>> TlsCredentials::open(TlsOptions options,
                                                              std::vector<std::string>& warnings) {
-  std::unique_ptr<TlsCredentials> made(new TlsCredentials(std::move(options)));
-  const TlsOptions& chosen = made->options_;
-  if (chosen.ticket_keys.empty()) {
-    made->tickets_ = std::make_unique<TicketKeys>(chosen.ticket_period, storage::mono_now());
-  } else {
-    auto keys = read_ticket_keys(chosen.ticket_keys, warnings);
-    if (!keys) return Error{keys.error()};
-    made->tickets_ = std::make_unique<TicketKeys>(keys.take());
-  }
-  auto context = TlsContext::make(chosen, *made->tickets_, storage::wall_now(), warnings);
-  if (!context) return Error{context.error()};
-  const storage::MutexLock lock(made->mutex_);
-  made->current_ = context.take();
+  std::unique_ptr<TlsCredentials> made(new TlsCredentials());
+  auto first = made->read(std::move(options), warnings);
+  if (!first) return Error{first.error()};
+  made->adopt(first.take());
   return made;
 }
 
@@ -327,20 +319,39 @@ std::shared_ptr<const TlsContext> TlsCredentials::current() const {
   return current_;
 }
 
-Status TlsCredentials::reload(std::vector<std::string>& warnings) {
+Result<TlsCredentials::Next> TlsCredentials::read(TlsOptions options,
+                                                  std::vector<std::string>& warnings) const {
+  Next next;
+  next.options = std::move(options);
+  const bool from_file = !next.options.ticket_keys.empty();
   std::vector<TicketKey> keys;
-  if (!options_.ticket_keys.empty()) {
-    auto read = read_ticket_keys(options_.ticket_keys, warnings);
+  if (from_file) {
+    auto read = read_ticket_keys(next.options.ticket_keys, warnings);
     if (!read) return Error{read.error()};
     keys = read.take();
   }
-  auto context = TlsContext::make(options_, *tickets_, storage::wall_now(), warnings);
+  const bool same = tickets_ && from_file == !options_.ticket_keys.empty() &&
+                    (from_file || next.options.ticket_period == options_.ticket_period);
+  if (same) {
+    next.tickets = tickets_;
+    next.replaced = std::move(keys);
+  } else if (from_file) {
+    next.tickets = std::make_shared<TicketKeys>(std::move(keys));
+  } else {
+    next.tickets = std::make_shared<TicketKeys>(next.options.ticket_period, storage::mono_now());
+  }
+  auto context = TlsContext::make(next.options, next.tickets, storage::wall_now(), warnings);
   if (!context) return Error{context.error()};
-  if (!keys.empty()) tickets_->replace(std::move(keys));
-  std::shared_ptr<const TlsContext> next = context.take();
+  next.context = context.take();
+  return next;
+}
+
+void TlsCredentials::adopt(Next next) {
+  options_ = std::move(next.options);
+  tickets_ = std::move(next.tickets);
+  if (!next.replaced.empty()) tickets_->replace(std::move(next.replaced));
   const storage::MutexLock lock(mutex_);
-  current_.swap(next);  // the old one goes with the last of its connections
-  return {};
+  current_.swap(next.context);  // the old one goes with the last of its connections
 }
 
 }  // namespace freshet::proxy

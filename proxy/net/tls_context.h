@@ -3,7 +3,8 @@
 // makes another, and connections that stand keep theirs.
 //
 // TlsCredentials: the context that new connections get, and the keys of session tickets. Owned by main; made,
-// and reloaded on SIGHUP, by main; current() from any thread. A reload that fails changes nothing.
+// and read anew at each reload, by main; current() from any thread. What read() returns is not in use until
+// adopt() says so.
 //
 // Early data (0-RTT), renegotiation and compression are off.
 #pragma once
@@ -29,9 +30,9 @@ namespace freshet::proxy {
 
 class TlsContext {
  public:
-  // `tickets` outlives the context and its connections. The error is one line.
+  // The error is one line.
   [[nodiscard]] static storage::Result<std::shared_ptr<const TlsContext>> make(
-      const TlsOptions& options, TicketKeys& tickets, storage::WallTime now,
+      const TlsOptions& options, std::shared_ptr<TicketKeys> tickets, storage::WallTime now,
       std::vector<std::string>& warnings);
   ~TlsContext();
   TlsContext(const TlsContext&) = delete;
@@ -50,7 +51,8 @@ class TlsContext {
   // The library's callbacks.
   struct Callbacks;
 
-  TlsContext(const TlsOptions& options, TicketKeys& tickets) : options_(options), tickets_(tickets) {}
+  TlsContext(const TlsOptions& options, std::shared_ptr<TicketKeys> tickets)
+      : options_(options), tickets_(std::move(tickets)) {}
 
   storage::Status load(storage::WallTime now, std::vector<std::string>& warnings);
   storage::Status make_handles();
@@ -60,7 +62,7 @@ class TlsContext {
   storage::Status ask_for_certificates(ssl_ctx_st* handle) const;
 
   const TlsOptions options_;
-  TicketKeys& tickets_;
+  const std::shared_ptr<TicketKeys> tickets_;
   std::string protocols_;  // as ALPN has them
   std::string client_ca_text_;
   std::vector<std::unique_ptr<TlsCertificate>> certificates_;
@@ -77,14 +79,24 @@ class TlsCredentials {
       TlsOptions options, std::vector<std::string>& warnings);
 
   [[nodiscard]] std::shared_ptr<const TlsContext> current() const;
-  // Reads all files anew: certificates and keys, who vouches for clients, the keys of tickets.
-  storage::Status reload(std::vector<std::string>& warnings);
+
+  // What is to come in place of what is in use.
+  struct Next {
+    TlsOptions options;
+    std::shared_ptr<TicketKeys> tickets;
+    std::vector<TicketKey> replaced;  // those in `tickets` are replaced by these; none: they stay
+    std::shared_ptr<const TlsContext> context;
+  };
+  // Reads all files anew, those of `options`: certificates and keys, who vouches for clients, the keys of
+  // tickets. Keys of this process stay, so that clients may go on with their tickets.
+  [[nodiscard]] storage::Result<Next> read(TlsOptions options, std::vector<std::string>& warnings) const;
+  void adopt(Next next);
 
  private:
-  explicit TlsCredentials(TlsOptions options) : options_(std::move(options)) {}
+  TlsCredentials() = default;
 
-  const TlsOptions options_;
-  std::unique_ptr<TicketKeys> tickets_;
+  TlsOptions options_;
+  std::shared_ptr<TicketKeys> tickets_;
   mutable storage::Mutex mutex_;
   std::shared_ptr<const TlsContext> current_ GUARDED_BY(mutex_);
 };

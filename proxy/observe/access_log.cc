@@ -106,6 +106,10 @@ AccessLog::AccessLog(std::unique_ptr<LogSink> sink, AccessLogOptions options)
 }
 
 AccessLog::~AccessLog() {
+  finish();
+}
+
+void AccessLog::finish() {
   if (!thread_.joinable()) return;
   stopping_.store(true, std::memory_order_relaxed);
   wake();

@@ -93,6 +93,9 @@ class AccessLog {
   AccessLog& operator=(const AccessLog&) = delete;
   ~AccessLog();
 
+  // Writes what is left. Its writers write no more; nothing but the counts may be asked for afterwards.
+  void finish();
+
   // Any thread; the reference stays valid as long as the log.
   AccessLogWriter& make_writer();
 

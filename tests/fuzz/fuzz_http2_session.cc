@@ -489,12 +489,12 @@ class World {
                              store_,
                              policy_,
                              counters_,
-                             log_->make_writer(),
+                             &log_->make_writer(),
                              top_.make(),
                              "origin",
                              [this] { return loop_.wall_time(); },
                              [this] { return loop_.mono_time(); },
-                             {},
+                             std::make_shared<const ExchangeOptions>(),
                              {}};
   CoarseTimers timers_{loop_};
   Http2Options options_ = [] {

@@ -92,7 +92,7 @@ test('SIGHUP: new connections get the new certificate, a download in progress go
   const renewed = made.issue('renewed');
   assert.notEqual(renewed.serial, before.serial);
   lab.edge.child.kill('SIGHUP');
-  await lab.edge.logLine(/the certificates have been read again/);
+  await lab.edge.logLine(/reload, asked for by SIGHUP: applied/);
   assert.equal(await certificateFor(lab, 'renewed.test'), `renewed ${renewed.serial}`);
   downloading.resume();
   expectWhole(await downloading.finishBody(head), 200, bytes);
@@ -101,7 +101,7 @@ test('SIGHUP: new connections get the new certificate, a download in progress go
 
   fs.writeFileSync(renewed.cert, 'damaged');
   lab.edge.child.kill('SIGHUP');
-  await lab.edge.logLine(/renewed\.pem: no certificate in it .*what was read before stays in use/);
+  await lab.edge.logLine(/renewed\.pem: no certificate in it/);
   assert.equal(await certificateFor(lab, 'renewed.test'), `renewed ${renewed.serial}`);
   for (const client of [downloading, idle]) client.close();
 });

@@ -65,13 +65,13 @@ for (const version of ['TLSv1.2', 'TLSv1.3']) {
     assert.equal((await visit(first, { ...only, session: sealedByB })).reused, false);
     made.write('here', `${b}\n`);
     first.edge.child.kill('SIGHUP');
-    await first.edge.logLine(/the certificates have been read again/);
+    await first.edge.logLine(/reload, asked for by SIGHUP: applied/);
     assert.equal((await visit(first, { ...only, session: sealedByB })).reused, true);
     assert.equal((await visit(first, { ...only, session })).reused, false);
     // A damaged file changes nothing.
     made.write('here', `${c}\nnoise\n`);
     first.edge.child.kill('SIGHUP');
-    await first.edge.logLine(/here: line 2: is not 80 bytes in base64; what was read before stays in use/);
+    await first.edge.logLine(/here: line 2: is not 80 bytes in base64/);
     assert.equal((await visit(first, { ...only, session: sealedByB })).reused, true);
   });
 
@@ -79,7 +79,7 @@ for (const version of ['TLSv1.2', 'TLSv1.3']) {
     const lab = await edge(t);
     const { session } = await visit(lab, only);
     lab.edge.child.kill('SIGHUP');
-    await lab.edge.logLine(/the certificates have been read again/);
+    await lab.edge.logLine(/reload, asked for by SIGHUP: applied/);
     assert.equal((await visit(lab, { ...only, session })).reused, true);
     await lab.edge.stopForRestart();
     await lab.edge.spawn();

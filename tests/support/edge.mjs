@@ -82,7 +82,7 @@ export class Edge {
   exit = undefined;
 
   // settings: {'server.head_timeout': '1s', ...}; flags: further command line words; accessLog: where the access log goes ('-' is read here); wrap: words
-  // before the command; env: further variables. listening: what the edge listens on, as it says; port and tlsPort: the first of them.
+  // before the command; env: further variables. With null for listen or accessLog, a file among the flags says it. listening: what the edge listens on, as it says; port and tlsPort: the first of them.
   static async start(options = {}) {
     const edge = new Edge(options);
     await edge.spawn();
@@ -97,8 +97,9 @@ export class Edge {
     this.wrap = wrap;
     this.args = ['run'];
     if (origin !== undefined) this.args.push('--origin', origin);
-    this.args.push('--listen', listen, '--cache-dir', this.cacheDir, '--workers', String(workers));
-    this.args.push(...settingFlags({ 'log.access': accessLog, ...settings }), ...flags);
+    if (listen !== null) this.args.push('--listen', listen);
+    this.args.push('--cache-dir', this.cacheDir, '--workers', String(workers));
+    this.args.push(...settingFlags({ ...(accessLog === null ? {} : { 'log.access': accessLog }), ...settings }), ...flags);
     if (!this.args.some((word) => /tls[-.]listen/.test(word))) this.args.push(...listenFlags());
   }
 

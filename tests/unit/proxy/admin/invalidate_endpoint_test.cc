@@ -17,7 +17,8 @@ class InvalidateEndpointTest : public testing::Test {
   // The reply to an order, from an edge with that store.
   std::string ask(storage::TieredStore& store, const std::string& json) {
     AdminServer server(loop_);
-    add_invalidate_endpoint(server, {store, loop_, counters_, {}, std::make_shared<SearchRules>()});
+    add_invalidate_endpoint(server, {store, loop_, counters_,
+                                     [] { return std::make_shared<const ExchangeOptions>(); }, flights_});
     int pair[2];
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
     server.serve(Descriptor{pair[0]}, {true, ""}, "uid 7");
@@ -42,6 +43,7 @@ class InvalidateEndpointTest : public testing::Test {
   storage::Generations generations_;
   storage::MemoryStore memory_{storage::MemoryStoreOptions{1 << 20, 0, 64}, storage::Describe{}, counters_};
   tests::FakeDisk disk_;
+  revalidate::FlightTable flights_{revalidate::FlightTableOptions{}};
 };
 
 TEST_F(InvalidateEndpointTest, WithNothingOnDiskAllIsDurable) {

@@ -116,8 +116,10 @@ TEST(CommandLine, UsageErrors) {
   EXPECT_EQ(error_of({}),
             "freshet: no command; `freshet run --origin URL` serves, `freshet --help` tells more");
   EXPECT_EQ(error_of({"rum"}), "freshet: \"rum\" is no command; did you mean run?");
-  EXPECT_EQ(error_of({"serve"}),
-            "freshet: \"serve\" is no command; the commands are run, check, simulate, purge, stats and top");
+  EXPECT_EQ(
+      error_of({"serve"}),
+      "freshet: \"serve\" is no command; the commands are run, check, simulate, purge, reload, stats, "
+      "upgrade and top");
   EXPECT_EQ(error_of({"run"}),
             "freshet: no origin: give --origin URL, or url in the [origin] table of the configuration file");
   EXPECT_EQ(error_of({"run", "--orign", "http://x"}),
@@ -141,8 +143,12 @@ TEST(CommandLine, UsageErrors) {
   EXPECT_EQ(error_of({"run", origin, "--memory", "1G", "--set", "cache.memory=1G"}),
             "freshet: --set cache.memory: is also given by --memory");
   EXPECT_EQ(error_of({"run", origin, origin}), "freshet: --origin: is given more than once");
-  EXPECT_EQ(error_of({"run", origin, "--set", "server.max_head=1K"}),
-            "freshet: server.max_request_line: 16K is more than server.max_head, 1K");
+  const Command together = parse({"run", origin, "--set", "server.max_head=1K"});
+  ASSERT_TRUE(std::holds_alternative<FailedCommand>(together));
+  EXPECT_EQ(
+      std::get<FailedCommand>(together).lines,
+      (std::vector<std::string>{"freshet: server.max_request_line: 16K is more than server.max_head, 1K",
+                                "freshet: server.max_field: 16K is more than server.max_head, 1K"}));
   EXPECT_EQ(error_of({"check"}), "freshet: --config is required");
   EXPECT_EQ(error_of({"run", "--origin"}).substr(0, 19), "freshet: --origin: ");
 }
@@ -239,6 +245,16 @@ TEST(CommandLine, TheEdgeIsFoundByDirectoryFileOrAddress) {
             "freshet: --admin and --cache-dir name two ways to the edge; give one");
   EXPECT_NE(error_of({"stats", "--config", "/nonexistent.toml"}).find("/nonexistent.toml"),
             std::string::npos);
+}
+
+TEST(CommandLine, Reload) {
+  EXPECT_EQ(command_of<ReloadCommand>({"reload", "--cache-dir", "/c"}).edge.socket, "/c/admin.sock");
+  EXPECT_TRUE(command_of<ReloadCommand>({"reload", "--json"}).json);
+  const ConfigFile file("[cache]\ndir = 1\nmemory = \"x\"\n");
+  const Command wrong = parse({"reload", "--config", file.path()});
+  ASSERT_TRUE(std::holds_alternative<FailedCommand>(wrong));
+  EXPECT_EQ(std::get<FailedCommand>(wrong).lines.size(), 2U);
+  EXPECT_EQ(std::get<FailedCommand>(wrong).status, kEdgeFailedExitStatus);
 }
 
 TEST(CommandLine, Top) {
