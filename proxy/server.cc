@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "proxy/admin/admin_server.h"
+#include "proxy/admin/explain_endpoint.h"
 #include "proxy/admin/invalidate_endpoint.h"
 #include "proxy/admin/metrics_endpoint.h"
 #include "proxy/admin/stats_endpoint.h"
@@ -423,6 +424,10 @@ void Server::add_store_endpoints() {
   add_invalidate_endpoint(*admin_,
                           {*store_, loop_, counters_.make(), exchange_.key_rules, exchange_.search_rules,
                            exchange_.early_hints ? flights_.get() : nullptr});
+  add_explain_endpoint(*admin_, {[this](ExplainQuestion question, std::function<void(Explanation)> told) {
+                                   workers_.front()->explain(std::move(question), std::move(told));
+                                 },
+                                 loop_, policy_.heuristic_fraction});
   StatsEndpoint stats;
   stats.counters = &counters_;
   stats.started = storage::wall_now();

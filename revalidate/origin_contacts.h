@@ -18,7 +18,7 @@
 namespace freshet::revalidate {
 
 struct OriginContact {
-  storage::WallTime at{};        // when the request left
+  storage::WallTime at{};         // when the request left
   storage::Milliseconds took{0};  // from there to the head of the answer, or to the failure
   storage::Method method = storage::Method::kGet;
   bool conditional = false;  // with the validators of what was stored

@@ -1,5 +1,5 @@
-// The command line: `freshet run`, `check`, `simulate`, `purge`, `stats`, `top`, --help, --version. Flags
-// come from the table of settings; a flag or a --set wins over the configuration file, which wins over the
+// The command line: `freshet run`, `check`, `simulate`, `purge`, `stats`, `top`, `explain`, --help,
+// --version. Flags come from the table of settings; a flag or a --set wins over the configuration file, which wins over the
 // defaults.
 //
 // parse_command_line() reads the configuration file but prints nothing and ends nothing: it returns what main
@@ -42,7 +42,7 @@ struct FailedCommand {
 int report(const FailedCommand& command);
 
 using Command = std::variant<RunCommand, SimulateCommand, PurgeCommand, StatsCommand, TopCommand,
-                             UpgradeCommand, PrintCommand, FailedCommand>;
+                             UpgradeCommand, ExplainCommand, PrintCommand, FailedCommand>;
 
 [[nodiscard]] Command parse_command_line(int argc, const char* const* argv, const Surroundings& surroundings);
 

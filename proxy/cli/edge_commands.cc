@@ -7,6 +7,7 @@
 #include <string_view>
 #include <thread>
 
+#include "proxy/admin/explain_page.h"
 #include "proxy/admin/stats_endpoint.h"
 #include "proxy/admin/upgrade_endpoint.h"
 #include "proxy/cli/command_line.h"
@@ -47,6 +48,12 @@ std::string counted(std::size_t count, const char* one, const char* many) {
   return count == 0 ? "" : ", " + std::to_string(count) + " " + (count == 1 ? one : many);
 }
 
+std::string refusal(const EdgePlace& edge, const EdgeAnswer& answer) {
+  std::string why = answer.body.substr(0, answer.body.find('\n'));
+  if (answer.status == 401) why += " (--token, or $FRESHET_ADMIN_TOKEN)";
+  return "the edge at " + edge.text() + " refuses (" + std::to_string(answer.status) + "): " + why;
+}
+
 int refused(const PurgeCommand& command, const EdgeAnswer& answer) {
   const auto reply = parse_purge_reply(answer.body);
   if (reply && !reply.value().errors.empty()) {
@@ -55,10 +62,7 @@ int refused(const PurgeCommand& command, const EdgeAnswer& answer) {
     }
     return kUsageExitStatus;
   }
-  std::string why = answer.body.substr(0, answer.body.find('\n'));
-  if (answer.status == 401) why += " (--token, or $FRESHET_ADMIN_TOKEN)";
-  return fail("the edge at " + command.edge.text() + " refuses (" + std::to_string(answer.status) +
-              "): " + why);
+  return fail(refusal(command.edge, answer));
 }
 
 }  // namespace
@@ -118,13 +122,20 @@ int run_stats(const StatsCommand& command) {
   const auto answer = ask_edge(command.edge, "/v1/stats");
   if (!answer) return fail(answer.error());
   const EdgeAnswer& got = answer.value();
-  if (got.status != 200) {
-    return fail("the edge at " + command.edge.text() + " refuses (" + std::to_string(got.status) +
-                "): " + got.body.substr(0, got.body.find('\n')));
-  }
+  if (got.status != 200) return fail(refusal(command.edge, got));
   if (command.json) return print(got.body, 0);
   const auto table = stats_table(got.body);
   return table ? print(table.value(), 0) : fail(table.error());
+}
+
+int run_explain(const ExplainCommand& command) {
+  const auto answer = ask_edge(command.edge, "/v1/explain", explain_order_json(command.order));
+  if (!answer) return fail(answer.error());
+  const EdgeAnswer& got = answer.value();
+  if (got.status != 200) return fail(refusal(command.edge, got));
+  if (command.json) return print(got.body, 0);
+  const auto page = explain_page(got.body);
+  return page ? print(page.value(), 0) : fail(page.error());
 }
 
 }  // namespace freshet::proxy

@@ -57,14 +57,14 @@ Reason part_reason(const revalidate::PreconditionResult& result) {
 
 // `whole`: not a part of it.
 Exchange::Outcome Exchange::look_without_trace(const storage::CacheKey& key, bool whole) {
-  context_.store.look_without_trace(
-      key, context_.flights.loop, [this, whole, alive = alive()](storage::TieredStore::Peeked found) {
-        if (!*alive) return;
-        (whole ? variants_ : parts_) = found.variants;
-        if (whole) explaining_->found = std::move(found);
-        step_ = Step::kDecide;
-        advance();
-      });
+  context_.store.look_without_trace(key, context_.flights.loop,
+                                    [this, whole, alive = alive()](storage::TieredStore::Peeked found) {
+                                      if (!*alive) return;
+                                      (whole ? variants_ : parts_) = found.variants;
+                                      if (whole) explaining_->found = std::move(found);
+                                      step_ = Step::kDecide;
+                                      advance();
+                                    });
   return go(Step::kAwaitDisk);
 }
 

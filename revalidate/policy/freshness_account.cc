@@ -57,8 +57,7 @@ FreshnessAccount account_of_freshness(const storage::StoredHead& head, const Res
   account.request_time = head.request_time;
   account.response_time = head.response_time;
   account.now = now;
-  account.initial =
-      initial_age_parts(facts.date(), head.age_received, head.request_time, head.response_time);
+  account.initial = initial_age_parts(facts.date(), head.age_received, head.request_time, head.response_time);
   account.resident = resident_time(facts, now);
   account.age = exact_age(facts, now);
   account.left = remaining_freshness(facts, now);
