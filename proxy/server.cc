@@ -427,7 +427,7 @@ void Server::add_store_endpoints() {
   add_explain_endpoint(*admin_, {[this](ExplainQuestion question, std::function<void(Explanation)> told) {
                                    workers_.front()->explain(std::move(question), std::move(told));
                                  },
-                                 loop_, policy_.heuristic_fraction});
+                                 loop_});
   StatsEndpoint stats;
   stats.counters = &counters_;
   stats.started = storage::wall_now();

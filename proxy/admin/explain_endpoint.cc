@@ -16,11 +16,9 @@ void explain(const ExplainEndpoint& what, const AdminRequest& request, AdminAnsw
   if (!order) return answer(plain_admin_reply(400, order.error() + "\n"));
   auto asked = request_of(*order);
   if (!asked) return answer(plain_admin_reply(400, asked.error() + "\n"));
-  what.ask({asked.take(), order->trusted}, [&loop = what.loop, fraction = what.heuristic_fraction,
-                                            answer = std::move(answer)](Explanation told) {
-    const auto shared = std::make_shared<const Explanation>(std::move(told));
-    loop.post([shared, fraction, answer] {
-      AdminReply reply = plain_admin_reply(200, explain_json(*shared, fraction));
+  what.ask({asked.take(), order->trusted}, [&loop = what.loop, answer = std::move(answer)](Explanation told) {
+    loop.post([answer, shared = std::make_shared<const Explanation>(std::move(told))] {
+      AdminReply reply = plain_admin_reply(200, explain_json(*shared));
       reply.content_type = "application/json";
       answer(reply);
     });

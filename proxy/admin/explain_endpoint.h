@@ -14,8 +14,7 @@ class AdminServer;
 struct ExplainEndpoint {
   // Has a worker explain it; the answer comes on the worker's thread.
   std::function<void(ExplainQuestion, std::function<void(Explanation)>)> ask;
-  storage::Executor& loop;  // the server's; with all below it outlives the server
-  double heuristic_fraction = 0;
+  storage::Executor& loop;  // the server's, and outlives it
 };
 
 void add_explain_endpoint(AdminServer& server, ExplainEndpoint what);

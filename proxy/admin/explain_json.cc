@@ -233,7 +233,7 @@ ordered_json caching_fields(const storage::HeaderFields& fields) {
   return out;
 }
 
-ordered_json stored_json(const ExplainedResponse& it, const Explanation& all, double fraction) {
+ordered_json stored_json(const ExplainedResponse& it, const Explanation& all) {
   constexpr std::array<std::string_view, 3> kStandings = {"current", "stale", "dead"};
   const storage::StoredHead& head = it.response->head();
   ordered_json out;
@@ -248,7 +248,7 @@ ordered_json stored_json(const ExplainedResponse& it, const Explanation& all, do
   if (!head.selecting.empty()) out["selecting"] = selecting_json(head, all.request);
   out["validators"] = validators_json(head);
   out["cache_control"] = caching_fields(head.response.fields);
-  out["freshness"] = freshness_json(it.freshness, fraction);
+  out["freshness"] = freshness_json(it.freshness, all.heuristic_fraction);
   if (!head.tags.empty()) out["tags"] = head.tags;
   out["purges"] = purges_json(it.purges, &head);
   return out;
@@ -296,14 +296,14 @@ ordered_json contact_json(const revalidate::OriginContact& contact, storage::Wal
 
 }  // namespace
 
-std::string explain_json(const Explanation& it, double heuristic_fraction) {
+std::string explain_json(const Explanation& it) {
   ordered_json out;
   out["request"] = request_json(it);
   out["answer"] = answer_json(it);
   out["key"] = key_json(it);
   out["stored"] = ordered_json::array();
   for (const ExplainedResponse& each : it.stored) {
-    out["stored"].push_back(stored_json(each, it, heuristic_fraction));
+    out["stored"].push_back(stored_json(each, it));
   }
   if (it.asking) out["origin"] = origin_json(*it.asking);
   if (it.asking && !it.asking->background) out["if_origin_fails"] = failure_json(it);

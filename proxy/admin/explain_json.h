@@ -31,6 +31,6 @@
 
 namespace freshet::proxy {
 
-[[nodiscard]] std::string explain_json(const Explanation& explanation, double heuristic_fraction);
+[[nodiscard]] std::string explain_json(const Explanation& explanation);
 
 }  // namespace freshet::proxy

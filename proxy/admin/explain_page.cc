@@ -59,6 +59,15 @@ std::string reason_text(const json& from) {
          (section.empty() ? "" : "; " + section) + ")";
 }
 
+// The largest unit that fits.
+std::string ago_text(std::int64_t ms) {
+  const std::int64_t seconds = ms / 1000;
+  if (seconds < 60) return std::to_string(seconds) + " s";
+  if (seconds < 3600) return std::to_string(seconds / 60) + " min";
+  if (seconds < 86'400) return std::to_string(seconds / 3600) + " h";
+  return std::to_string(seconds / 86'400) + " d";
+}
+
 class Page {
  public:
   explicit Page(const json& answer) : all_(answer) {}
@@ -68,13 +77,13 @@ class Page {
     key();
     for (const json& stored : list_of(all_, "stored")) response(stored);
     if (list_of(all_, "stored").empty()) section("stored", "nothing, in memory or on disk");
-    purges("purges", list_of(all_, "purges"), "of this URL, since numbers began to be kept");
+    purges("purges", list_of(all_, "purges"), "what was stored before them is gone (hard) or stale (soft)");
     contacts();
     return std::move(out_);
   }
 
  private:
-  static constexpr std::size_t kLabel = 12;
+  static constexpr std::size_t kLabel = 14;
 
   void line(const std::string& text) { out_ += printable(text) + "\n"; }
   void row(std::string label, const std::string& text) {
@@ -114,6 +123,11 @@ class Page {
     section(what_happens());
     row("why", reason_text(answer));
     if (answer.contains("part")) row("", reason_text(object_of(answer, "part")));
+    // Nothing is stored: what became of the last answer says why.
+    const json& contacts = list_of(all_, "contacts");
+    if (text_of(answer, "what") == "miss" && list_of(all_, "stored").empty() && !contacts.empty()) {
+      row("last time", contact_text(contacts.front()));
+    }
     if (is_set(answer, "in_slices"))
       row("", "The content is in slices; those that are missing are asked for.");
     row("says", "Cache-Status: " + text_of(answer, "cache_status") +
@@ -230,21 +244,21 @@ class Page {
     }
   }
 
+  static std::string contact_text(const json& contact) {
+    const bool answered = contact.contains("status") && !contact["status"].is_null();
+    std::string text = text_of(contact, "method") +
+                       (is_set(contact, "conditional") ? " with conditions" : "") + ": " +
+                       (answered ? std::to_string(number_of(contact, "status")) : "no answer") + " in " +
+                       std::to_string(number_of(contact, "took_ms")) + " ms";
+    if (contact.contains("reason")) text += ". " + reason_text(contact);
+    return text;
+  }
+
   void contacts() {
     const json& contacts = list_of(all_, "contacts");
-    if (contacts.empty()) {
-      section("origin", "not asked for this lately, as far as is remembered");
-      return;
-    }
+    if (contacts.empty()) return section("origin", "not asked for this lately, as far as is remembered");
     section("origin", "asked last");
-    for (const json& each : contacts) {
-      const bool answered = each.contains("status") && !each["status"].is_null();
-      std::string text = text_of(each, "method") + (is_set(each, "conditional") ? " with conditions" : "") +
-                         ": " + (answered ? std::to_string(number_of(each, "status")) : "no answer") +
-                         " in " + std::to_string(number_of(each, "took_ms")) + " ms.";
-      if (each.contains("reason")) text += " " + reason_text(each);
-      row(seconds_text(static_cast<double>(number_of(each, "ago_ms")) / 1000) + " ago", text);
-    }
+    for (const json& each : contacts) row(ago_text(number_of(each, "ago_ms")) + " ago", contact_text(each));
   }
 
   const json& all_;

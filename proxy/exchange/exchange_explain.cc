@@ -98,8 +98,8 @@ ExplainedAsking Exchange::asking_of(revalidate::FlightRequest request, bool alon
 // In the place of send_head().
 Exchange::Outcome Exchange::explain_reply() {
   Explanation& it = explaining_->explanation;
-  if (error_status_ != 0) {
-    it.status = error_status_;
+  if (error_status_ != 0 || own_status_ != 0) {
+    it.status = error_status_ != 0 ? error_status_ : own_status_;
     return finish_explaining();
   }
   decide_status();
@@ -119,6 +119,7 @@ Exchange::Outcome Exchange::finish_explaining() {
   it.search_rule = search_rule_;
   it.key_rules = context_.options.key_rules;
   it.now = now();
+  it.heuristic_fraction = context_.policy.heuristic_fraction;
   it.outcome = outcome_;
   it.reason = why_;
   revalidate::append_cache_status(it.cache_status, status_);

@@ -58,6 +58,7 @@ struct Explanation {
   SearchRules::Rule search_rule;
   revalidate::KeyRules key_rules;
   storage::WallTime now{};
+  double heuristic_fraction = 0;  // PolicyOptions'
 
   std::vector<ExplainedResponse> stored;
   std::vector<storage::CoveringScope> purges;  // of the key
