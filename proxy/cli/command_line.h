@@ -1,6 +1,6 @@
 // The command line: `freshet run`, `check`, `simulate`, `purge`, `stats`, `top`, `explain`, --help,
-// --version. Flags come from the table of settings; a flag or a --set wins over the configuration file, which wins over the
-// defaults.
+// --version. Flags come from the table of settings; a flag or a --set wins over the configuration file, which
+// wins over the defaults.
 //
 // parse_command_line() reads the configuration file but prints nothing and ends nothing: it returns what main
 // is to do. CLI11 is named in the .cc alone. Called at start, on the main thread.

@@ -175,8 +175,7 @@ VariantSet MemoryStore::with(const VariantSet& old, StoredResponsePtr added) con
 VariantSet MemoryStore::with_others(VariantSet mine, const VariantSet& others) const {
   for (const StoredResponsePtr& other : others) {
     const bool mine_wins = std::any_of(mine.begin(), mine.end(), [&](const StoredResponsePtr& each) {
-      return each->variant() == other->variant() &&
-             each->head().response_time >= other->head().response_time;
+      return each->variant() == other->variant() && each->head().response_time >= other->head().response_time;
     });
     if (!mine_wins) mine = with(mine, other);
   }
