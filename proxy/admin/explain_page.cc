@@ -228,7 +228,9 @@ class Page {
       name.resize(std::max<std::size_t>(name.size() + 1, 23), ' ');
       std::string value = text_of(each, "value");
       if (value.size() < 12) value.insert(0, 12 - value.size(), ' ');
-      line("  " + name + value + "  " + text_of(each, "from"));
+      std::string text = "  ";
+      text.append(name).append(value).append("  ").append(text_of(each, "from"));
+      line(text);
     }
   }
 

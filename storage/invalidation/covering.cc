@@ -14,7 +14,7 @@ class Finder {
  public:
   explicit Finder(const Generations& generations) : generations_(generations) {}
 
-  void ask(Scope scope, const Digest128& digest) {
+  void ask(const Scope& scope, const Digest128& digest) {
     for (const Strength strength : {Strength::kHard, Strength::kSoft}) {
       const Sequence sequence = generations_.newest_of({scope.kind, digest}, strength);
       if (sequence != 0) found_.push_back({scope, strength, sequence});
