@@ -1,5 +1,5 @@
-// The commands that ask a running edge: `freshet purge`, `stats`, `upgrade`, `explain`. Each prints its result
-// on standard output, what went wrong on standard error, and returns the exit status.
+// The commands that ask a running edge: `freshet purge`, `stats`, `upgrade`, `explain`. Each prints its
+// result on standard output, what went wrong on standard error, and returns the exit status.
 #pragma once
 
 #include <string>
