@@ -25,6 +25,7 @@ struct Execute {
   int operator()(const StatsCommand& command) const { return run_stats(command); }
   int operator()(const UpgradeCommand& command) const { return run_upgrade(command); }
   int operator()(const TopCommand& command) const { return run_top(command); }
+  int operator()(const ExplainCommand& command) const { return run_explain(command); }
   int operator()(const SimulateCommand& command) const { return run_simulation(command.options); }
   int operator()(const RunCommand& /*command*/) const { return become_edge(argv); }
 };

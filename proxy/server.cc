@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "proxy/admin/admin_server.h"
+#include "proxy/admin/explain_endpoint.h"
 #include "proxy/admin/invalidate_endpoint.h"
 #include "proxy/admin/metrics_endpoint.h"
 #include "proxy/admin/reload_endpoint.h"
@@ -364,6 +365,10 @@ Status Server::open_admin() {
 void Server::add_store_endpoints() {
   add_invalidate_endpoint(*admin_,
                           {*store_, loop_, counters_.make(), [this] { return live_->exchange; }, *flights_});
+  add_explain_endpoint(*admin_, {[this](ExplainQuestion question, std::function<void(Explanation)> told) {
+                                   workers_.front()->explain(std::move(question), std::move(told));
+                                 },
+                                 loop_});
   StatsEndpoint stats;
   stats.counters = &counters_;
   stats.started = storage::wall_now();

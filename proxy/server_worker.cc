@@ -50,6 +50,7 @@ class ServerWorker::Parts {
                    [&loop] { return loop.wall_time(); },
                    [&loop] { return loop.mono_time(); },
                    live_->exchange},
+        explainer_(exchanges_),
         sessions_context_(loop, timers_, exchanges_, live_->parser, live_->timeouts),
         http2_context_(loop, timers_, exchanges_, live_->parser, live_->timeouts, live_->http2) {
     sessions_context_.retire = [this](ClientSession& session) { retire(session); };
@@ -116,6 +117,10 @@ class ServerWorker::Parts {
     for (const auto& each : sessions_) all.push_back(each.first);
     for (ClientSession* session : all) session->drain();
     tell_if_drained();
+  }
+
+  void explain(ExplainQuestion question, std::function<void(Explanation)> explained) {
+    explainer_.explain(std::move(question), std::move(explained));
   }
 
   // A connection that counts for this worker already.
@@ -276,6 +281,7 @@ class ServerWorker::Parts {
   revalidate::DividedClient client_;
   revalidate::FlightContext flights_;
   ExchangeContext exchanges_;
+  Explainer explainer_;
   Http1Context sessions_context_;
   Http2Context http2_context_;
   std::vector<std::unique_ptr<Accepting>> listeners_;
@@ -335,6 +341,12 @@ void ServerWorker::stop_accepting(std::function<void()> stopped) {
   worker_.loop().post([this, stopped = std::move(stopped)] {
     parts_->stop_accepting();
     stopped();
+  });
+}
+
+void ServerWorker::explain(ExplainQuestion question, std::function<void(Explanation)> explained) {
+  worker_.loop().post([this, question = std::move(question), explained = std::move(explained)] {
+    if (parts_) parts_->explain(question, explained);
   });
 }
 

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "proxy/exchange/exchange.h"
+#include "proxy/exchange/explainer.h"
 #include "proxy/http1/http1_session.h"
 #include "proxy/http2/http2_session.h"
 #include "proxy/listening.h"
@@ -84,6 +85,8 @@ class ServerWorker {
   void drain(std::function<void()> drained, bool patient = false);
   // Any thread. `passed` runs on the worker's thread, in a turn that begins after this.
   void pass(std::function<void()> passed) { worker_.loop().post(std::move(passed)); }
+  // Any thread. `explained` runs on the worker's thread, once, or never where the worker ends before.
+  void explain(ExplainQuestion question, std::function<void(Explanation)> explained);
   [[nodiscard]] EventLoop& loop() { return worker_.loop(); }
 
  private:

@@ -37,6 +37,14 @@ Reason reason_of(OriginFailure failure) {
 
 }  // namespace
 
+bool add_conditions(FlightRequest& request) {
+  if (!request.stored) return false;
+  const Conditions conditions = conditions_for(*request.stored, request.selected.get(), request.request);
+  if (conditions.empty()) return false;
+  apply_conditions(conditions, request.origin.fields);
+  return true;
+}
+
 Flight::Ticket::Ticket(std::shared_ptr<Flight> flight, std::shared_ptr<FlightWaiter> waiter)
     : flight_(std::move(flight)), waiter_(std::move(waiter)) {}
 
@@ -134,13 +142,7 @@ void Flight::take_place(OriginPool::Permit permit) {
   const std::shared_ptr<Flight> self = shared_from_this();
   if (!permit) return fail_all(Reason::kOriginBusy, "no place at the origin in time");
   permit_ = std::move(permit);
-  if (request_.stored) {
-    const Conditions conditions = conditions_for(*request_.stored, request_.selected.get(), request_.request);
-    if (!conditions.empty()) {
-      apply_conditions(conditions, request_.origin.fields);
-      conditional_ = true;
-    }
-  }
+  if (add_conditions(request_)) conditional_ = true;
   ask();
 }
 
@@ -177,7 +179,19 @@ std::shared_ptr<FlightWaiter> Flight::starter() {
 void Flight::on_failure(OriginError error) {
   context_.health.failed(error);
   if (const auto fill = current_fill()) fill->fail();
+  contacted(0, reason_of(error.failure));
   fail_all(reason_of(error.failure), error.detail);
+}
+
+void Flight::contacted(int status, Reason reason) {
+  OriginContact contact;
+  contact.at = request_time_;
+  contact.took = std::chrono::duration_cast<storage::Milliseconds>(storage::mono_now() - sent_at_);
+  contact.method = request_.request.method;
+  contact.conditional = conditional_;
+  contact.status = status;
+  contact.reason = reason;
+  table_.contacts().add(request_.key, contact);
 }
 
 void Flight::fail_all(Reason reason, const std::string& detail) {

@@ -136,6 +136,9 @@ struct FlightContext {
   SliceMemory unsliceable{};
 };
 
+// Puts the validators of what is stored into the origin's request. False: there is nothing to validate.
+bool add_conditions(FlightRequest& request);
+
 // Invalidates what is stored of a URL, whole and in part: the memory of this ends with the process, so each
 // has to be removed from what outlives it.
 void invalidate_with_part(storage::TieredStore& store, const storage::CacheKey& key);
@@ -202,6 +205,8 @@ class Flight final : public OriginHandler, public std::enable_shared_from_this<F
 
   void take_place(OriginPool::Permit permit);
   void fail_all(Reason reason, const std::string& detail);
+  // For OriginContacts.
+  void contacted(int status, Reason reason);
   void ask();
   [[nodiscard]] bool take_validation(const storage::ResponseHead& head);
   void ask_unconditionally();

@@ -157,6 +157,7 @@ bool Flight::take_head(const storage::ResponseHead& head) {
 }
 
 void Flight::answer_freshened(const storage::StoredResponsePtr& fresh, bool for_all, int origin_status) {
+  contacted(origin_status, Reason::kRevalidated);
   std::vector<Waiting> waiting = take_waiting(Phase::kEnded);
   send_off(take_overtaken(waiting, fresh->head()));
   for (const Waiting& each : waiting) {
@@ -209,6 +210,7 @@ void Flight::take_storable(const storage::ResponseHead& head, std::optional<std:
   }
   context_.table.remember_vary(request_.key, head_.selecting);
   store_reason_ = decision.reason;
+  contacted(head.status, store_reason_);
   if (!decision.withheld.empty()) {
     whole_fields_ = end_to_end_fields(head.fields);
     whole_fields_->remove(storage::FieldName::kAge);
@@ -230,6 +232,7 @@ void Flight::invalidate_by_use(const storage::ResponseHead& head) {
 
 void Flight::take_unstorable(const storage::ResponseHead& head, std::optional<std::uint64_t> body_size,
                              Reason reason) {
+  contacted(head.status, reason);
   storage::StoredHead passed;
   passed.key = request_.key;
   passed.response = {head.status, head.reason, end_to_end_fields(head.fields)};

@@ -119,6 +119,15 @@ bool FlightTable::may_force(const storage::CacheKey& key, storage::MonoTime now,
   return true;
 }
 
+bool FlightTable::could_force(const storage::CacheKey& key, storage::MonoTime now,
+                              storage::Milliseconds interval) const {
+  const Shard& shard = shard_of(key);
+  const MutexLock lock(shard.mutex);
+  const auto known = shard.remembered.find(key.digest);
+  if (known == shard.remembered.end() || !known->second.forced_at) return true;
+  return now - *known->second.forced_at >= interval;
+}
+
 storage::Digest128 FlightTable::slot_of(const storage::CacheKey& key,
                                         const storage::RequestHead& request) const {
   const Shard& shard = shard_of(key);

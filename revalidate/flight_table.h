@@ -18,6 +18,7 @@
 #include <unordered_map>
 
 #include "revalidate/flight.h"
+#include "revalidate/origin_contacts.h"
 #include "storage/base/mutex.h"
 
 namespace freshet::revalidate {
@@ -56,6 +57,9 @@ class FlightTable {
   // advisory).
   [[nodiscard]] bool may_force(const storage::CacheKey& key, storage::MonoTime now,
                                storage::Milliseconds interval);
+  // The same, and nothing is remembered.
+  [[nodiscard]] bool could_force(const storage::CacheKey& key, storage::MonoTime now,
+                                 storage::Milliseconds interval) const;
 
   static constexpr std::size_t kMostHintBytes = 4 * 1024;  // of one key
 
@@ -85,6 +89,10 @@ class FlightTable {
   void forget(const Flight& flight);
   // Whether it can be joined still: no other has taken its place.
   [[nodiscard]] bool holds(const Flight& flight) const;
+
+  // What came of the last requests to the origin.
+  [[nodiscard]] OriginContacts& contacts() { return contacts_; }
+  [[nodiscard]] const OriginContacts& contacts() const { return contacts_; }
 
   // Bounds: a ticket holds the place of a waiter, a flight in progress that of a fill.
   [[nodiscard]] std::size_t waiters() const { return waiters_.load(std::memory_order_relaxed); }
@@ -133,6 +141,7 @@ class FlightTable {
   std::atomic<std::size_t> waiters_{0};
   std::atomic<std::size_t> fills_{0};
   std::array<Shard, kShards> shards_;
+  OriginContacts contacts_;
 };
 
 }  // namespace freshet::revalidate

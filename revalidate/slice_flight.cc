@@ -194,6 +194,7 @@ void Flight::open_fill(std::shared_ptr<Fill> fill, const storage::StoredResponse
   }
   send_off(take_overtaken(waiting, response->head()));
   store_reason_ = Reason::kStored;
+  contacted(response->head().response.status, store_reason_);
   answer_stored(std::move(waiting));
 }
 

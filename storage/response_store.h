@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "storage/stored_response.h"
@@ -67,6 +68,12 @@ class ResponseStore {
   [[nodiscard]] virtual LookupResult try_lookup(const CacheKey& key) = 0;
   // With I/O, elsewhere; `done` is posted to `executor` with the variants or null.
   virtual void lookup(const CacheKey& key, Executor& executor, std::function<void(VariantSetPtr)> done) = 0;
+
+  // lookup() that leaves no trace: it counts as no use, nothing is promoted. For who wants to know, not to
+  // serve.
+  virtual void peek(const CacheKey& key, Executor& executor, std::function<void(VariantSetPtr)> done) {
+    lookup(key, executor, std::move(done));
+  }
 
   // `expected_size`: the body's length if it is known. Null: this store takes nothing now.
   [[nodiscard]] virtual std::unique_ptr<StoreWriter> begin(const CacheKey& key,

@@ -298,6 +298,31 @@ void TieredStore::lookup(const CacheKey& key, Executor& executor, std::function<
                     });
 }
 
+void TieredStore::look_without_trace(const CacheKey& key, Executor& executor,
+                                     std::function<void(Peeked)> done) const {
+  Peeked found;
+  bool complete = false;
+  found.in_memory = memory_.peek(key, complete);
+  ResponseStore* const disk_tier = disk();
+  if (disk_tier == nullptr) {
+    found.variants = put_together(found, true);
+    return executor.post([found, done = std::move(done)] { done(found); });
+  }
+  disk_tier->peek(key, executor, [this, found, complete, done = std::move(done)](VariantSetPtr on_disk) {
+    Peeked both = found;
+    both.on_disk = std::move(on_disk);
+    both.variants = put_together(both, complete);
+    done(std::move(both));
+  });
+}
+
+VariantSetPtr TieredStore::put_together(const Peeked& found, bool complete) const {
+  const VariantSetPtr in_memory = found.in_memory ? only_current(found.in_memory) : nullptr;
+  const VariantSetPtr on_disk = found.on_disk ? only_current(found.on_disk) : nullptr;
+  if (!on_disk || (in_memory && complete)) return in_memory;
+  return in_memory ? VariantSetPtr(memory_.with_others(*in_memory, *on_disk)) : on_disk;
+}
+
 std::unique_ptr<StoreWriter> TieredStore::begin(const CacheKey& key,
                                                 std::optional<std::uint64_t> expected_size) {
   if (elsewhere() != nullptr) return nullptr;

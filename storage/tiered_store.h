@@ -63,6 +63,13 @@ class TieredStore final : public ResponseStore {
 
   [[nodiscard]] LookupResult try_lookup(const CacheKey& key) override;
   void lookup(const CacheKey& key, Executor& executor, std::function<void(VariantSetPtr)> done) override;
+  // What a look-up would find, and where it is. Leaves no trace: no use, no promotion, nothing counted.
+  struct Peeked {
+    VariantSetPtr variants;   // what lookup() would give
+    VariantSetPtr in_memory;  // all that the tiers have, dead ones too
+    VariantSetPtr on_disk;
+  };
+  void look_without_trace(const CacheKey& key, Executor& executor, std::function<void(Peeked)> done) const;
   [[nodiscard]] std::unique_ptr<StoreWriter> begin(const CacheKey& key,
                                                    std::optional<std::uint64_t> expected_size) override;
   void freshen(const StoredResponsePtr& old, const StoredResponsePtr& fresh) override;
@@ -116,6 +123,8 @@ class TieredStore final : public ResponseStore {
   VariantSetPtr in_memory(const CacheKey& key, bool& complete);
   // Those that are current; null: none.
   [[nodiscard]] VariantSetPtr only_current(const VariantSetPtr& variants) const;
+  // As lookup() puts together what the tiers have.
+  [[nodiscard]] VariantSetPtr put_together(const Peeked& found, bool complete) const;
   // What is worth a place in memory now; null: nothing.
   VariantSetPtr worth_keeping(const CacheKey& key, const VariantSetPtr& from_disk);
   // `removals`: memory's count from before the disk was asked.

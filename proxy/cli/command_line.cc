@@ -49,12 +49,15 @@ struct Parser {
   CLI::App* stats = nullptr;
   CLI::App* upgrade = nullptr;
   CLI::App* top = nullptr;
+  CLI::App* explain = nullptr;
   EdgeOptions purge_edge;
   EdgeOptions reload_edge;
   EdgeOptions stats_edge;
   EdgeOptions upgrade_edge;
   EdgeOptions top_edge;
+  EdgeOptions explain_edge;
   TopArguments top_arguments;
+  ExplainOrder explain_order;
   PurgeOrder order;
   bool wait = false;
   std::deque<Flag> flags;  // stands still: CLI11 keeps references
@@ -117,6 +120,24 @@ void add_top_command(Parser& parser) {
                "Print what happens in one interval, and end; so also where the output is no terminal");
   add_edge_options(top, parser.top_edge);
   top.footer("Keys: r, b, m, t sort by requests, bytes, misses, time; space looks at once; q ends.");
+}
+
+void add_explain_command(Parser& parser) {
+  CLI::App& explain =
+      *parser.app.add_subcommand("explain", "Tell what the running edge would do with a request, and why");
+  parser.explain = &explain;
+  ExplainOrder& order = parser.explain_order;
+  explain.add_option("URL", order.url, "An absolute URL, as clients ask for it")->type_name("")->required();
+  explain.add_option("-H,--header", order.fields, "A field of the request; may be given several times")
+      ->type_name("'NAME: VALUE'")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->expected(1)
+      ->allow_extra_args(false);
+  explain.add_option("--method", order.method, "Default: GET.")->type_name("METHOD");
+  explain.add_flag("--trusted", order.trusted, "As if one of server.trusted_proxies had sent it");
+  add_edge_options(explain, parser.explain_edge);
+  add_json_option(explain, parser.explain_edge);
+  explain.footer("Nothing is asked of the origin, and nothing that is stored changes.");
 }
 
 void add_purge_command(Parser& parser) {
@@ -195,6 +216,7 @@ std::unique_ptr<Parser> make_parser() {
       app.add_subcommand("upgrade", "Have the program on disk take over from the running edge, without loss");
   add_edge_options(*parser->upgrade, parser->upgrade_edge);
   add_top_command(*parser);
+  add_explain_command(*parser);
   // Last: a subcommand inherits the footer that stands when it is made.
   app.footer("`freshet run --origin http://127.0.0.1:3000` is enough for one origin.");
   return parser;
@@ -339,6 +361,17 @@ Command top_command(const Parser& parser, const Surroundings& surroundings) {
   return command;
 }
 
+Command explain_command(Parser& parser, const Surroundings& surroundings) {
+  ExplainCommand command;
+  std::vector<std::string> errors;
+  const std::string reason = find_edge(parser.explain_edge, surroundings, command.edge, errors);
+  if (auto failure = edge_failure(reason, std::move(errors))) return *failure;
+  if (const auto request = request_of(parser.explain_order); !request) return failed(request.error());
+  command.order = std::move(parser.explain_order);
+  command.json = parser.explain_edge.json;
+  return command;
+}
+
 Command run_command(const Parser& parser, const Surroundings& surroundings) {
   Settings settings;
   if (!parser.run_config.empty()) {
@@ -459,6 +492,7 @@ Command parse_command_line(int argc, const char* const* argv, const Surroundings
   if (parser->reload->parsed()) return reload_command(*parser, surroundings);
   if (parser->stats->parsed()) return stats_command(*parser, surroundings);
   if (parser->top->parsed()) return top_command(*parser, surroundings);
+  if (parser->explain->parsed()) return explain_command(*parser, surroundings);
   return check_command(*parser, surroundings);
 }
 

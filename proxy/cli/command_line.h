@@ -1,6 +1,7 @@
-// The command line: `freshet run`, `check`, `simulate`, `purge`, `reload`, `stats`, `top`, --help, --version.
-// Flags come from the table of settings; a flag or a --set wins over the configuration file, which wins over
-// the defaults.
+// The command line: `freshet run`, `check`, `simulate`, `purge`, `reload`, `stats`, `upgrade`, `top`,
+// `explain`,
+// --help, --version. Flags come from the table of settings; a flag or a --set wins over the configuration
+// file, which wins over the defaults.
 //
 // parse_command_line() reads the configuration file but prints nothing and ends nothing: it returns what main
 // is to do. CLI11 is named in the .cc alone. Called at start, on the main thread.
@@ -45,7 +46,7 @@ struct FailedCommand {
 int report(const FailedCommand& command);
 
 using Command = std::variant<RunCommand, SimulateCommand, PurgeCommand, ReloadCommand, StatsCommand,
-                             TopCommand, UpgradeCommand, PrintCommand, FailedCommand>;
+                             TopCommand, UpgradeCommand, ExplainCommand, PrintCommand, FailedCommand>;
 
 [[nodiscard]] Command parse_command_line(int argc, const char* const* argv, const Surroundings& surroundings);
 

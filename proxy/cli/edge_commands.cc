@@ -7,6 +7,7 @@
 #include <string_view>
 #include <thread>
 
+#include "proxy/admin/explain_page.h"
 #include "proxy/admin/reload_endpoint.h"
 #include "proxy/admin/stats_endpoint.h"
 #include "proxy/admin/upgrade_endpoint.h"
@@ -48,10 +49,10 @@ std::string counted(std::size_t count, const char* one, const char* many) {
   return count == 0 ? "" : ", " + std::to_string(count) + " " + (count == 1 ? one : many);
 }
 
-int refused(const EdgePlace& edge, const EdgeAnswer& answer) {
+std::string refusal(const EdgePlace& edge, const EdgeAnswer& answer) {
   std::string why = answer.body.substr(0, answer.body.find('\n'));
   if (answer.status == 401) why += " (--token, or $FRESHET_ADMIN_TOKEN)";
-  return fail("the edge at " + edge.text() + " refuses (" + std::to_string(answer.status) + "): " + why);
+  return "the edge at " + edge.text() + " refuses (" + std::to_string(answer.status) + "): " + why;
 }
 
 int refused(const PurgeCommand& command, const EdgeAnswer& answer) {
@@ -62,7 +63,7 @@ int refused(const PurgeCommand& command, const EdgeAnswer& answer) {
     }
     return kUsageExitStatus;
   }
-  return refused(command.edge, answer);
+  return fail(refusal(command.edge, answer));
 }
 
 }  // namespace
@@ -123,7 +124,7 @@ int run_reload(const ReloadCommand& command) {
   const auto answer = ask_edge(command.edge, "/v1/reload", "{}");
   if (!answer) return fail(answer.error());
   const auto reply = parse_reload_reply(answer.value().body);
-  if (!reply) return refused(command.edge, answer.value());
+  if (!reply) return fail(refusal(command.edge, answer.value()));
   for (const std::string& error : reply.value().errors) std::fprintf(stderr, "freshet: %s\n", error.c_str());
   const int status = reply.value().applied ? 0 : kEdgeFailedExitStatus;
   if (command.json) return print(answer.value().body, status);
@@ -137,10 +138,20 @@ int run_stats(const StatsCommand& command) {
   const auto answer = ask_edge(command.edge, "/v1/stats");
   if (!answer) return fail(answer.error());
   const EdgeAnswer& got = answer.value();
-  if (got.status != 200) return refused(command.edge, got);
+  if (got.status != 200) return fail(refusal(command.edge, got));
   if (command.json) return print(got.body, 0);
   const auto table = stats_table(got.body);
   return table ? print(table.value(), 0) : fail(table.error());
+}
+
+int run_explain(const ExplainCommand& command) {
+  const auto answer = ask_edge(command.edge, "/v1/explain", explain_order_json(command.order));
+  if (!answer) return fail(answer.error());
+  const EdgeAnswer& got = answer.value();
+  if (got.status != 200) return fail(refusal(command.edge, got));
+  if (command.json) return print(got.body, 0);
+  const auto page = explain_page(got.body);
+  return page ? print(page.value(), 0) : fail(page.error());
 }
 
 }  // namespace freshet::proxy

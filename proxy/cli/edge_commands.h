@@ -1,11 +1,11 @@
-// The commands that ask a running edge: `freshet purge`, `freshet reload`, `freshet stats`, `freshet
-// upgrade`. Each prints its result on standard output, what went wrong on standard error, and returns the
-// exit status.
+// The commands that ask a running edge: `freshet purge`, `reload`, `stats`, `upgrade`, `explain`. Each prints
+// its result on standard output, what went wrong on standard error, and returns the exit status.
 #pragma once
 
 #include <string>
 #include <vector>
 
+#include "proxy/admin/explain_order.h"
 #include "proxy/admin/purge_order.h"
 #include "proxy/cli/admin_client.h"
 
@@ -32,6 +32,12 @@ struct ReloadCommand {
   bool json = false;
 };
 
+struct ExplainCommand {
+  EdgePlace edge;
+  ExplainOrder order;
+  bool json = false;
+};
+
 inline constexpr int kEdgeFailedExitStatus = 1;
 inline constexpr int kNotDurableExitStatus = 3;
 
@@ -39,6 +45,7 @@ int run_purge(const PurgeCommand& command);
 int run_reload(const ReloadCommand& command);
 int run_stats(const StatsCommand& command);
 int run_upgrade(const UpgradeCommand& command);
+int run_explain(const ExplainCommand& command);
 
 // "freshet: "example.com/a" has no scheme; ...", one line an error.
 [[nodiscard]] std::vector<std::string> purge_error_lines(const PurgeOrder& order,

@@ -50,6 +50,12 @@ void Exchange::start(RequestBody body) {
   advance();
 }
 
+void Exchange::explain(std::function<void(Explanation)> explained) {
+  explaining_ = std::make_unique<Explaining>();
+  explaining_->explained = std::move(explained);
+  start({});
+}
+
 void Exchange::refuse(int status, std::string_view why) {
   begin();
   refused_why_ = why;
@@ -60,6 +66,7 @@ void Exchange::refuse(int status, std::string_view why) {
 void Exchange::reset() {
   if (alive_) *alive_ = false;
   alive_.reset();
+  explaining_.reset();
   pump_.reset();
   sends_whole_ = false;
   // The reader leaves its fill before the ticket leaves the flight, which then sees who is left.
@@ -134,13 +141,13 @@ Exchange::Outcome Exchange::run_step() {
     case Step::kDecide:
       return decide();
     case Step::kJoinFlight:
-      return join_flight();
+      return explaining_ ? explain_asking() : join_flight();
     case Step::kAwaitFlight:
       return take_answer();
     case Step::kAwaitPurge:
       return Outcome::kWait;
     case Step::kSendHead:
-      return send_head();
+      return explaining_ ? explain_reply() : send_head();
     case Step::kSendBody:
       return send_body();
     case Step::kFinish:

@@ -25,6 +25,7 @@
 #include <string_view>
 
 #include "proxy/exchange/body_pump.h"
+#include "proxy/exchange/explanation.h"
 #include "proxy/exchange/multipart.h"
 #include "proxy/exchange/purge.h"
 #include "proxy/exchange/response_sink.h"
@@ -34,6 +35,7 @@
 #include "revalidate/flight.h"
 #include "revalidate/flight_table.h"
 #include "revalidate/policy/cache_status.h"
+#include "revalidate/policy/error_reuse.h"
 #include "revalidate/policy/key_rules.h"
 #include "revalidate/policy/preconditions.h"
 #include "revalidate/policy/request_facts.h"
@@ -107,6 +109,10 @@ class Exchange {
   void refuse(int status, std::string_view why);
   // Begins; may be done when it returns (a hit).
   void start(RequestBody body);
+  // Instead of start(): goes the same way, up to where the origin would be asked or the answer begin, and
+  // tells `explained` what would happen. Nothing is counted, stored, promoted, logged or sent; `explained` is
+  // called once, unless reset() comes before, and must not destroy the exchange.
+  void explain(std::function<void(Explanation)> explained);
   [[nodiscard]] bool done() const { return step_ == Step::kDone; }
   // For logs and tests.
   [[nodiscard]] std::string_view step_name() const;
@@ -138,6 +144,14 @@ class Exchange {
   Outcome send_body();
   Outcome finish();
 
+  // In the place of steps, while it explains; exchange_explain.cc.
+  Outcome look_without_trace(const storage::CacheKey& key, bool whole);
+  Outcome explain_asking();
+  Outcome explain_reply();
+  Outcome finish_explaining();
+  void explain_stored();
+  [[nodiscard]] ExplainedAsking asking_of(revalidate::FlightRequest request, bool alone) const;
+
   // Parts of steps.
   Outcome go(Step next);
   Outcome use_stored(storage::StoredResponsePtr response);
@@ -148,6 +162,14 @@ class Exchange {
   Outcome reply_error(int status, revalidate::Reason reason);
   Outcome replace_damaged();
   [[nodiscard]] bool serve_stale_instead();
+  [[nodiscard]] revalidate::ErrorReuse error_reuse() const;  // of what is selected
+  // Decides who may share the answer.
+  struct FlightPlan {
+    bool alone = false;
+    bool not_shareable = false;
+    revalidate::FlightRequest request;
+  };
+  [[nodiscard]] FlightPlan plan_flight();
   [[nodiscard]] revalidate::FlightRequest make_flight_request(bool alone);
   [[nodiscard]] revalidate::FlightWaiter make_waiter();
   [[nodiscard]] bool has_stored_tag() const;
@@ -176,6 +198,7 @@ class Exchange {
   Outcome look_up_by_plain_key(const storage::StoredResponse& misled);
   void invalidate_target(const storage::CacheKey& key);
   void prepare_reply();
+  void decide_status();
   void send_prepared_head();
   void send_error_head();
   void send_own_head();
@@ -248,6 +271,13 @@ class Exchange {
   storage::StoredResponsePtr selected_;
   std::unique_ptr<revalidate::Flight::Ticket> ticket_;
   std::shared_ptr<revalidate::FlightAnswer> answer_;
+  // Only while it explains.
+  struct Explaining {
+    Explanation explanation;
+    storage::TieredStore::Peeked found;
+    std::function<void(Explanation)> explained;
+  };
+  std::unique_ptr<Explaining> explaining_;
   // Tells a callback that its request is over; made only for requests that wait.
   std::shared_ptr<bool> alive_;
 

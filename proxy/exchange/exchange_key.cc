@@ -134,6 +134,7 @@ bool Exchange::key_holds_for(const storage::StoredResponse& response) const {
 }
 
 void Exchange::learn_search_rule(const storage::StoredResponse& response) {
+  if (explaining_) return;
   const storage::ResponseHead& head = response.head().response;
   if (head.status != 200) return;
   if (search_rule_ ? key_holds_for(response) : !head.fields.has(FieldName::kNoVarySearch)) return;

@@ -69,6 +69,7 @@ bool Exchange::asks_for_part() const {
 Exchange::Outcome Exchange::look_up_part() {
   looked_for_part_ = true;
   const storage::CacheKey key = revalidate::part_key(key_);
+  if (explaining_) return look_without_trace(key, false);
   storage::ResponseStore::LookupResult found = context_.store.try_lookup(key);
   if (found.found != storage::ResponseStore::Found::kNeedsIo) {
     parts_ = std::move(found.variants);

@@ -127,15 +127,20 @@ Exchange::Outcome Exchange::replace_damaged() {
   return go(Step::kJoinFlight);
 }
 
-// Decides what of response_ goes out, and where its content begins and ends.
-void Exchange::prepare_reply() {
-  prepared_ = true;
+// By the client's own conditions and Range.
+void Exchange::decide_status() {
   evaluate_request();
   sent_status_ = response_->head().response.status;
   if (precondition_.outcome == Precondition::kNotModified) sent_status_ = 304;
   if (precondition_.outcome == Precondition::kFailed) sent_status_ = 412;
   if (precondition_.outcome == Precondition::kRangeNotSatisfiable) sent_status_ = 416;
   if (!precondition_.ranges.empty()) sent_status_ = 206;
+}
+
+// Decides what of response_ goes out, and where its content begins and ends.
+void Exchange::prepare_reply() {
+  prepared_ = true;
+  decide_status();
   const bool whole_or_part = precondition_.outcome == Precondition::kProceed;
   has_body_ = whole_or_part && request_.method != storage::Method::kHead &&
               !storage::status_has_no_body(sent_status_);

@@ -37,7 +37,7 @@ Exchange::Outcome Exchange::receive_head() {
   revalidate::remove_connection_fields(request_);
   if (request_.authority.empty()) request_.authority = context_.default_authority;
   take_debug_field();
-  if (options_->request_ids) take_request_id();
+  if (options_->request_ids && !explaining_) take_request_id();
   if (client_->trusted) take_forwarded_scheme();
   make_key();
   if (is_purge(request_)) return purge();
@@ -56,6 +56,7 @@ Exchange::Outcome Exchange::receive_head() {
 }
 
 Exchange::Outcome Exchange::lookup() {
+  if (explaining_) return look_without_trace(key_, true);
   looked_up_at_.reset();
   if (++looks_ < kMostLooks) looked_up_at_ = context_.flights.table.ended(key_);
   storage::ResponseStore::LookupResult found = context_.store.try_lookup(key_);
@@ -97,6 +98,7 @@ Exchange::Outcome Exchange::decide() {
   ReuseDecision decision = revalidate::decide_reuse(facts_, selected_.get(), variants_ != nullptr, now(),
                                                     context_.policy, standing);
   if (decision.forced_by_client) bound_reload(decision);
+  if (explaining_) explaining_->explanation.decision = decision;
   why_ = decision.reason;
   if (decision.kind != ReuseDecision::Kind::kGatewayTimeout) send_remembered_hints();
   switch (decision.kind) {
@@ -131,9 +133,13 @@ void Exchange::bound_reload(ReuseDecision& decision) {
       decision.kind == ReuseDecision::Kind::kValidate || decision.kind == ReuseDecision::Kind::kFetch;
   if (!asks) return;
   const storage::Milliseconds interval = context_.policy.reload_interval;
-  if (!may_force_) may_force_ = context_.flights.table.may_force(key_, context_.mono_time(), interval);
+  revalidate::FlightTable& table = context_.flights.table;
+  if (!may_force_) {
+    may_force_ = explaining_ ? table.could_force(key_, context_.mono_time(), interval)
+                             : table.may_force(key_, context_.mono_time(), interval);
+  }
   if (may_force_) return;
-  context_.counters.add(Counter::kReloadsBounded);
+  if (!explaining_) context_.counters.add(Counter::kReloadsBounded);
   decision.kind = ReuseDecision::Kind::kServe;
   decision.reason = status_.detail = Reason::kReloadInterval;
 }
@@ -145,25 +151,31 @@ Exchange::Outcome Exchange::use_stored(storage::StoredResponsePtr response) {
   return go(Step::kSendHead);
 }
 
-Exchange::Outcome Exchange::join_flight() {
+Exchange::FlightPlan Exchange::plan_flight() {
+  FlightPlan plan;
   const bool uses_store = facts_.may_use_store();
   const bool get = request_.method == storage::Method::kGet;
   const bool may_collapse =
       !ask_alone_ && attempts_ < kMostAttempts && get && revalidate::may_collapse(facts_);
-  const bool not_shareable =
+  plan.not_shareable =
       may_collapse && context_.flights.table.recall(key_, arrived_).not_shareable && !selected_;
-  if (may_collapse && !not_shareable && asks_far_into_the_unknown()) {
+  if (may_collapse && !plan.not_shareable && asks_far_into_the_unknown()) {
     range_forwarded_ = true;
     why_ = Reason::kFarRange;
   }
-  const bool alone = !may_collapse || not_shareable || range_forwarded_;
-  revalidate::FlightRequest request = make_flight_request(alone && uses_store);
+  plan.alone = !may_collapse || plan.not_shareable || range_forwarded_;
+  plan.request = make_flight_request(plan.alone && uses_store);
+  return plan;
+}
+
+Exchange::Outcome Exchange::join_flight() {
+  FlightPlan plan = plan_flight();
   ++attempts_;
   step_ = Step::kAwaitFlight;
   auto& table = context_.flights.table;
   revalidate::FlightTable::Joined joined =
-      alone ? table.start_alone(std::move(request), context_.flights, make_waiter())
-            : table.join_or_start(std::move(request), context_.flights, make_waiter());
+      plan.alone ? table.start_alone(std::move(plan.request), context_.flights, make_waiter())
+                 : table.join_or_start(std::move(plan.request), context_.flights, make_waiter());
   if (joined.look_again) {
     --attempts_;
     return go(Step::kLookup);
@@ -240,6 +252,11 @@ void Exchange::revalidate_in_background() {
   // Also for a HEAD: only the answer to a GET can replace what is stored.
   request.request.method = storage::Method::kGet;
   request.request.method_text = request.origin.method = "GET";
+  if (explaining_) {
+    explaining_->explanation.asking = asking_of(std::move(request), false);
+    explaining_->explanation.asking->background = true;
+    return;
+  }
   context_.flights.table.start_background(std::move(request), context_.flights);
 }
 
@@ -320,12 +337,15 @@ Exchange::Outcome Exchange::take_unstorable_answer(FlightAnswer& answer) {
   return go(Step::kSendHead);
 }
 
+revalidate::ErrorReuse Exchange::error_reuse() const {
+  return revalidate::decide_error_reuse(facts_, revalidate::facts_of(*selected_), context_.wall_time(),
+                                        context_.policy, context_.store.generations().standing(*selected_));
+}
+
 // RFC 9111, 4.2.4 and 4.3.3: a stale stored response in place of an error.
 bool Exchange::serve_stale_instead() {
   if (!selected_) return false;
-  const revalidate::ErrorReuse reuse =
-      revalidate::decide_error_reuse(facts_, revalidate::facts_of(*selected_), context_.wall_time(),
-                                     context_.policy, context_.store.generations().standing(*selected_));
+  const revalidate::ErrorReuse reuse = error_reuse();
   if (!reuse.serve_stale) return false;
   ticket_.reset();
   outcome_ = CacheOutcome::kStale;

@@ -240,7 +240,8 @@ ResponseDirectives parse_cache_control(std::string_view value) {
 
 ResponseDirectives parse_response_directives(const HeaderFields& fields, const PolicyOptions& options) {
   ResponseDirectives directives;
-  for (const std::string& name : options.targeted_fields) {
+  for (; directives.targeted_field < options.targeted_fields.size(); ++directives.targeted_field) {
+    const std::string& name = options.targeted_fields[directives.targeted_field];
     if (parse_targeted(fields, name, directives)) return directives;
   }
   if (options.surrogate_control && parse_surrogate(fields, directives)) return directives;

@@ -8,6 +8,7 @@
 // Pure; allocates only for field lists.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,6 +29,7 @@ inline constexpr storage::Seconds kForever{2147483648LL};
 struct ResponseDirectives {
   // Which field these come from; empty when the message has none.
   enum class Source { kNone, kCacheControl, kTargeted, kSurrogate } source = Source::kNone;
+  std::size_t targeted_field = 0;  // with kTargeted: which of PolicyOptions::targeted_fields
 
   bool no_store = false;
   bool no_cache = false;  // the whole response

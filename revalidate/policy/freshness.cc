@@ -85,17 +85,31 @@ Lifetime freshness_lifetime(const storage::ResponseHead& response, const Respons
   return heuristic_lifetime(response, directives, response_time, options);
 }
 
+Milliseconds InitialAge::value() const {
+  return std::max({Milliseconds{0}, apparent, corrected_value});
+}
+
+InitialAge initial_age_parts(std::optional<WallTime> date, Seconds age_received, WallTime request_time,
+                             WallTime response_time) {
+  InitialAge age;
+  // Date has whole seconds; the part that it lost is not age.
+  if (date) age.apparent = Milliseconds(std::chrono::floor<Seconds>(response_time) - *date);
+  age.response_delay = std::max(response_time - request_time, Milliseconds{0});
+  age.corrected_value = Milliseconds(age_received) + age.response_delay;
+  return age;
+}
+
 Milliseconds initial_age(std::optional<WallTime> date, Seconds age_received, WallTime request_time,
                          WallTime response_time) {
-  // Date has whole seconds; the part that it lost is not age.
-  const Milliseconds apparent =
-      date ? Milliseconds(std::chrono::floor<Seconds>(response_time) - *date) : Milliseconds{0};
-  const Milliseconds delay = std::max(response_time - request_time, Milliseconds{0});
-  return std::max({Milliseconds{0}, apparent, Milliseconds(age_received) + delay});
+  return initial_age_parts(date, age_received, request_time, response_time).value();
+}
+
+Milliseconds resident_time(const ResponseFacts& facts, WallTime now) {
+  return std::max(now - facts.response_time, Milliseconds{0});
 }
 
 Milliseconds exact_age(const ResponseFacts& facts, WallTime now) {
-  return facts.initial_age + std::max(now - facts.response_time, Milliseconds{0});
+  return facts.initial_age + resident_time(facts, now);
 }
 
 Seconds current_age(const ResponseFacts& facts, WallTime now) {

@@ -18,12 +18,25 @@ struct Lifetime {
                                           const ResponseDirectives& directives,
                                           storage::WallTime response_time, const PolicyOptions& options);
 
-// corrected_initial_age of RFC 9111, 4.2.3: the larger of the apparent age and of Age plus the response
-// delay.
+// What the age on arrival is made of (RFC 9111, 4.2.3).
+struct InitialAge {
+  storage::Milliseconds apparent{0};         // response_time less Date; negative where the clocks differ
+  storage::Milliseconds response_delay{0};   // response_time less request_time
+  storage::Milliseconds corrected_value{0};  // age_value plus the delay
+
+  // corrected_initial_age: the larger of the two, never negative.
+  [[nodiscard]] storage::Milliseconds value() const;
+};
+[[nodiscard]] InitialAge initial_age_parts(std::optional<storage::WallTime> date,
+                                           storage::Seconds age_received, storage::WallTime request_time,
+                                           storage::WallTime response_time);
+// Their value().
 [[nodiscard]] storage::Milliseconds initial_age(std::optional<storage::WallTime> date,
                                                 storage::Seconds age_received, storage::WallTime request_time,
                                                 storage::WallTime response_time);
 
+// How long it has been here (resident_time); 0 where the clock went back.
+[[nodiscard]] storage::Milliseconds resident_time(const ResponseFacts& facts, storage::WallTime now);
 // Whole seconds, rounded down: what the Age field says.
 [[nodiscard]] storage::Seconds current_age(const ResponseFacts& facts, storage::WallTime now);
 // The same to the millisecond, which is what freshness is decided by.

@@ -25,6 +25,11 @@ namespace freshet::revalidate {
   X(kContentEqual, "content-equal", "The origin sent the same content again.", "RFC 9110, 8.8.1")              \
   X(kReloadInterval, "reload-interval", "The client asks for validation, and one that a client forced is not long ago.", "RFC 9111, 5.2.1") \
   X(kStoredPart, "stored-part", "The part that was asked for is stored.", "RFC 9111, 3.3")                     \
+  /* What of it goes out. */                                                                                   \
+  X(kNotModified, "not-modified", "The client has it already, as its own condition says.", "RFC 9110, 13.1")   \
+  X(kPartOfStored, "part", "The client asked for a part of it.", "RFC 9110, 14.2")                             \
+  X(kConditionFailed, "condition-failed", "The client's condition does not hold.", "RFC 9110, 13.2.2")         \
+  X(kRangeNotSatisfiable, "range-not-satisfiable", "The part that was asked for lies beyond its end.", "RFC 9110, 15.5.17") \
   /* A stored response must be validated first. */                                                             \
   X(kStale, "stale", "The stored response is stale.", "RFC 9111, 4.2")                                         \
   X(kNoFreshness, "no-freshness", "The origin stated no freshness lifetime.", "RFC 9111, 4.2.1")               \

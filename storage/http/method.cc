@@ -1,6 +1,15 @@
 #include "storage/http/method.h"
 
+#include <array>
+#include <cstddef>
+
 namespace freshet::storage {
+
+std::string_view method_name(Method method) {
+  constexpr std::array<std::string_view, 10> kNames = {"",       "GET",   "HEAD",    "POST",  "PUT",
+                                                       "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT"};
+  return kNames[static_cast<std::size_t>(method)];
+}
 
 Method method_from(std::string_view text) {
   if (text == "GET") return Method::kGet;

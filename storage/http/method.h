@@ -23,6 +23,9 @@ enum class Method : std::uint8_t {
 // Case-sensitive (RFC 9110, 9.1).
 [[nodiscard]] Method method_from(std::string_view text);
 
+// The token; empty for kOther.
+[[nodiscard]] std::string_view method_name(Method method);
+
 // RFC 9110, 9.2.1. An unknown method is taken for unsafe.
 [[nodiscard]] bool is_safe(Method method);
 // RFC 9110, 9.2.2: may be sent again after a lost connection.

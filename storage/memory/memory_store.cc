@@ -106,7 +106,7 @@ std::size_t MemoryStore::policy_overhead() const {
   return policy_->overhead();
 }
 
-MemoryStore::Entry* MemoryStore::find_locked(Shard& shard, const CacheKey& key) {
+MemoryStore::Entry* MemoryStore::find_locked(const Shard& shard, const CacheKey& key) {
   Entry* const entry = shard.table.find(key.digest);
   if (entry == nullptr) return nullptr;
   const StoredResponse* const newest = entry->variants.front().get();
@@ -125,6 +125,15 @@ VariantSetPtr MemoryStore::find(const CacheKey& key, bool& complete) {
     entry->next_used = shard.last_used.load(std::memory_order_relaxed);
     shard.last_used.store(entry, std::memory_order_relaxed);
   }
+  complete = entry->complete;
+  return VariantSetPtr(entry->variants);
+}
+
+VariantSetPtr MemoryStore::peek(const CacheKey& key, bool& complete) const {
+  const Shard& shard = shard_of(key.digest);
+  const MutexLock lock(shard.mutex);
+  const Entry* const entry = find_locked(shard, key);
+  if (entry == nullptr) return nullptr;
   complete = entry->complete;
   return VariantSetPtr(entry->variants);
 }
@@ -163,6 +172,16 @@ VariantSet MemoryStore::with(const VariantSet& old, StoredResponsePtr added) con
   return VariantSet(std::move(variants));
 }
 
+VariantSet MemoryStore::with_others(VariantSet mine, const VariantSet& others) const {
+  for (const StoredResponsePtr& other : others) {
+    const bool mine_wins = std::any_of(mine.begin(), mine.end(), [&](const StoredResponsePtr& each) {
+      return each->variant() == other->variant() && each->head().response_time >= other->head().response_time;
+    });
+    if (!mine_wins) mine = with(mine, other);
+  }
+  return mine;
+}
+
 bool MemoryStore::put(StoredResponsePtr response, bool complete) {
   if (response->body()->memory_size() > options_.max_response) return false;
   const CacheKey& key = response->head().key;
@@ -199,13 +218,7 @@ VariantSetPtr MemoryStore::merge(const CacheKey& key, const VariantSetPtr& other
     const MutexLock lock(shard.mutex);
     Entry* const entry = find_locked(shard, key);
     if (entry != nullptr) merged = entry->variants;
-    for (const StoredResponsePtr& other : *others) {
-      const auto same = [&](const StoredResponsePtr& mine) { return mine->variant() == other->variant(); };
-      const bool mine_wins = std::any_of(merged.begin(), merged.end(), [&](const StoredResponsePtr& mine) {
-        return same(mine) && mine->head().response_time >= other->head().response_time;
-      });
-      if (!mine_wins) merged = with(merged, other);
-    }
+    merged = with_others(std::move(merged), *others);
     if (shard.removals != removals) return VariantSetPtr(merged);
     assign(shard, key, merged, true, released);
   }

@@ -66,6 +66,8 @@ class MemoryStore final : public ResponseStore {
   // variants are put together for this one look-up and not kept.
   VariantSetPtr merge(const CacheKey& key, const VariantSetPtr& others, std::uint64_t removals);
   [[nodiscard]] std::uint64_t removals(const CacheKey& key);
+  // What merge() makes of the two.
+  [[nodiscard]] VariantSet with_others(VariantSet mine, const VariantSet& others) const;
   // Forgets those very responses, but for what is in `except` (which may be null).
   void forget(const CacheKey& key, const VariantSet& responses, const VariantSet* except);
   // try_lookup() that also tells whether the variants are complete.
@@ -73,6 +75,10 @@ class MemoryStore final : public ResponseStore {
 
   // Forgets all. Calls that are under way may still put something in.
   void clear();
+  // The same; not a use.
+  [[nodiscard]] VariantSetPtr peek(const CacheKey& key, bool& complete) const;
+  using ResponseStore::peek;
+
   // Whether something of that key is stored; not a use. For the disk tier's evictor.
   [[nodiscard]] bool holds(const Digest128& key) const;
 
@@ -112,7 +118,7 @@ class MemoryStore final : public ResponseStore {
   // `added` is among them whatever its age.
   [[nodiscard]] VariantSet with(const VariantSet& old, StoredResponsePtr added) const;
   // Null: no such key.
-  [[nodiscard]] static Entry* find_locked(Shard& shard, const CacheKey& key) REQUIRES(shard.mutex);
+  [[nodiscard]] static Entry* find_locked(const Shard& shard, const CacheKey& key) REQUIRES(shard.mutex);
 
   // The rest are steps of a change.
   void tell_uses(Shard& shard) REQUIRES(change_, shard.mutex);

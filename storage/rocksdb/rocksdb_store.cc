@@ -127,6 +127,16 @@ void RocksdbStore::lookup(const CacheKey& key, Executor& executor, std::function
   });
 }
 
+void RocksdbStore::peek(const CacheKey& key, Executor& executor, std::function<void(VariantSetPtr)> done) {
+  core_->post_read([core = core_, key, &executor, done = std::move(done)] {
+    VariantSetPtr variants;
+    VariantReader reader(*core, key, false);
+    reader.leave_no_trace();
+    reader.read(variants);
+    executor.post([done, variants = std::move(variants)] { done(variants); });
+  });
+}
+
 std::unique_ptr<StoreWriter> RocksdbStore::begin(const CacheKey& key,
                                                  std::optional<std::uint64_t> expected_size) {
   if (!core_->takes_writes() || expected_size.value_or(0) > core_->largest_body()) {

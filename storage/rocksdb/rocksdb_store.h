@@ -76,6 +76,7 @@ class RocksdbStore final : public ResponseStore {
 
   [[nodiscard]] LookupResult try_lookup(const CacheKey& key) override;
   void lookup(const CacheKey& key, Executor& executor, std::function<void(VariantSetPtr)> done) override;
+  void peek(const CacheKey& key, Executor& executor, std::function<void(VariantSetPtr)> done) override;
   [[nodiscard]] std::unique_ptr<StoreWriter> begin(const CacheKey& key,
                                                    std::optional<std::uint64_t> expected_size) override;
   // A response is known by its body id; one whose id is 0 is not on disk.

@@ -138,7 +138,7 @@ std::shared_ptr<const StoredBody> VariantReader::body_of(const PlacedHead& from,
   const auto caching = cache_only_ ? Database::Caching::kOnly : Database::Caching::kFill;
   status = core_.database().read_chunk(label, caching, first);
   if (status != ReadStatus::kFound) return nullptr;
-  core_.used().mark(from.place.id);
+  if (is_use_) core_.used().mark(from.place.id);
   if (stored_body_size(head) > kBodyChunkSize) return on_disk();
   if (first.size() > kLargestCopied)
     return std::make_shared<ReadBody>(core_.held_chunks().hold(std::move(first), label.size), on_disk());

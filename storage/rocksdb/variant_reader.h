@@ -22,6 +22,9 @@ class VariantReader {
   VariantReader(StoreCore& core, const CacheKey& key, bool cache_only)
       : core_(core), key_(key), cache_only_(cache_only) {}
 
+  // This look-up is no use of the bodies.
+  void leave_no_trace() { is_use_ = false; }
+
   // kFound with the variants; kMissing; or kWouldBlock.
   ReadStatus read(VariantSetPtr& variants);
 
@@ -43,6 +46,7 @@ class VariantReader {
   StoreCore& core_;
   const CacheKey& key_;
   const bool cache_only_;
+  bool is_use_ = true;
   std::vector<PlacedHead> heads_;
   std::vector<PlacedHead> gone_;  // the file with their bodies was dropped
   bool moved_ = false;

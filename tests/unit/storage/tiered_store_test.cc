@@ -426,5 +426,47 @@ TEST_F(TieredStoreTest, WithoutADiskItIsTheMemoryTier) {
   memory_only_.settle();
 }
 
+// Look-ups that leave no trace.
+class LookWithoutTrace : public TieredStoreTest {
+ protected:
+  TieredStore::Peeked look(const TieredStore& store, const CacheKey& key) {
+    TieredStore::Peeked found;
+    store.look_without_trace(key, executor_, [&](TieredStore::Peeked each) { found = std::move(each); });
+    disk_.answer_lookups();
+    executor_.run();
+    return found;
+  }
+};
+
+TEST_F(LookWithoutTrace, WhatIsOnDiskAloneStaysThere) {
+  TieredStore store(memory_, &disk_, generations_, counters_);
+  const CacheKey key = key_of("/a");
+  (void)store_body(store, head_of({key}), "body");
+  memory_.remove(key);
+  const TieredStore::Peeked found = look(store, key);
+  ASSERT_TRUE(found.variants);
+  EXPECT_EQ(found.variants->size(), 1U);
+  EXPECT_FALSE(found.in_memory);
+  EXPECT_TRUE(found.on_disk);
+  EXPECT_FALSE(in_memory(key));
+  EXPECT_EQ(counters_.get(Counter::kDiskHits), 0);
+  EXPECT_FALSE(look(store, key_of("/b")).variants);
+  EXPECT_EQ(counters_.get(Counter::kDiskMisses), 0);
+}
+
+TEST_F(LookWithoutTrace, FindsWhatALookUpFindsAndForgetsNothing) {
+  TieredStore store(memory_, &disk_, generations_, counters_);
+  const CacheKey key = key_of("/a");
+  (void)store_body(store, head_of({key, 100, "fr"}), "french");
+  (void)store_body(store, head_of({key, 101, "de"}), "german");
+  EXPECT_EQ(look(store, key).variants->size(), 2U);
+  EXPECT_EQ(look_up(store, key)->size(), 2U);
+  generations_.invalidate(key);
+  const TieredStore::Peeked dead = look(store, key);
+  EXPECT_FALSE(dead.variants);
+  EXPECT_TRUE(dead.in_memory);
+  EXPECT_TRUE(in_memory(key));
+}
+
 }  // namespace
 }  // namespace freshet::storage

@@ -212,6 +212,20 @@ TEST_F(DiskEvictionTest, WhatWasReadOutlivesWhatWasNot) {
   EXPECT_EQ(count(Counter::kDiskCorrupt), 0);
 }
 
+TEST_F(DiskEvictionTest, APeekIsNoUse) {
+  open();
+  const CacheKey key = test_key("/peeked");
+  ASSERT_TRUE(put_simple(key, kSize, 1));
+  bool told = false;
+  store_->peek(key, executor_of_this_thread(), [&](const VariantSetPtr& found) {
+    EXPECT_TRUE(found);
+    told = true;
+  });
+  executor_of_this_thread().run_until(told);
+  pass_by(40);
+  EXPECT_FALSE(has(key, 1)) << "it goes as what nobody reads";
+}
+
 TEST_F(DiskEvictionTest, WhatIsStillReadGoesRoundAndRound) {
   open();
   const CacheKey hot = test_key("/hot");
