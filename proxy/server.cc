@@ -433,9 +433,7 @@ UpgradeHooks Server::upgrade_hooks() {
   hooks.flush = [this] {
     if (disk_) disk_->flush();
   };
-  hooks.numbers_end = [this] {
-    return std::max(generations_->current(), invalidation_log_ ? invalidation_log_->reserved() : 0);
-  };
+  hooks.numbers_end = [this] { return generations_->current(); };
   hooks.detach = [this](storage::InvalidatedElsewhere& next) { store_->detach(next); };
   hooks.stop_accepting = [this](std::function<void()> stopped) {
     admin_->stop_listening();

@@ -29,7 +29,8 @@ constexpr Milliseconds kTellBound{2'000};    // of an invalidation that the next
 constexpr int kMostStarts = 4;
 constexpr int kChannelDescriptor = 3;
 constexpr std::size_t kSocketsOfAMessage = 32;
-// The numbers of one process, and of one that took over from it and died.
+// More than a process gives, or has reserved ahead of what it has given (2^40); also of one that took over
+// and died.
 constexpr storage::Sequence kNumbersOfAProcess = storage::Sequence{1} << 44U;
 
 // Where this program stands on disk, whatever has been put there since.

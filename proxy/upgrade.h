@@ -42,7 +42,7 @@ inline constexpr const char* kUpgradeVariable = "FRESHET_UPGRADE";
 struct UpgradeHooks {
   // Brings to files what can be brought there before; on a thread of its own.
   std::function<void()> flush;
-  // Above all numbers that this process has given, or may give.
+  // The newest number that this process has given.
   std::function<storage::Sequence()> numbers_end;
   std::function<void(storage::InvalidatedElsewhere&)> detach;
   // No connection is accepted, and no call that began before detach() goes on, when `stopped` is called.
