@@ -186,7 +186,7 @@ test('the units in deploy/systemd are well-formed, and what they name is what th
   const copies = fs.mkdtempSync(path.join(folder, 'units-'));
   for (const name of fs.readdirSync(units)) {
     const text = fs.readFileSync(path.join(units, name), 'utf8');
-    fs.writeFileSync(path.join(copies, name), text.replace('=/usr/bin/freshet ', `=${freshetBin} `));
+    fs.writeFileSync(path.join(copies, name), text.replaceAll('=/usr/bin/freshet ', `=${freshetBin} `));
   }
   const { stderr } = await run('systemd-analyze', ['verify', ...fs.readdirSync(copies).map((name) => path.join(copies, name))]);
   assert.equal(stderr.split('\n').filter((text) => text.includes(copies)).join('\n'), '');
