@@ -250,16 +250,17 @@ test('SIGTERM during reloads: the edge ends, and listens nowhere', async (t) => 
 });
 
 test('SIGTERM: the answer in progress says that the connection ends; a second SIGTERM cuts what is left', notOverHttp2('there is no Connection field'), async (t) => {
-  const { edge, origin } = await configured(t, '[server]\ndrain_timeout = "1h"\n');
+  const { edge, origin } = await configured(t, '[server]\ndrain_timeout = "1h"\n', { workers: 1 });
   const started = (target) => new Promise((resolve) => { origin.on(target, (request, reply) => resolve(reply)); });
   const [last, stuck] = [started('/last'), started('/stuck')];
-  const clients = [await edge.connect(), await edge.connect()];
+  const clients = [await edge.connect(), await edge.connect(), await edge.connect()];
+  await clients[2].request('/idle').response();
   t.after(() => clients.forEach((client) => client.close()));
   const answer = clients[0].request('/last').response();
   clients[1].request('/stuck');
   const [reply] = [await last, await stuck];
   edge.child.kill('SIGTERM');
-  await edge.logLine(/stopping: answering what has been accepted/);
+  await clients[2].closed();  // so the worker knows of the drain
   reply.send(200, fresh, 'bye');
   const response = await answer;
   assert.deepEqual([response.text, response.field('connection')], ['bye', 'close']);
