@@ -279,7 +279,8 @@ test('to be asked changes nothing: not one counter, and no flight, promotion or 
   lab.origin.on('/a', { fields: fresh, body: 'content' });
   await lab.store('/a', { host });
   await atRest(lab);
-  await lab.edge.metricsWhen((metrics) => metrics.sum('freshet_disk_writes_total') === 1 && metrics.sum('freshet_disk_write_backlog_bytes') === 0);
+  await lab.edge.metricsWhen((metrics) => metrics.sum('freshet_disk_writes_total') === 1 && metrics.sum('freshet_disk_write_backlog_bytes') === 0
+    && metrics.sum('freshet_access_log_lines_total') === 1);
   const changing = /^freshet_(?!up|process|longest_turn|uptime|worker_|start)/;
   const counted = async () => (await lab.edge.metrics()).samples.filter(({ name }) => changing.test(name)).map(({ name, labels, value }) => `${name} ${JSON.stringify(labels)} ${value}`);
   const before = await counted();
