@@ -151,6 +151,7 @@ void Flight::ask() {
   if (conditional_) context_.counters.add(Counter::kOriginConditional);
   request_time_ = storage::wall_now();
   sent_at_ = storage::mono_now();
+  content_at_hand_ = 0;
   call_ = context_.client.start(request_.origin, *this, request_.upload);
 }
 
@@ -269,7 +270,7 @@ std::vector<std::shared_ptr<FlightWaiter>> Flight::take_latecomers() {
 
 std::vector<Flight::Waiting> Flight::take_waiting(Phase next) {
   const MutexLock lock(mutex_);
-  phase_ = next;
+  if (phase_ != Phase::kEnded) phase_ = next;
   return std::exchange(waiting_, {});
 }
 

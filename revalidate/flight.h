@@ -46,7 +46,7 @@ class Flight;
 class FlightTable;
 
 enum class FlightOutcome {
-  kStored,       // a response that is (being) stored; read it from `reader`
+  kStored,       // a response that is (being) stored; read it from `reader`, or, without one, from `response`
   kFreshened,    // the stored response is still good: `response` is the freshened one
   kNotStorable,  // for the starter alone: `response` and `reader`
   kFailed,       // no response; `reason` says why
@@ -57,7 +57,7 @@ enum class FlightOutcome {
 struct FlightAnswer {
   FlightOutcome outcome = FlightOutcome::kFailed;
   Reason reason = Reason::kNone;  // why it failed, or (not) stored
-  // Head (and facts) of what came; its body is readable only with kFreshened.
+  // Head (and facts) of what came; its body is readable with kFreshened, and with kStored without a reader.
   storage::StoredResponsePtr response;
   std::unique_ptr<storage::FillReader> reader;
   std::optional<std::uint64_t> body_size;  // Content-Length as the origin stated it
@@ -198,6 +198,7 @@ class Flight final : public OriginHandler, public std::enable_shared_from_this<F
   // OriginHandler.
   void on_sent() override;
   void on_informational(storage::ResponseHead head) override;
+  void expect_content(std::uint64_t size) override { content_at_hand_ = size; }
   void on_head(storage::ResponseHead head, std::optional<std::uint64_t> body_size) override;
   Body on_body(std::string_view bytes) override;
   void on_complete(storage::HeaderFields trailers) override;
@@ -239,6 +240,9 @@ class Flight final : public OriginHandler, public std::enable_shared_from_this<F
   void take_difference();
   void take_equal(storage::StoredHead head);
   void begin_fill(std::unique_ptr<storage::StoreWriter> writer, std::optional<std::uint64_t> body_size);
+  void commit_content();
+  void answer_with_content(const storage::StoredResponsePtr& response, std::vector<Waiting> waiting);
+  void add_own_tag(const storage::Digest128& digest);
   void answer_awaiting();
   [[nodiscard]] std::vector<Waiting> take_awaiting();
   void stop_awaiting();
@@ -290,6 +294,10 @@ class Flight final : public OriginHandler, public std::enable_shared_from_this<F
   bool stored_to_be_ = false;  // the fill will be committed
   bool committing_ = false;    // its store has not said yet that it is there
   storage::StoredHead head_;   // to be committed
+  // What comes with its head, in one piece, needs no Fill.
+  std::uint64_t content_at_hand_ = 0;
+  std::unique_ptr<storage::StoreWriter> content_writer_;
+  storage::Chunk content_;
   Reason store_reason_ = Reason::kNone;
   std::optional<storage::HeaderFields> whole_fields_;  // for the starter, where some are not stored
   bool own_tag_ = false;                               // the content's hash becomes its entity tag

@@ -54,6 +54,11 @@ void Flight::begin_fill(std::unique_ptr<storage::StoreWriter> writer,
   const storage::HeaderFields& fields = head_.response.fields;
   own_tag_ =
       context_.policy.content_tags && head_.response.status == 200 && !fields.has(storage::FieldName::kETag);
+  if (body_size && *body_size == content_at_hand_ && *body_size <= context_.store.max_in_memory() &&
+      !compared_) {
+    content_writer_ = std::move(writer);
+    return;
+  }
   const auto fill = std::make_shared<Fill>(
       storage::FillOptions{body_size, context_.store.max_in_memory(), kFillWindow, own_tag_},
       context_.fill_budget);
@@ -151,6 +156,10 @@ OriginHandler::Body Flight::on_body(std::string_view bytes) {
     call_waits_ = true;
     return Body::kPause;
   }
+  if (content_writer_) {
+    content_ = storage::Chunk::copy_of(bytes);
+    return Body::kTaken;
+  }
   const std::shared_ptr<Fill> fill = current_fill();
   if (!fill) return Body::kTaken;  // a 304's or an ended flight's stray bytes
   if (request_.slice && fill->size() + bytes.size() > request_.slice->range.size()) {
@@ -183,6 +192,7 @@ void Flight::give_up_storing() {
 
 // Of the trailers, what can do no harm (RFC 9110, 6.5.1).
 void Flight::on_complete(storage::HeaderFields trailers) {
+  if (content_writer_) return commit_content();
   const std::shared_ptr<Fill> fill = current_fill();
   if (!fill) return end();
   Fill::Sealed sealed = fill->seal(forwarded_trailers(trailers));
@@ -237,15 +247,50 @@ void Flight::take_equal(storage::StoredHead head) {
 void Flight::take_whole(const Fill::Sealed& sealed) {
   head_.body_size = sealed.size;
   if (!own_tag_ || !sealed.digest) return;
-  storage::HeaderFields& fields = head_.response.fields;
-  const std::string type = fields.combined(storage::FieldName::kContentType).value_or("");
-  const std::string encoding = fields.combined(storage::FieldName::kContentEncoding).value_or("");
-  const std::string tag = content_tag(*sealed.digest, type, encoding);
-  fields.add(storage::FieldName::kETag, "\"" + tag + "\"");
-  head_.own_entity_tag = true;
+  add_own_tag(*sealed.digest);
   const storage::StoredResponsePtr response = make_response(head_, nullptr);
   const MutexLock lock(mutex_);
   open_response_ = response;
+}
+
+void Flight::add_own_tag(const storage::Digest128& digest) {
+  storage::HeaderFields& fields = head_.response.fields;
+  const std::string type = fields.combined(storage::FieldName::kContentType).value_or("");
+  const std::string encoding = fields.combined(storage::FieldName::kContentEncoding).value_or("");
+  fields.add(storage::FieldName::kETag, "\"" + content_tag(digest, type, encoding) + "\"");
+  head_.own_entity_tag = true;
+}
+
+// What came with its head: one response is made, which the store keeps and those who wait are given.
+void Flight::commit_content() {
+  const std::shared_ptr<Flight> self = shared_from_this();
+  permit_ = {};
+  head_.body_size = content_.size();
+  if (own_tag_) add_own_tag(storage::digest128(content_.view()));
+  const std::unique_ptr<storage::StoreWriter> writer = std::move(content_writer_);
+  head_.body_id = writer->body_id();
+  const bool stored = !is_replaced();
+  const auto response = std::make_shared<const storage::StoredResponse>(
+      std::move(head_), storage::make_memory_body({std::move(content_)}), context_.store.describe());
+  committing_ = stored;
+  if (stored) {
+    writer->commit_whole(response, context_.loop, [self, response](bool /*stored*/) {
+      self->answer_with_content(response, self->take_waiting(Phase::kEnded));
+      self->end();
+    });
+  }
+  // Where memory does not take it the disk takes its time, for which nobody waits who is here by now.
+  answer_with_content(response, take_waiting(stored ? Phase::kAsking : Phase::kEnded));
+  if (!stored) end();
+}
+
+void Flight::answer_with_content(const storage::StoredResponsePtr& response, std::vector<Waiting> waiting) {
+  send_off(take_overtaken(waiting, response->head()));
+  for (const Waiting& each : waiting) {
+    auto answer = make_answer(FlightOutcome::kStored, store_reason_, response_for(each, response));
+    answer->body_size = response->head().body_size;
+    post_answer(each.waiter, std::move(answer));
+  }
 }
 
 void Flight::commit(Fill::Sealed sealed) {

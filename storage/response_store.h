@@ -51,6 +51,15 @@ class StoreWriter {
   // certain that none will: from inside commit() or posted to `executor`.
   virtual void commit(StoredHead head, std::optional<ChunkList> whole, Executor& executor,
                       std::function<void(bool stored)> visible) = 0;
+
+  // In the place of append() and commit(): the whole response, whose body lies in memory in one piece and
+  // whose head has the body_id() of before. A memory tier keeps this very one.
+  virtual void commit_whole(const StoredResponsePtr& response, Executor& executor,
+                            std::function<void(bool stored)> visible) {
+    Chunk body;
+    static_cast<void>(response->body()->try_read(0, body));
+    commit(response->head(), ChunkList{std::move(body)}, executor, std::move(visible));
+  }
 };
 
 class ResponseStore {

@@ -69,29 +69,51 @@ class TieredStore::Writer final : public StoreWriter {
 
   void commit(StoredHead head, std::optional<ChunkList> whole, Executor& executor,
               std::function<void(bool)> visible) override {
-    // An invalidation since the fill began: memory and disk must not see it at all.
-    if (store_.elsewhere() != nullptr || !store_.generations_.is_current(head)) return visible(false);
-    if (later_ && !store_.note_later(head.key)) store_.remove(head.key);
-    if (!store_.log_works()) disk_.reset();
+    if (!may_commit(head)) return visible(false);
     head.body_id = body_id();
-    const bool in_memory = whole && put_in_memory(head, *whole);
-    if (!disk_) return visible(in_memory);
-    if (in_memory) {
-      disk_->commit(std::move(head), std::move(whole), nowhere(), [](bool /*stored*/) {});
+    if (whole) {
+      const auto response =
+          std::make_shared<const StoredResponse>(head, make_memory_body(*whole), store_.describe());
+      if (put_in_memory(response)) {
+        if (disk_) disk_->commit(std::move(head), std::move(whole), nowhere(), [](bool /*stored*/) {});
+        return visible(true);
+      }
+    }
+    if (!disk_) return visible(false);
+    auto told = on_disk(head.key, std::move(visible));
+    disk_->commit(std::move(head), std::move(whole), executor, std::move(told));
+  }
+
+  void commit_whole(const StoredResponsePtr& response, Executor& executor,
+                    std::function<void(bool)> visible) override {
+    if (!may_commit(response->head())) return visible(false);
+    if (put_in_memory(response)) {
+      if (disk_) disk_->commit_whole(response, nowhere(), [](bool /*stored*/) {});
       return visible(true);
     }
-    // What memory still has is older than what only the disk took: it must not hide it.
-    auto on_disk = [&memory = store_.memory_, key = head.key, visible = std::move(visible)](bool stored) {
-      if (stored) memory.remove(key);
-      visible(stored);
-    };
-    disk_->commit(std::move(head), std::move(whole), executor, std::move(on_disk));
+    if (!disk_) return visible(false);
+    disk_->commit_whole(response, executor, on_disk(response->head().key, std::move(visible)));
   }
 
  private:
-  bool put_in_memory(const StoredHead& head, const ChunkList& whole) {
-    const auto response =
-        std::make_shared<const StoredResponse>(head, make_memory_body(whole), store_.describe());
+  [[nodiscard]] bool may_commit(const StoredHead& head) {
+    // An invalidation since the fill began: memory and disk must not see it at all.
+    if (store_.elsewhere() != nullptr || !store_.generations_.is_current(head)) return false;
+    if (later_ && !store_.note_later(head.key)) store_.remove(head.key);
+    if (!store_.log_works()) disk_.reset();
+    return true;
+  }
+
+  // What memory still has is older than what only the disk took: it must not hide it.
+  [[nodiscard]] std::function<void(bool)> on_disk(const CacheKey& key, std::function<void(bool)> visible) {
+    return [&memory = store_.memory_, key, visible = std::move(visible)](bool stored) {
+      if (stored) memory.remove(key);
+      visible(stored);
+    };
+  }
+
+  bool put_in_memory(const StoredResponsePtr& response) {
+    const StoredHead& head = response->head();
     // Without Vary the newest response serves every request; with it, the disk may hold other variants.
     const bool alone = store_.disk() == nullptr && !store_.later_;
     const bool complete = alone || head.selecting.empty();

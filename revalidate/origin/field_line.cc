@@ -1,17 +1,14 @@
 #include "revalidate/origin/field_line.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
+
+#include "storage/http/field_syntax.h"
 
 namespace freshet::revalidate {
 
 namespace {
-
-// RFC 9110, 5.6.2.
-bool is_token_character(char c) {
-  if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')) return true;
-  return c != '\0' && std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-}
 
 bool is_whitespace(char c) {
   return c == ' ' || c == '\t';
@@ -26,7 +23,7 @@ FieldLine refused(const char* why) {
 bool ends_cleanly(std::string_view line) {
   if (line.size() < 2 || line.substr(line.size() - 2) != "\r\n") return false;
   line.remove_suffix(2);
-  return line.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos;
+  return std::none_of(line.begin(), line.end(), [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
 }
 
 FieldLine parse_field_line(std::string_view line) {
@@ -34,7 +31,7 @@ FieldLine parse_field_line(std::string_view line) {
   line.remove_suffix(2);
   if (line.empty() || is_whitespace(line.front())) return refused("a folded field line");
   std::size_t colon = 0;
-  while (colon < line.size() && is_token_character(line[colon])) ++colon;
+  while (colon < line.size() && storage::is_token_char(line[colon])) ++colon;
   if (colon == line.size()) return refused("a field line without a colon");
   if (line[colon] != ':') {
     return refused(is_whitespace(line[colon]) ? "whitespace before a field's colon" : "a bad field name");

@@ -257,7 +257,7 @@ bool Http1Connection::take_line(std::string_view& bytes) {
   std::string_view line = bytes.substr(0, end + 1);
   bytes.remove_prefix(end + 1);
   if (!line_.empty()) line = line_.append(line);
-  const auto step = reader_.read_line(line);
+  const auto step = reader_.read_line(line, bytes.size());
   line_.clear();
   switch (step) {
     case ResponseReader::Step::kMore:

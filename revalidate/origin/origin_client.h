@@ -64,6 +64,9 @@ class OriginHandler {
   virtual void on_sent() = 0;
   // A 1xx other than 101 (100 included: the origin wants the body).
   virtual void on_informational(storage::ResponseHead head) = 0;
+  // Before on_head(): all of the content, so many bytes and more than none, is here already, and comes in one
+  // on_body() before anything else is heard.
+  virtual void expect_content(std::uint64_t /*size*/) {}
   // The final head, all fields as received (framing and hop-by-hop fields too). `body_size` if it is known.
   virtual void on_head(storage::ResponseHead head, std::optional<std::uint64_t> body_size) = 0;
   // The next bytes of the body. kPause: not taken; the same bytes come again after resume().

@@ -27,7 +27,7 @@ ResponseReader::Step ResponseReader::fail(OriginFailure failure, std::string det
   return Step::kFailed;
 }
 
-ResponseReader::Step ResponseReader::read_line(std::string_view line) {
+ResponseReader::Step ResponseReader::read_line(std::string_view line, std::size_t behind) {
   switch (head_.read_line(line)) {
     case HeadReader::Event::kMore:
       return Step::kMore;
@@ -35,6 +35,9 @@ ResponseReader::Step ResponseReader::read_line(std::string_view line) {
       handler_->on_informational(head_.take());
       return handler_ != nullptr ? Step::kInformational : Step::kGone;
     case HeadReader::Event::kFinal:
+      if (head_.framing() == BodyFraming::kLength && *head_.body_size() > 0 && *head_.body_size() <= behind) {
+        handler_->expect_content(*head_.body_size());
+      }
       handler_->on_head(head_.take(), head_.body_size());
       return handler_ != nullptr ? Step::kHead : Step::kGone;
     case HeadReader::Event::kMalformed:

@@ -37,9 +37,9 @@ class ResponseReader {
   void let_go() { handler_ = nullptr; }
   [[nodiscard]] OriginHandler* handler() const { return handler_; }
 
-  // One line of a head, with its end. kMore, kInformational, kHead (also where no body follows:
-  // has_no_body()), kFailed or kGone.
-  [[nodiscard]] Step read_line(std::string_view line);
+  // One line of a head, with its end; behind it so many bytes are here and will be read next. kMore,
+  // kInformational, kHead (also where no body follows: has_no_body()), kFailed or kGone.
+  [[nodiscard]] Step read_line(std::string_view line, std::size_t behind = 0);
   // What is there of a line whose end has not come yet: kMore, or kFailed if it can become no head.
   [[nodiscard]] Step check_partial_line(std::string_view line);
   // Body bytes with their framing, after the head. `used`: how many were used up; after kPaused the rest

@@ -4,7 +4,9 @@
 #include <set>
 #include <utility>
 
+#include "storage/base/check.h"
 #include "storage/base/log.h"
+#include "storage/rocksdb/crc32c.h"
 #include "storage/rocksdb/database_damage.h"
 #include "storage/rocksdb/database_rocks.h"
 #include "storage/rocksdb/nowait_files.h"
@@ -180,6 +182,7 @@ rocksdb::Status Database::Rocks::put_format(const rocksdb::WriteOptions& write) 
 }
 
 Result<std::unique_ptr<Database>> Database::open(const DatabaseOptions& options, Counters& counters) {
+  FRESHET_CHECK(crc32c_is_right());
   if (options.byte_limit < kSmallestLimit) {
     return Error{"the disk limit of the store in " + options.directory + " is " +
                  std::to_string(options.byte_limit) + " bytes; at least " + std::to_string(kSmallestLimit) +

@@ -12,6 +12,8 @@ namespace {
 // What a waiting write costs beside its bytes: the head, the closures.
 constexpr std::uint64_t kWriteOverhead = 1024;
 
+using HeadPtr = std::shared_ptr<const StoredHead>;
+
 // Not stored, for want of room or of time; counted once.
 void refuse_write(StoreCore& core, WriteProgress& progress) {
   if (progress.aborted) return;
@@ -70,39 +72,37 @@ class CommitWrite final : public BodyWrite {
   using Visible = std::function<void(bool stored)>;
 
   CommitWrite(std::shared_ptr<StoreCore> core, std::shared_ptr<WriteProgress> progress,
-              const ChunkLabel& label, ChunkList parts, std::uint64_t cost, StoredHead head,
-              Executor& executor, Visible visible)
+              const ChunkLabel& label, ChunkList parts, std::uint64_t cost, HeadPtr head, Executor& executor,
+              Visible visible)
       : BodyWrite(std::move(core), std::move(progress), label, std::move(parts), cost),
         ticket_(core_->removals().next_ticket()),
         head_(std::move(head)),
         executor_(executor),
-        visible_(std::move(visible)) {
-    head_.body_id = label_.body_id;
-  }
+        visible_(std::move(visible)) {}
 
   // Whether its beginning was written, and how many variants there are.
-  [[nodiscard]] bool reads() const override { return label_.number > 0 || !head_.selecting.empty(); }
+  [[nodiscard]] bool reads() const override { return label_.number > 0 || !head_->selecting.empty(); }
   // A removal of the key does not wait behind what it makes void.
   [[nodiscard]] bool is_wanted() const override {
-    return !progress_->failed && !core_->removals().supersedes(head_.key.digest, ticket_);
+    return !progress_->failed && !core_->removals().supersedes(head_->key.digest, ticket_);
   }
   void prepare(bool room, Database::Batch& batch) override {
     if (!is_wanted()) return;
     if (!room) return refuse_write(*core_, *progress_);
-    if (!core_->is_current(head_)) return;
+    if (!core_->is_current(*head_)) return;
     // Its beginning has been dropped meanwhile.
     const BodyPlace body{label_.family, label_.body_id};
     if (label_.number > 0 && core_->is_dead_place(body)) return;
     batch.chunks.push_back({label_, std::move(parts_)});
-    const std::string place = head_key(head_.key.digest, variant_digest(head_.selecting));
-    batch.head_puts.emplace_back(place, encode_head(head_, body));
-    core_->bound_variants(head_, place, batch);
+    const std::string place = head_key(head_->key.digest, variant_digest(head_->selecting));
+    batch.head_puts.emplace_back(place, encode_head(*head_, body));
+    core_->bound_variants(*head_, place, batch);
     prepared_ = true;
   }
   void finish(bool written) override {
     const bool stored = prepared_ && written;
     if (stored) {
-      core_->note_head(head_);
+      core_->note_head(*head_);
       core_->counters().add(Counter::kDiskWrites);
       core_->counters().add(Counter::kDiskWriteBytes, label_.size);
     }
@@ -113,7 +113,7 @@ class CommitWrite final : public BodyWrite {
 
  private:
   const Removals::Ticket ticket_;
-  StoredHead head_;
+  const HeadPtr head_;
   Executor& executor_;
   Visible visible_;
 };
@@ -188,8 +188,23 @@ void RocksdbWriter::when_written(Executor& executor, std::function<void()> done)
 
 void RocksdbWriter::commit(StoredHead head, std::optional<ChunkList> whole, Executor& executor,
                            std::function<void(bool stored)> visible) {
+  head.body_id = body_id();
+  commit_head(std::make_shared<const StoredHead>(std::move(head)), std::move(whole), executor,
+              std::move(visible));
+}
+
+// The lane borrows the head: no copy to make here and to free there.
+void RocksdbWriter::commit_whole(const StoredResponsePtr& response, Executor& executor,
+                                 std::function<void(bool stored)> visible) {
+  Chunk body;
+  static_cast<void>(response->body()->try_read(0, body));
+  commit_head({response, &response->head()}, ChunkList{std::move(body)}, executor, std::move(visible));
+}
+
+void RocksdbWriter::commit_head(std::shared_ptr<const StoredHead> head, std::optional<ChunkList> whole,
+                                Executor& executor, std::function<void(bool stored)> visible) {
   FRESHET_CHECK(!committed_);
-  FRESHET_CHECK(head.key == key_);
+  FRESHET_CHECK(head->key == key_);
   if (appended_ == 0 && whole) {
     for (const Chunk& chunk : *whole) {
       if (!append(chunk)) break;
@@ -197,15 +212,15 @@ void RocksdbWriter::commit(StoredHead head, std::optional<ChunkList> whole, Exec
   }
   // What came piece by piece stands in buffers with room for more; `whole` has no more memory than it needs.
   if (next_chunk_ == 0 && whole && total_size(*whole) == pending_size_) pending_ = std::move(*whole);
-  const std::uint64_t cost = pending_size_ + head.response.fields.memory_size() + kWriteOverhead;
-  bool takes = !core_->closed() && !progress_->failed && appended_ == stored_body_size(head);
-  if (takes && (body_id() == 0 || !core_->charge_body(cost))) takes = refuse();
+  const std::uint64_t cost = pending_size_ + head->response.fields.memory_size() + kWriteOverhead;
+  bool takes = !core_->closed() && !progress_->failed && appended_ == stored_body_size(*head);
+  if (takes && (head->body_id == 0 || !core_->charge_body(cost))) takes = refuse();
   if (!takes) {
     executor.post([visible = std::move(visible)] { visible(false); });
     return;
   }
   committed_ = true;
-  const ChunkLabel label{body_id(), key_.digest, next_chunk_, pending_size_, progress_->family};
+  const ChunkLabel label{head->body_id, key_.digest, next_chunk_, pending_size_, progress_->family};
   core_->post_change(std::make_unique<CommitWrite>(core_, progress_, label, std::exchange(pending_, {}), cost,
                                                    std::move(head), executor, std::move(visible)));
 }

@@ -29,8 +29,12 @@ class RocksdbWriter final : public StoreWriter {
   void when_written(Executor& executor, std::function<void()> done) override;
   void commit(StoredHead head, std::optional<ChunkList> whole, Executor& executor,
               std::function<void(bool stored)> visible) override;
+  void commit_whole(const StoredResponsePtr& response, Executor& executor,
+                    std::function<void(bool stored)> visible) override;
 
  private:
+  void commit_head(std::shared_ptr<const StoredHead> head, std::optional<ChunkList> whole, Executor& executor,
+                   std::function<void(bool stored)> visible);
   void hand_over();
   bool refuse();
 

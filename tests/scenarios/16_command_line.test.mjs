@@ -189,3 +189,13 @@ test('--admin opens the admin plane on TCP as well', async (t) => {
   const response = await fetch(`http://127.0.0.1:${port}/healthz`);
   assert.equal(response.status, 200);
 });
+
+// What glibc reads before main() can only be told by who starts the program.
+test('the edge keeps freed memory at hand for its threads, unless the operator says otherwise', async (t) => {
+  for (const [given, expected] of [[undefined, 'glibc.malloc.tcache_count=64'], ['glibc.malloc.tcache_count=9', 'glibc.malloc.tcache_count=9']]) {
+    const edge = await Edge.start({ origin: origin.url, env: given ? { GLIBC_TUNABLES: given } : {} });
+    t.after(() => edge.stop());
+    const told = fs.readFileSync(`/proc/${edge.pid}/environ`, 'latin1').split('\0').filter((each) => each.startsWith('GLIBC_TUNABLES='));
+    assert.deepEqual(told, [`GLIBC_TUNABLES=${expected}`]);
+  }
+});

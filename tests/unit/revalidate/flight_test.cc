@@ -307,6 +307,62 @@ TEST_F(FlightTest, AwaitedContentWhoseGroupIsInvalidatedIsNotJoined) {
   EXPECT_EQ(only(), nullptr);
 }
 
+// One response is made: the store keeps the very one that those who wait are given.
+TEST_F(FlightTest, ContentThatCameWithItsHeadIsGivenAsItIsStored) {
+  for (const Lines& lines : {Lines{{"Cache-Control", "max-age=60"}, {"ETag", "\"1\""}},
+                             Lines{{"Cache-Control", "max-age=60"}}, Lines{{"ETag", "\"1\""}}}) {
+    store_.remove(key_);
+    Client starter;
+    Client joined;
+    start(starter, request_of(storage::Method::kGet));
+    start(joined, request_of(storage::Method::kGet));
+    origin_.handler->expect_content(7);
+    answer(200, lines, 7);
+    EXPECT_EQ(told(starter), nullptr);
+    ASSERT_EQ(origin_.handler->on_body("content"), OriginHandler::Body::kTaken);
+    origin_.handler->on_complete({});
+    ASSERT_NE(only(), nullptr);
+    EXPECT_EQ(only()->whole_body(), "content");
+    EXPECT_TRUE(only()->head().response.fields.has("ETag"));
+    for (Client* client : {&starter, &joined}) {
+      const auto answered = told(*client);
+      ASSERT_NE(answered, nullptr);
+      EXPECT_EQ(answered->outcome, FlightOutcome::kStored);
+      EXPECT_EQ(answered->response, only());
+      EXPECT_EQ(answered->reader, nullptr);
+      EXPECT_EQ(answered->body_size, 7U);
+    }
+    EXPECT_TRUE(context_->active.empty());
+  }
+}
+
+// G4: the older request is served, and nothing is stored.
+TEST_F(FlightTest, ContentThatCameWithItsHeadIsNotStoredAfterAnInvalidation) {
+  Client client;
+  start(client, request_of(storage::Method::kGet));
+  store_.invalidate(key_);
+  origin_.handler->expect_content(7);
+  answer(200, {{"Cache-Control", "max-age=60"}}, 7);
+  ASSERT_EQ(origin_.handler->on_body("content"), OriginHandler::Body::kTaken);
+  origin_.handler->on_complete({});
+  ASSERT_NE(told(client), nullptr);
+  EXPECT_EQ(told(client)->response->whole_body(), "content");
+  EXPECT_EQ(only(), nullptr);
+  EXPECT_TRUE(context_->active.empty());
+}
+
+// What was announced and breaks off all the same is a failure like any other (G2).
+TEST_F(FlightTest, ContentThatWasAnnouncedAndDoesNotComeIsAFailure) {
+  Client client;
+  start(client, request_of(storage::Method::kGet));
+  origin_.handler->expect_content(7);
+  answer(200, {{"Cache-Control", "max-age=60"}}, 7);
+  origin_.handler->on_failure({OriginFailure::kTruncated, "cut"});
+  ASSERT_NE(told(client), nullptr);
+  EXPECT_EQ(told(client)->outcome, FlightOutcome::kFailed);
+  EXPECT_EQ(only(), nullptr);
+}
+
 TEST_F(FlightTest, ContentOfAnUnknownLengthIsStreamedAndStoredWithItsTag) {
   for (const std::optional<std::uint64_t> size : {std::optional<std::uint64_t>{}, {70'000}}) {
     store_.remove(key_);

@@ -372,6 +372,15 @@ TEST_F(TieredStoreTest, WhereMemoryTakesItTheExecutorIsNotNeededAfterwards) {
   EXPECT_NE(disk_.variants_of(key_of("/b")), nullptr);
 }
 
+TEST_F(TieredStoreTest, AWholeResponseIsKeptAsItIsAndReachesTheDisk) {
+  const auto response = response_of({key_of("/a")});
+  bool told = false;
+  store_.begin(key_of("/a"), 4)->commit_whole(response, executor_, [&](bool stored) { told = stored; });
+  EXPECT_TRUE(told);
+  EXPECT_EQ(store_.try_lookup(key_of("/a")).variants->front(), response);
+  EXPECT_NE(disk_.variants_of(key_of("/a")), nullptr);
+}
+
 TEST_F(TieredStoreTest, FresheningReachesTheDiskWhereTheBodyIsThere) {
   EXPECT_EQ(store_body(store_, head_of({key_of("/a"), 100}), "body"), true);
   const auto old = store_.try_lookup(key_of("/a")).variants->front();

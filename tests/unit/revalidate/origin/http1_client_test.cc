@@ -111,6 +111,33 @@ class Http1ClientTest : public testing::Test {
   std::unique_ptr<Http1Client> client_;
 };
 
+TEST_F(Http1ClientTest, ContentThatComesWithItsHeadIsAnnouncedBeforeIt) {
+  use([](RawConnection& peer, int) {
+    while (!peer.read_head().empty()) peer.send(kOk);
+  });
+  const Recorder together = get();
+  EXPECT_EQ(together.body, "ok");
+  EXPECT_EQ(together.expected, 2U);
+  // There the length is that of a body which does not come.
+  EXPECT_EQ(fetch(request_of("HEAD")).expected, 0U);
+}
+
+TEST_F(Http1ClientTest, ContentOfWhichSomeIsYetToComeIsNotAnnounced) {
+  std::promise<void> head_is_there;
+  use([&](RawConnection& peer, int) {
+    static_cast<void>(peer.read_head());
+    peer.send(kOk.substr(0, kOk.size() - 1));
+    head_is_there.get_future().wait();
+    peer.send("k");
+  });
+  Recorder recorder;
+  recorder.at_head = [&] { head_is_there.set_value(); };
+  const auto call = client_->start(request_of("GET"), recorder, nullptr);
+  EXPECT_TRUE(loop_.run_until([&recorder] { return recorder.ended(); }));
+  EXPECT_EQ(recorder.body, "ok");
+  EXPECT_EQ(recorder.expected, 0U);
+}
+
 TEST_F(Http1ClientTest, AsksInTheClearAndWithoutABodyAlone) {
   OriginRequest request = request_of("POST");
   EXPECT_TRUE(Http1Client::can_ask(options_, request));

@@ -20,6 +20,7 @@ class Recorder final : public OriginHandler {
     informational.push_back(got.status);
     if (at_informational) at_informational();
   }
+  void expect_content(std::uint64_t size) override { expected = size; }
   void on_head(storage::ResponseHead got, std::optional<std::uint64_t> size) override {
     ++heads;
     head = std::move(got);
@@ -52,6 +53,7 @@ class Recorder final : public OriginHandler {
   std::function<Body(std::string_view)> at_body;
   std::function<void()> at_end;
 
+  std::uint64_t expected = 0;
   int sent = 0;
   int heads = 0;
   int completed = 0;
