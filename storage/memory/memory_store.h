@@ -66,6 +66,8 @@ class MemoryStore final : public ResponseStore {
   // variants are put together for this one look-up and not kept.
   VariantSetPtr merge(const CacheKey& key, const VariantSetPtr& others, std::uint64_t removals);
   [[nodiscard]] std::uint64_t removals(const CacheKey& key);
+  // Puts `whole`, the same response with its body, in the place of `old`, if that is still there.
+  void replace(const StoredResponsePtr& old, StoredResponsePtr whole);
   // Forgets those very responses, but for what is in `except` (which may be null).
   void forget(const CacheKey& key, const VariantSet& responses, const VariantSet* except);
   // try_lookup() that also tells whether the variants are complete.
@@ -73,8 +75,10 @@ class MemoryStore final : public ResponseStore {
 
   // Forgets all. Calls that are under way may still put something in.
   void clear();
-  // Whether something of that key is stored; not a use. For the disk tier's evictor.
+  // Whether something of that key is stored; not a use.
   [[nodiscard]] bool holds(const Digest128& key) const;
+  // Whether a body is, and not only the head of one that is on disk. For the disk tier's evictor.
+  [[nodiscard]] bool holds_body(const Digest128& key) const;
 
   [[nodiscard]] const Describe& describe() const { return describe_; }
 

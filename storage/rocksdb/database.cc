@@ -85,16 +85,20 @@ ReadStatus Database::read_head(const std::string& head_key, std::string& record)
   return read_status(rocks_->db->Get({}, rocks_->heads, head_key, &record));
 }
 
-ReadStatus Database::read_chunk(const ChunkLabel& label, Caching caching, Chunk& bytes) const {
+ReadStatus Database::read_chunk(const ChunkLabel& label, Caching caching, Chunk& bytes,
+                                std::optional<FilePlace>* place) const {
   auto pinned = std::make_shared<PinnedRecord>(rocks_->cache);
   const std::string key = chunk_key(label.body_id, label.number);
   const NoWaitScope no_wait(caching == Caching::kOnly);
   rocksdb::ReadOptions read;
   read.fill_cache = caching != Caching::kPass;
+  std::optional<LastRead> last;
+  if (place != nullptr) last.emplace();
   const ReadStatus status = read_status(rocks_->db->Get(read, rocks_->of(label.family), key, &pinned->slice));
   if (status != ReadStatus::kFound) return status;
   if (!is_chunk(view(pinned->slice), label)) return ReadStatus::kDamaged;
   const char* data = pinned->slice.data() + kChunkHeaderSize;
+  if (last) *place = last->place_of(data, label.size);
   bytes = Chunk(std::move(pinned), data, label.size);
   return ReadStatus::kFound;
 }
