@@ -25,7 +25,7 @@ Executor& nowhere() {
 // A body that comes back is brought into memory if since then no more than this part of the memory tier was
 // read from disk: from there on it would push out more than it brings, as heads are small and the kernel has
 // bodies in its page cache.
-constexpr std::size_t kWindow = 4;
+constexpr std::size_t kWindow = 16;
 constexpr std::size_t kSmallestCounted = std::size_t{16} * 1024;
 // Larger bodies stay on disk. What is smaller is one piece there.
 constexpr std::uint64_t kLargestPromoted = std::uint64_t{256} * 1024;

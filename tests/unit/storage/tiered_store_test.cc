@@ -162,7 +162,7 @@ TEST_F(TieredStoreTest, ABodyThatComesBackLateStaysOnDisk) {
   }
   for (const char* path : {"/a", "/b", "/c"}) {
     EXPECT_TRUE(memory_.holds(key_of(path).digest));
-    EXPECT_FALSE(memory_.holds_body(key_of(path).digest)) << "two others since make a quarter of the memory";
+    EXPECT_FALSE(memory_.holds_body(key_of(path).digest)) << "two others since are more than is remembered";
   }
 }
 
