@@ -111,10 +111,11 @@ bool DiskBody::read_where_it_was(std::uint64_t offset, Chunk& chunk) const {
     if (number >= places_.size()) return false;
     at = places_[number];
   }
-  const std::shared_ptr<const TableFile> file = at.file.lock();
+  const std::shared_ptr<const TableFile> file = at.trusted(mono_now());
   if (!file) return false;
   const std::uint64_t within = offset % kBodyChunkSize;
-  const auto size = static_cast<std::size_t>(std::min(size_ - offset, kBodyChunkSize - within));
+  const std::size_t size = core_->held_chunks().most(
+      static_cast<std::size_t>(std::min<std::uint64_t>(size_ - offset, kBodyChunkSize - within)));
   const std::shared_ptr<char[]> bytes(new char[size]);
   if (!file->read_now(at.offset + within, size, bytes.get())) return false;
   if (file->stamp() != at.stamp) return false;

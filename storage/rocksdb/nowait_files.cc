@@ -27,7 +27,7 @@ class NoWaitFile final : public rocksdb::FSRandomAccessFileOwnerWrapper {
                          rocksdb::Slice* result, char* scratch,
                          rocksdb::IODebugContext* debug) const override {
     FilePlace from;
-    if (last_read != nullptr && table_) from = {table_, offset, table_->stamp()};
+    if (last_read != nullptr && table_) from = {table_, offset, table_->stamp(), mono_now()};
     rocksdb::IOStatus read =
         no_wait ? read_now(offset, size, *result, scratch)
                 : FSRandomAccessFileOwnerWrapper::Read(offset, size, options, result, scratch, debug);
@@ -100,7 +100,9 @@ std::optional<FilePlace> LastRead::place_of(const char* data, std::size_t size) 
   const std::less_equal<const char*> before;
   if (data_ == nullptr || from_.stamp == 0) return std::nullopt;
   if (!before(data_, data) || !before(data + size, data_ + size_)) return std::nullopt;
-  return FilePlace{from_.file, from_.offset + static_cast<std::uint64_t>(data - data_), from_.stamp};
+  FilePlace place = from_;
+  place.offset += static_cast<std::uint64_t>(data - data_);
+  return place;
 }
 
 std::unique_ptr<rocksdb::Env> make_nowait_env(rocksdb::Env& base, bool page_cache) {

@@ -13,6 +13,8 @@
 #include <memory>
 #include <string>
 
+#include "storage/base/clock.h"
+
 namespace freshet::storage {
 
 class TableFile {
@@ -36,11 +38,20 @@ class TableFile {
   const int descriptor_;
 };
 
-// Where bytes stand that were read and found whole.
+// Where bytes stand that were read and found whole. They are taken for whole for a minute: what has left the
+// page cache may have come back into it from a disk that has gone bad, and nobody would tell.
 struct FilePlace {
+  static constexpr Seconds kTrusted{60};
+
   std::weak_ptr<const TableFile> file;
   std::uint64_t offset = 0;
   TableFile::Stamp stamp = 0;  // from before they were read
+  MonoTime read{};             // before that, too
+
+  // Null: it was dropped, or is to be verified again.
+  [[nodiscard]] std::shared_ptr<const TableFile> trusted(MonoTime now) const {
+    return now - read < kTrusted ? file.lock() : nullptr;
+  }
 };
 
 }  // namespace freshet::storage

@@ -59,6 +59,9 @@ TEST_F(TableFileTest, TheLastReadTellsWhereBytesStand) {
     EXPECT_EQ(last.place_of(result.data() + 10, 8), std::nullopt) << "not all of it was read";
     EXPECT_EQ(last.place_of(name_.data(), 1), std::nullopt);
     EXPECT_FALSE(place->file.expired());
+    EXPECT_NE(place->trusted(place->read + FilePlace::kTrusted - Milliseconds{1}), nullptr);
+    EXPECT_EQ(place->trusted(place->read + FilePlace::kTrusted), nullptr)
+        << "it may have been read anew since";
     opened = nullptr;
     EXPECT_TRUE(place->file.expired()) << "nobody holds on to a file that was dropped";
   }
