@@ -274,7 +274,7 @@ storage::RocksdbOptions Server::disk_options() {
   options.loss_bound = settings_.cache.loss_bound;
   options.max_variants = settings_.cache.max_variants;
   options.is_current = [this](const storage::StoredHead& head) { return generations_->is_current(head); };
-  options.is_in_memory = [this](const storage::Digest128& key) { return memory_->holds(key); };
+  options.is_in_memory = [this](const storage::Digest128& key) { return memory_->holds_body(key); };
   options.current_sequence = [this] { return generations_->current(); };
   options.on_swept = [this](storage::Sequence filled, storage::Sequence validated,
                             storage::Sequence current) {

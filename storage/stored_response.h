@@ -94,12 +94,18 @@ class StoredBody {
   // All of it, where it lies in memory in one piece, for as long as this lives; else nothing, with null data.
   [[nodiscard]] virtual std::string_view whole() const { return {}; }
 
-  // Bytes of memory this body holds; 0 for one that lives on disk.
+  // Bytes of memory this body holds; of one that lives on disk, those of the object.
   [[nodiscard]] virtual std::size_t memory_size() const = 0;
+  // Its bytes have to be read from the disk tier, each time.
+  [[nodiscard]] virtual bool on_disk() const { return false; }
+  // The disk tier is sure to have lost it, or to have moved it.
+  [[nodiscard]] virtual bool is_gone() const { return false; }
 
   // A body on disk whose bytes, all of them, were read already: it holds on to memory of the disk tier and is
   // for one request, not to be kept.
   [[nodiscard]] virtual bool pins_memory() const { return false; }
+  // The same as it can be kept; null: it cannot.
+  [[nodiscard]] virtual std::shared_ptr<const StoredBody> without_pin() const { return nullptr; }
 };
 
 // A whole body in memory.

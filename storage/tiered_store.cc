@@ -22,8 +22,13 @@ Executor& nowhere() {
   return executor;
 }
 
-// A key is remembered while bodies of this size, each read once, would fill the memory tier.
-constexpr std::size_t kTypicalBody = std::size_t{32} * 1024;
+// A body that comes back is brought into memory if since then no more than this part of the memory tier was
+// read from disk: from there on it would push out more than it brings, as heads are small and the kernel has
+// bodies in its page cache.
+constexpr std::size_t kWindow = 16;
+constexpr std::size_t kSmallestCounted = std::size_t{16} * 1024;
+// Larger bodies stay on disk. What is smaller is one piece there.
+constexpr std::uint64_t kLargestPromoted = std::uint64_t{256} * 1024;
 constexpr std::size_t kFewNoted = 64;
 constexpr int kMostRounds = 8;
 // Beyond so many keys, all that the disk has is taken to be older than what came before it was there.
@@ -35,6 +40,47 @@ constexpr std::uint64_t kNotKept = ~std::uint64_t{0};
 // memory: not to be kept as it is.
 bool has_piece(const StoredResponsePtr& response) {
   return response->body()->pins_memory();
+}
+
+bool on_disk(const StoredResponsePtr& response) {
+  return !response->has_whole_body() && response->body()->on_disk();
+}
+
+// Its body is on disk no more, or has moved there.
+bool is_gone(const StoredResponsePtr& response) {
+  return !response->has_whole_body() && response->body()->is_gone();
+}
+
+// Its body is on disk, and of a size to be kept in memory.
+bool may_be_promoted(const StoredResponsePtr& response) {
+  return on_disk(response) && stored_body_size(response->head()) <= kLargestPromoted;
+}
+
+std::uint64_t bytes_on_disk(const VariantSet& variants) {
+  std::uint64_t bytes = 0;
+  for (const StoredResponsePtr& each : variants) {
+    if (on_disk(each)) bytes += stored_body_size(each->head());
+  }
+  return bytes;
+}
+
+// Its head alone; null: the body cannot be read again.
+StoredResponsePtr without_piece(const StoredResponse& response, const Describe& describe) {
+  std::shared_ptr<const StoredBody> body = response.body()->without_pin();
+  if (!body) return nullptr;
+  return std::make_shared<const StoredResponse>(response.head(), std::move(body), describe);
+}
+
+// `merged`, but with what was read just now, where `kept` is that without its piece.
+VariantSetPtr with_pieces(VariantSetPtr merged, const VariantSetPtr& kept, const VariantSetPtr& read) {
+  if (!merged || std::none_of(read->begin(), read->end(), has_piece)) return merged;
+  std::vector<StoredResponsePtr> given(merged->begin(), merged->end());
+  for (StoredResponsePtr& each : given) {
+    const auto* const place = std::find(kept->begin(), kept->end(), each);
+    if (place != kept->end() && on_disk(each))
+      each = (*read)[static_cast<std::size_t>(place - kept->begin())];
+  }
+  return make_variants(std::move(given));
 }
 
 // With its body in memory of its own; null: not all of it is at hand.
@@ -135,7 +181,7 @@ TieredStore::TieredStore(MemoryStore& memory, ResponseStore* disk, Generations& 
       disk_(disk),
       generations_(generations),
       counters_(counters),
-      read_once_(memory.budget() / kTypicalBody),
+      read_once_(memory.budget() / kWindow, memory.budget() / kWindow / kSmallestCounted),
       queue_(log == nullptr ? nullptr : make_queue(log, queue)) {}
 
 TieredStore::TieredStore(MemoryStore& memory, Generations& generations, Counters& counters, Later /*later*/,
@@ -144,7 +190,7 @@ TieredStore::TieredStore(MemoryStore& memory, Generations& generations, Counters
       disk_(nullptr),
       generations_(generations),
       counters_(counters),
-      read_once_(memory.budget() / kTypicalBody),
+      read_once_(memory.budget() / kWindow, memory.budget() / kWindow / kSmallestCounted),
       later_(true),
       queue_(make_queue(nullptr, queue)) {
   generations_.restore({});
@@ -239,9 +285,13 @@ void TieredStore::close_log() {
 VariantSetPtr TieredStore::in_memory(const CacheKey& key, bool& complete) {
   VariantSetPtr variants = memory_.find(key, complete);
   if (!variants) return nullptr;
-  const bool all_alive = std::all_of(variants->begin(), variants->end(),
-                                     [&](const auto& each) { return generations_.is_current(*each); });
+  // Lost or moved on disk: the disk knows.
+  const bool gone = std::any_of(variants->begin(), variants->end(), is_gone);
+  const bool all_alive = !gone && std::all_of(variants->begin(), variants->end(), [&](const auto& each) {
+    return generations_.is_current(*each);
+  });
   if (all_alive) return variants;
+  if (gone) complete = false;
   // An invalidation of a tag may have left some: each is asked about alone.
   VariantSetPtr alive = only_current(variants);
   memory_.forget(key, *variants, alive.get());
@@ -249,7 +299,9 @@ VariantSetPtr TieredStore::in_memory(const CacheKey& key, bool& complete) {
 }
 
 VariantSetPtr TieredStore::only_current(const VariantSetPtr& variants) const {
-  const auto current = [&](const StoredResponsePtr& each) { return generations_.is_current(*each); };
+  const auto current = [&](const StoredResponsePtr& each) {
+    return generations_.is_current(*each) && !is_gone(each);
+  };
   if (std::all_of(variants->begin(), variants->end(), current)) return variants;
   std::vector<StoredResponsePtr> kept;
   std::copy_if(variants->begin(), variants->end(), std::back_inserter(kept), current);
@@ -258,16 +310,27 @@ VariantSetPtr TieredStore::only_current(const VariantSetPtr& variants) const {
 
 VariantSetPtr TieredStore::worth_keeping(const CacheKey& key, const VariantSetPtr& from_disk) {
   if (std::none_of(from_disk->begin(), from_disk->end(), has_piece)) return from_disk;
-  if (!read_once_.take(key.digest) && !memory_.holds(key.digest)) {
-    read_once_.add(key.digest);
-    return nullptr;
-  }
+  const bool whole = read_once_.read_again(key.digest, bytes_on_disk(*from_disk));
   std::vector<StoredResponsePtr> kept(from_disk->begin(), from_disk->end());
   for (StoredResponsePtr& each : kept) {
-    if (has_piece(each)) each = copy_of(*each, describe());
+    if (has_piece(each)) each = whole ? copy_of(*each, describe()) : without_piece(*each, describe());
     if (!each) return nullptr;
   }
   return make_variants(std::move(kept));
+}
+
+VariantSetPtr TieredStore::with_bodies(const CacheKey& key, VariantSetPtr variants) {
+  if (std::none_of(variants->begin(), variants->end(), may_be_promoted)) return variants;
+  if (!read_once_.read_again(key.digest, bytes_on_disk(*variants))) return variants;
+  std::vector<StoredResponsePtr> whole(variants->begin(), variants->end());
+  for (StoredResponsePtr& each : whole) {
+    if (!may_be_promoted(each)) continue;
+    StoredResponsePtr copy = copy_of(*each, describe());
+    if (!copy) continue;  // it would have to be waited for
+    memory_.replace(each, copy);
+    each = std::move(copy);
+  }
+  return only_current(make_variants(std::move(whole)));
 }
 
 VariantSetPtr TieredStore::promote(const CacheKey& key, const VariantSetPtr& from_disk,
@@ -278,7 +341,9 @@ VariantSetPtr TieredStore::promote(const CacheKey& key, const VariantSetPtr& fro
   const VariantSetPtr kept = worth_keeping(key, alive);
   if (!kept && !memory_.holds(key.digest)) return alive;
   // An invalidation after the check is seen here, or by the next look-up in memory.
-  return only_current(memory_.merge(key, kept ? kept : alive, kept ? removals : kNotKept));
+  VariantSetPtr merged = memory_.merge(key, kept ? kept : alive, kept ? removals : kNotKept);
+  if (kept) merged = with_pieces(std::move(merged), kept, alive);
+  return only_current(merged);
 }
 
 ResponseStore::LookupResult TieredStore::try_lookup(const CacheKey& key) {
@@ -286,7 +351,11 @@ ResponseStore::LookupResult TieredStore::try_lookup(const CacheKey& key) {
   VariantSetPtr variants = in_memory(key, complete);
   ResponseStore* const disk_tier = disk();
   if (variants && (complete || disk_tier == nullptr)) {
-    return {Found::kYes, std::move(variants), true};
+    if (std::none_of(variants->begin(), variants->end(), on_disk))
+      return {Found::kYes, std::move(variants), true};
+    counters_.add(Counter::kDiskHits);
+    variants = with_bodies(key, std::move(variants));
+    return {variants ? Found::kYes : Found::kNo, variants};
   }
   if (disk_tier == nullptr) {
     // What is in flight is older than this request, and may be invalidated elsewhere.

@@ -1,7 +1,8 @@
 // TieredStore: memory before disk, and the one place where invalidation is asked about. A look-up that
-// memory cannot answer goes to the disk tier; what that finds is put into memory, a body of some size only
-// when it comes back soon (it would push out others for being read once). A write goes to both: memory gets
-// the whole response when it is complete, the disk its chunks as they come.
+// memory cannot answer goes to the disk tier; what that finds is put into memory: heads always, a body of
+// some size only when it comes back soon (it would push out others for being read once); until then its head
+// is answered from memory, and its bytes come from the disk tier. A write goes to both: memory gets the whole
+// response when it is complete, the disk its chunks as they come.
 //
 // The disk tier and the log may come late (attach()): until then this is the memory tier, and an operator's
 // invalidation is in effect at once but acknowledged when the log has it. And they may go before the store
@@ -22,8 +23,8 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "storage/base/ghosts.h"
 #include "storage/base/mutex.h"
+#include "storage/base/recent_keys.h"
 #include "storage/invalidation/generations.h"
 #include "storage/invalidation/invalidation_queue.h"
 #include "storage/invalidation/scope.h"
@@ -127,6 +128,8 @@ class TieredStore final : public ResponseStore {
   [[nodiscard]] VariantSetPtr put_together(const Peeked& found, bool complete) const;
   // What is worth a place in memory now; null: nothing.
   VariantSetPtr worth_keeping(const CacheKey& key, const VariantSetPtr& from_disk);
+  // What memory has, some of it with its bodies on disk: those that come back soon are brought into memory.
+  VariantSetPtr with_bodies(const CacheKey& key, VariantSetPtr variants);
   // `removals`: memory's count from before the disk was asked.
   VariantSetPtr promote(const CacheKey& key, const VariantSetPtr& from_disk, std::uint64_t removals);
 
@@ -141,7 +144,7 @@ class TieredStore final : public ResponseStore {
   std::atomic<InvalidatedElsewhere*> elsewhere_{nullptr};  // set: detached
   Generations& generations_;
   Counters& counters_;
-  Ghosts read_once_;  // whose body was read from disk lately
+  RecentKeys read_once_;  // whose body was read from disk lately
   std::atomic<Sequence> last_walk_{0};
   std::atomic<bool> later_{false};  // attach() is still to come
   Mutex later_mutex_;

@@ -144,6 +144,14 @@ bool MemoryStore::holds(const Digest128& key) const {
   return shard.table.find(key) != nullptr;
 }
 
+bool MemoryStore::holds_body(const Digest128& key) const {
+  const Shard& shard = shard_of(key);
+  const MutexLock lock(shard.mutex);
+  const Entry* const entry = shard.table.find(key);
+  return entry != nullptr && std::any_of(entry->variants.begin(), entry->variants.end(),
+                                         [](const auto& each) { return !each->body()->on_disk(); });
+}
+
 ResponseStore::LookupResult MemoryStore::try_lookup(const CacheKey& key) {
   bool complete = false;
   VariantSetPtr variants = find(key, complete);
@@ -269,6 +277,23 @@ void MemoryStore::add_variant(const StoredResponsePtr& old, const StoredResponse
     };
     if (std::none_of(entry->variants.begin(), entry->variants.end(), is_old)) return;
     assign(shard, key, with(entry->variants, added), entry->complete, released);
+  }
+  evict_over_budget(released);
+}
+
+void MemoryStore::replace(const StoredResponsePtr& old, StoredResponsePtr whole) {
+  const CacheKey& key = old->head().key;
+  if (whole->body()->memory_size() > options_.max_response) return;
+  Shard& shard = shard_of(key.digest);
+  Released released;
+  const MutexLock changing(change_);
+  tell_all_uses();
+  {
+    const MutexLock lock(shard.mutex);
+    Entry* const entry = find_locked(shard, key);
+    if (entry == nullptr) return;
+    if (std::find(entry->variants.begin(), entry->variants.end(), old) == entry->variants.end()) return;
+    assign(shard, key, with(entry->variants, std::move(whole)), entry->complete, released);
   }
   evict_over_budget(released);
 }

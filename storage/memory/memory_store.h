@@ -68,6 +68,8 @@ class MemoryStore final : public ResponseStore {
   [[nodiscard]] std::uint64_t removals(const CacheKey& key);
   // What merge() makes of the two.
   [[nodiscard]] VariantSet with_others(VariantSet mine, const VariantSet& others) const;
+  // Puts `whole`, the same response with its body, in the place of `old`, if that is still there.
+  void replace(const StoredResponsePtr& old, StoredResponsePtr whole);
   // Forgets those very responses, but for what is in `except` (which may be null).
   void forget(const CacheKey& key, const VariantSet& responses, const VariantSet* except);
   // try_lookup() that also tells whether the variants are complete.
@@ -79,8 +81,10 @@ class MemoryStore final : public ResponseStore {
   [[nodiscard]] VariantSetPtr peek(const CacheKey& key, bool& complete) const;
   using ResponseStore::peek;
 
-  // Whether something of that key is stored; not a use. For the disk tier's evictor.
+  // Whether something of that key is stored; not a use.
   [[nodiscard]] bool holds(const Digest128& key) const;
+  // Whether a body is, and not only the head of one that is on disk. For the disk tier's evictor.
+  [[nodiscard]] bool holds_body(const Digest128& key) const;
 
   [[nodiscard]] const Describe& describe() const { return describe_; }
 

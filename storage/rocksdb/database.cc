@@ -1,5 +1,6 @@
 #include "storage/rocksdb/database.h"
 
+#include <array>
 #include <rocksdb/sst_file_reader.h>
 #include <rocksdb/write_batch.h>
 #include <utility>
@@ -26,6 +27,19 @@ struct PinnedRecord {
   std::shared_ptr<rocksdb::Cache> cache;
   rocksdb::PinnableSlice slice;
 };
+
+// Where the record's bytes stand, if that read gave them: the record's header, which no other has, is to
+// stand before them. (The memory that was read into may have become another block since.)
+std::optional<FilePlace> checked_place(const LastRead& last, std::string_view record) {
+  const std::string_view header = record.substr(0, kChunkHeaderSize);
+  std::optional<FilePlace> place = last.place_of(record.data(), record.size());
+  const std::shared_ptr<const TableFile> file = place ? place->file.lock() : nullptr;
+  std::array<char, kChunkHeaderSize> found{};
+  if (!file || !file->read_now(place->offset, found.size(), found.data())) return std::nullopt;
+  if (std::string_view(found.data(), found.size()) != header) return std::nullopt;
+  place->offset += kChunkHeaderSize;
+  return place;
+}
 
 }  // namespace
 
@@ -85,16 +99,20 @@ ReadStatus Database::read_head(const std::string& head_key, std::string& record)
   return read_status(rocks_->db->Get({}, rocks_->heads, head_key, &record));
 }
 
-ReadStatus Database::read_chunk(const ChunkLabel& label, Caching caching, Chunk& bytes) const {
+ReadStatus Database::read_chunk(const ChunkLabel& label, Caching caching, Chunk& bytes,
+                                std::optional<FilePlace>* place) const {
   auto pinned = std::make_shared<PinnedRecord>(rocks_->cache);
   const std::string key = chunk_key(label.body_id, label.number);
   const NoWaitScope no_wait(caching == Caching::kOnly);
   rocksdb::ReadOptions read;
   read.fill_cache = caching != Caching::kPass;
+  std::optional<LastRead> last;
+  if (place != nullptr) last.emplace();
   const ReadStatus status = read_status(rocks_->db->Get(read, rocks_->of(label.family), key, &pinned->slice));
   if (status != ReadStatus::kFound) return status;
   if (!is_chunk(view(pinned->slice), label)) return ReadStatus::kDamaged;
   const char* data = pinned->slice.data() + kChunkHeaderSize;
+  if (last) *place = checked_place(*last, view(pinned->slice));
   bytes = Chunk(std::move(pinned), data, label.size);
   return ReadStatus::kFound;
 }

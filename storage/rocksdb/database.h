@@ -23,6 +23,7 @@
 #include "storage/base/result.h"
 #include "storage/response_store.h"
 #include "storage/rocksdb/record.h"
+#include "storage/rocksdb/table_file.h"
 
 namespace rocksdb {
 class Env;
@@ -118,8 +119,10 @@ class Database {
   ReadStatus read_head(const std::string& head_key, std::string& record) const;
   // `kPass` reads past the block cache: for what nobody is expected to read again.
   enum class Caching { kOnly, kFill, kPass };
-  // `bytes`: the chunk's, without its header.
-  ReadStatus read_chunk(const ChunkLabel& label, Caching caching, Chunk& bytes) const;
+  // `bytes`: the chunk's, without its header. `place`, where they came from a file just now: where they stand
+  // there, whole.
+  ReadStatus read_chunk(const ChunkLabel& label, Caching caching, Chunk& bytes,
+                        std::optional<FilePlace>* place = nullptr) const;
   // False: the body's first chunk is certainly not there. Without I/O.
   [[nodiscard]] bool body_may_exist(const BodyPlace& place) const;
 

@@ -1,5 +1,6 @@
 #include "storage/rocksdb/disk_body.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -9,6 +10,8 @@ namespace {
 
 // A body moves once in the time that its whole family takes to turn over.
 constexpr int kAttempts = 3;
+// Chunks whose places are remembered at most: 2.5 KiB for a body of 16 MiB.
+constexpr std::uint32_t kMostPlaces = 64;
 
 StoredBody::TryRead to_try_read(ReadStatus status) {
   switch (status) {
@@ -64,9 +67,9 @@ void ChunkedBody::read(std::uint64_t offset, Executor& executor,
 }
 
 ReadStatus ChunkedBody::read_chunk(const ChunkLabel& label, std::uint64_t offset, bool cache_only,
-                                   Chunk& chunk) const {
+                                   Chunk& chunk, std::optional<FilePlace>* place) const {
   const ReadStatus status = core_->database().read_chunk(
-      label, cache_only ? Database::Caching::kOnly : Database::Caching::kFill, chunk);
+      label, cache_only ? Database::Caching::kOnly : Database::Caching::kFill, chunk, place);
   const auto within = static_cast<std::size_t>(offset % kBodyChunkSize);
   if (status == ReadStatus::kFound) {
     if (within > 0) chunk = chunk.slice(within, chunk.size());
@@ -80,14 +83,60 @@ ReadStatus ChunkedBody::read_chunk(const ChunkLabel& label, std::uint64_t offset
   return status;
 }
 
+DiskBody::DiskBody(std::shared_ptr<StoreCore> core, const Digest128& key, std::uint64_t body_id,
+                   const BodyPlace& place, std::uint64_t size)
+    : ChunkedBody(std::move(core), key), body_id_(body_id), size_(size) {
+  set_place(place);
+  const std::uint32_t chunks = chunk_count_of(size);
+  if (chunks <= kMostPlaces) places_.resize(chunks);
+}
+
+std::size_t DiskBody::memory_size() const {
+  constexpr std::size_t kShared = 2 * sizeof(void*);  // a shared_ptr's counters and table
+  const MutexLock lock(mutex_);
+  return allocated(kShared + sizeof(*this)) + allocated(places_.capacity() * sizeof(FilePlace));
+}
+
+void DiskBody::found_whole(std::uint32_t number, std::optional<FilePlace> place) const {
+  if (!place) return;
+  const MutexLock lock(mutex_);
+  if (number < places_.size()) places_[number] = std::move(*place);
+}
+
+bool DiskBody::read_where_it_was(std::uint64_t offset, Chunk& chunk) const {
+  const auto number = static_cast<std::uint32_t>(offset / kBodyChunkSize);
+  FilePlace at;
+  {
+    const MutexLock lock(mutex_);
+    if (number >= places_.size()) return false;
+    at = places_[number];
+  }
+  const std::shared_ptr<const TableFile> file = at.trusted(mono_now());
+  if (!file) return false;
+  const std::uint64_t within = offset % kBodyChunkSize;
+  const std::size_t size = core_->held_chunks().most(
+      static_cast<std::size_t>(std::min<std::uint64_t>(size_ - offset, kBodyChunkSize - within)));
+  const std::shared_ptr<char[]> bytes(new char[size]);
+  if (!file->read_now(at.offset + within, size, bytes.get())) return false;
+  if (file->stamp() != at.stamp) return false;
+  chunk = core_->held_chunks().hold(Chunk(bytes, bytes.get(), size), size);
+  return true;
+}
+
 ReadStatus DiskBody::read_at(std::uint64_t offset, bool cache_only, Chunk& chunk) const {
   if (offset >= size_) return ReadStatus::kMissing;
   const auto number = static_cast<std::uint32_t>(offset / kBodyChunkSize);
+  if (cache_only && read_where_it_was(offset, chunk)) {
+    core_->used().mark(place().id);
+    return ReadStatus::kFound;
+  }
   ReadStatus status = ReadStatus::kMissing;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     const BodyPlace at = place();
     core_->used().mark(at.id);
-    status = read_chunk(chunk_label(key_, at, size_, number), offset, cache_only, chunk);
+    std::optional<FilePlace> from;
+    status = read_chunk(chunk_label(key_, at, size_, number), offset, cache_only, chunk, &from);
+    found_whole(number, std::move(from));
     if (status != ReadStatus::kMissing) break;
     // Gone or copied forward: only the head can tell.
     if (cache_only) return ReadStatus::kWouldBlock;

@@ -3,6 +3,10 @@
 // has reached the database. Both check that each chunk is theirs and whole; one that is not ends the reading,
 // and the response is removed.
 //
+// A DiskBody remembers where in a file its chunks were read and found whole, and reads them from there as
+// long as nobody has touched the file and the page cache has them: no look-up, no checksum of the same bytes
+// again.
+//
 // Immutable (GrowingBody: but for its end); any thread.
 #pragma once
 
@@ -10,9 +14,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
+#include <vector>
 
+#include "storage/base/mutex.h"
 #include "storage/rocksdb/store_core.h"
+#include "storage/rocksdb/table_file.h"
 #include "storage/stored_response.h"
 
 namespace freshet::storage {
@@ -25,7 +33,7 @@ class ChunkedBody : public StoredBody, public std::enable_shared_from_this<Chunk
  public:
   TryRead try_read(std::uint64_t offset, Chunk& chunk) const final;
   void read(std::uint64_t offset, Executor& executor, std::function<void(Result<Chunk>)> done) const final;
-  [[nodiscard]] std::size_t memory_size() const final { return 0; }
+  [[nodiscard]] bool on_disk() const final { return true; }
 
  protected:
   ChunkedBody(std::shared_ptr<StoreCore> core, const Digest128& key) : core_(std::move(core)), key_(key) {}
@@ -33,7 +41,7 @@ class ChunkedBody : public StoredBody, public std::enable_shared_from_this<Chunk
   [[nodiscard]] virtual ReadStatus read_at(std::uint64_t offset, bool cache_only, Chunk& chunk) const = 0;
   // Reads the chunk of that label and cuts off what stands before `offset`.
   [[nodiscard]] ReadStatus read_chunk(const ChunkLabel& label, std::uint64_t offset, bool cache_only,
-                                      Chunk& chunk) const;
+                                      Chunk& chunk, std::optional<FilePlace>* place = nullptr) const;
 
   const std::shared_ptr<StoreCore> core_;
   const Digest128 key_;
@@ -43,13 +51,17 @@ class ChunkedBody : public StoredBody, public std::enable_shared_from_this<Chunk
 class DiskBody final : public ChunkedBody {
  public:
   DiskBody(std::shared_ptr<StoreCore> core, const Digest128& key, std::uint64_t body_id,
-           const BodyPlace& place, std::uint64_t size)
-      : ChunkedBody(std::move(core), key), body_id_(body_id), size_(size) {
-    set_place(place);
-  }
+           const BodyPlace& place, std::uint64_t size);
+  // What else has read the chunk says where.
+  void found_whole(std::uint32_t number, std::optional<FilePlace> place) const;
+
+  [[nodiscard]] std::size_t memory_size() const override;
+  [[nodiscard]] bool is_gone() const override { return core_->database().is_gone(place()); }
 
  private:
   [[nodiscard]] ReadStatus read_at(std::uint64_t offset, bool cache_only, Chunk& chunk) const override;
+  // From where the chunk was found whole before, if nobody has touched the file and the page cache has it.
+  [[nodiscard]] bool read_where_it_was(std::uint64_t offset, Chunk& chunk) const;
   // Looks the place up; false: it is where it was, or the head is gone.
   [[nodiscard]] bool has_moved(const BodyPlace& was) const;
   void set_place(const BodyPlace& place) const {
@@ -64,6 +76,10 @@ class DiskBody final : public ChunkedBody {
   const std::uint64_t size_;
   mutable std::atomic<std::uint64_t> place_{0};
   mutable std::atomic<bool> broken_{false};
+  mutable Mutex mutex_;
+  // Of each chunk; empty for a body of more than are worth the room. The bytes at a place that the body has
+  // moved from are still its own.
+  mutable std::vector<FilePlace> places_ GUARDED_BY(mutex_);
 };
 
 // For the request that looked it up: the chunk stays pinned as long as this lives, or is a part of the body
@@ -75,7 +91,9 @@ class ReadBody final : public StoredBody {
   TryRead try_read(std::uint64_t offset, Chunk& chunk) const override;
   void read(std::uint64_t offset, Executor& executor, std::function<void(Result<Chunk>)> done) const override;
   [[nodiscard]] std::size_t memory_size() const override { return 0; }
+  [[nodiscard]] bool on_disk() const override { return true; }
   [[nodiscard]] bool pins_memory() const override { return true; }
+  [[nodiscard]] std::shared_ptr<const StoredBody> without_pin() const override { return on_disk_; }
 
  private:
   const Chunk chunk_;
@@ -96,6 +114,8 @@ class GrowingBody final : public ChunkedBody {
   GrowingBody(std::shared_ptr<StoreCore> core, const Digest128& key,
               std::shared_ptr<const WriteProgress> progress)
       : ChunkedBody(std::move(core), key), progress_(std::move(progress)) {}
+
+  [[nodiscard]] std::size_t memory_size() const override { return 0; }
 
  private:
   // Past what is readable: kMissing.

@@ -26,11 +26,16 @@ struct Held {
 
 }  // namespace
 
-Chunk HeldChunks::hold(Chunk chunk, std::size_t pinned) const {
+std::size_t HeldChunks::most(std::size_t wanted) const {
   const std::uint64_t now = held();
-  if (now + pinned <= memory_ / 4) return count(std::move(chunk), pinned);
-  const std::size_t most = now + kPiece <= memory_ / 2 ? kPiece : kSmallPiece;
-  Chunk copy = Chunk::copy_of(chunk.view().substr(0, most));
+  if (now + wanted <= memory_ / 4) return wanted;
+  return std::min(wanted, now + kPiece <= memory_ / 2 ? kPiece : kSmallPiece);
+}
+
+Chunk HeldChunks::hold(Chunk chunk, std::size_t pinned) const {
+  const std::size_t fits = most(pinned);
+  if (fits == pinned) return count(std::move(chunk), pinned);
+  Chunk copy = Chunk::copy_of(chunk.view().substr(0, fits));
   const std::size_t bytes = copy.size();
   return count(std::move(copy), bytes);
 }

@@ -22,6 +22,8 @@ class HeldChunks {
 
   // `chunk`, or a beginning of it, counted until it is let go. `pinned`: the size of its block.
   [[nodiscard]] Chunk hold(Chunk chunk, std::size_t pinned) const;
+  // How much of `wanted` bytes a reader may have now: who reads them first reads no more.
+  [[nodiscard]] std::size_t most(std::size_t wanted) const;
   [[nodiscard]] std::uint64_t held() const { return *held_; }
 
  private:

@@ -7,8 +7,13 @@
 // table that is not open yet is not opened then. Reads of other threads are as ever.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <rocksdb/env.h>
+
+#include "storage/rocksdb/table_file.h"
 
 namespace freshet::storage {
 
@@ -21,6 +26,28 @@ class NoWaitScope {
 
  private:
   const bool before_;
+};
+
+// While it lives, the thread's last read of a file is remembered: RocksDB gives a value that it has just read
+// where it stands in the block, as the file has it, and so tells where in the file it stands.
+class LastRead {
+ public:
+  LastRead();
+  ~LastRead();
+  LastRead(const LastRead&) = delete;
+  LastRead& operator=(const LastRead&) = delete;
+
+  // Where the bytes at `data` were read from, if by that read.
+  [[nodiscard]] std::optional<FilePlace> place_of(const char* data, std::size_t size) const;
+
+  // For the files.
+  void note(FilePlace from, const char* data, std::size_t size);
+
+ private:
+  LastRead* const before_;
+  FilePlace from_;
+  const char* data_ = nullptr;
+  std::size_t size_ = 0;
 };
 
 // The files are those of `base`. Without `page_cache` all such reads fail: its files are not the machine's.

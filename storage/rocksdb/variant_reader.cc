@@ -134,15 +134,18 @@ std::shared_ptr<const StoredBody> VariantReader::body_of(const PlacedHead& from,
     return status == ReadStatus::kFound ? on_disk() : nullptr;
   }
   Chunk first;
+  std::optional<FilePlace> place;
   const ChunkLabel label = chunk_label(key_.digest, from.place, stored_body_size(head), 0);
   const auto caching = cache_only_ ? Database::Caching::kOnly : Database::Caching::kFill;
-  status = core_.database().read_chunk(label, caching, first);
+  status = core_.database().read_chunk(label, caching, first, &place);
   if (status != ReadStatus::kFound) return nullptr;
   if (is_use_) core_.used().mark(from.place.id);
-  if (stored_body_size(head) > kBodyChunkSize) return on_disk();
-  if (first.size() > kLargestCopied)
-    return std::make_shared<ReadBody>(core_.held_chunks().hold(std::move(first), label.size), on_disk());
-  return make_memory_body(first.empty() ? ChunkList{} : ChunkList{Chunk::copy_of(first.view())});
+  if (first.size() <= kLargestCopied && stored_body_size(head) == first.size())
+    return make_memory_body(first.empty() ? ChunkList{} : ChunkList{Chunk::copy_of(first.view())});
+  const std::shared_ptr<const DiskBody> body = on_disk();
+  body->found_whole(0, std::move(place));
+  if (stored_body_size(head) > kBodyChunkSize) return body;
+  return std::make_shared<ReadBody>(core_.held_chunks().hold(std::move(first), label.size), body);
 }
 
 bool VariantReader::has_moved(const PlacedHead& from) const {

@@ -42,10 +42,16 @@ class WrittenBody final : public storage::StoredBody {
     });
   }
   [[nodiscard]] std::size_t memory_size() const override { return 0; }
+  [[nodiscard]] bool on_disk() const override { return pins || kept; }
+  [[nodiscard]] bool is_gone() const override { return gone; }
   [[nodiscard]] bool pins_memory() const override { return pins; }
+  [[nodiscard]] std::shared_ptr<const storage::StoredBody> without_pin() const override { return unpinned; }
 
   std::string bytes;
-  bool pins = false;           // the test's: as if it had been read with its head
+  bool pins = false;  // the test's: as if it had been read with its head
+  bool kept = false;  // the same, without a pin
+  bool gone = false;
+  std::shared_ptr<const storage::StoredBody> unpinned;
   std::uint64_t readable = 0;  // the test's setting while it grows
 };
 

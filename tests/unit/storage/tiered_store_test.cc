@@ -109,6 +109,83 @@ TEST_F(TieredStoreTest, ABodyOfSomeSizeIsKeptInMemoryWhenItComesBack) {
   EXPECT_TRUE(store_.try_lookup(key_of("/a")).memory_hit);
 }
 
+// As the disk tier reads a body of some size: with its head, and so that it can be kept without.
+std::shared_ptr<tests::WrittenBody> pin(tests::WrittenBody& body) {
+  auto unpinned = std::make_shared<tests::WrittenBody>(body);
+  unpinned->kept = true;
+  body.pins = true;
+  body.unpinned = unpinned;
+  return unpinned;
+}
+
+TEST_F(TieredStoreTest, TheHeadOfABodyOnDiskStaysInMemory) {
+  disk_.needs_io = false;
+  ASSERT_EQ(store_body(disk_only_, head_of({key_of("/a")}), "body"), true);
+  const auto on_disk = pin(*disk_.written.back());
+  const auto first = store_.try_lookup(key_of("/a"));
+  ASSERT_EQ(first.found, Found::kYes);
+  EXPECT_TRUE(first.variants->front()->body()->pins_memory()) << "what was read is for who asked";
+  EXPECT_TRUE(memory_.holds(key_of("/a").digest));
+  EXPECT_FALSE(memory_.holds_body(key_of("/a").digest));
+  disk_.needs_io = true;  // not asked any more
+  on_disk->readable = 0;  // nor can the body be read without waiting
+  const auto second = store_.try_lookup(key_of("/a"));
+  ASSERT_EQ(second.found, Found::kYes);
+  EXPECT_EQ(second.variants->front()->body(), on_disk);
+  EXPECT_EQ(counters_.get(Counter::kDiskHits), 2) << "the body is the disk's";
+  EXPECT_EQ(counters_.get(Counter::kMemoryHits), 0);
+}
+
+TEST_F(TieredStoreTest, ABodyThatComesBackJoinsItsHeadInMemory) {
+  disk_.needs_io = false;
+  ASSERT_EQ(store_body(disk_only_, head_of({key_of("/a")}), "body"), true);
+  (void)pin(*disk_.written.back());
+  (void)store_.try_lookup(key_of("/a"));
+  const auto second = store_.try_lookup(key_of("/a"));
+  ASSERT_EQ(second.found, Found::kYes);
+  EXPECT_FALSE(second.variants->front()->body()->on_disk());
+  EXPECT_EQ(tests::bytes_of(*second.variants->front()->body(), 4), "body");
+  EXPECT_TRUE(memory_.holds_body(key_of("/a").digest));
+  EXPECT_EQ(store_.try_lookup(key_of("/a")).variants->front(), second.variants->front());
+  EXPECT_EQ(counters_.get(Counter::kMemoryHits), 1);
+}
+
+TEST_F(TieredStoreTest, ABodyThatComesBackLateStaysOnDisk) {
+  disk_.needs_io = false;
+  const std::string body(kBudget / 8, 'b');
+  for (const char* path : {"/a", "/b", "/c"}) {
+    ASSERT_EQ(store_body(disk_only_, head_of({key_of(path)}), body), true);
+    (void)pin(*disk_.written.back());
+  }
+  for (int i = 0; i < 3; ++i) {
+    for (const char* path : {"/a", "/b", "/c"}) (void)store_.try_lookup(key_of(path));
+  }
+  for (const char* path : {"/a", "/b", "/c"}) {
+    EXPECT_TRUE(memory_.holds(key_of(path).digest));
+    EXPECT_FALSE(memory_.holds_body(key_of(path).digest)) << "two others since are more than is remembered";
+  }
+}
+
+TEST_F(TieredStoreTest, WhereTheBodyIsGoneTheDiskIsAskedAgain) {
+  disk_.needs_io = false;
+  ASSERT_EQ(store_body(disk_only_, head_of({key_of("/a")}), "body"), true);
+  const auto on_disk = pin(*disk_.written.back());
+  (void)store_.try_lookup(key_of("/a"));
+  on_disk->gone = true;
+  disk_.remove(key_of("/a"));
+  EXPECT_EQ(store_.try_lookup(key_of("/a")).found, Found::kNo);
+  EXPECT_FALSE(in_memory(key_of("/a")));
+}
+
+TEST_F(TieredStoreTest, WhatIsPurgedIsNotAnsweredFromItsHeadInMemory) {
+  disk_.needs_io = false;
+  ASSERT_EQ(store_body(disk_only_, head_of({key_of("/a")}), "body"), true);
+  (void)pin(*disk_.written.back());
+  (void)store_.try_lookup(key_of("/a"));
+  store_.invalidate(key_of("/a"));
+  EXPECT_EQ(store_.try_lookup(key_of("/a")).found, Found::kNo);
+}
+
 TEST_F(TieredStoreTest, WhatWasReadBeforeItWasKeptCanBeFreshened) {
   disk_.needs_io = false;
   ASSERT_EQ(store_body(disk_only_, head_of({key_of("/a")}), "body"), true);
