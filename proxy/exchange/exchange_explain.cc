@@ -139,7 +139,7 @@ void Exchange::explain_stored() {
   for (storage::StoredResponsePtr& each : all_of(explaining_->found)) {
     ExplainedResponse told;
     const storage::StoredHead& head = each->head();
-    told.in_memory = contains(explaining_->found.in_memory, *each);
+    told.in_memory = contains(explaining_->found.in_memory, *each) && !each->body()->on_disk();
     told.on_disk = contains(explaining_->found.on_disk, *each);
     told.selected = selected_ && selected_->variant() == each->variant();
     told.standing = generations.standing(head);

@@ -116,10 +116,10 @@ TEST(CommandLine, UsageErrors) {
   EXPECT_EQ(error_of({}),
             "freshet: no command; `freshet run --origin URL` serves, `freshet --help` tells more");
   EXPECT_EQ(error_of({"rum"}), "freshet: \"rum\" is no command; did you mean run?");
-  EXPECT_EQ(
-      error_of({"serve"}),
-      "freshet: \"serve\" is no command; the commands are run, check, simulate, purge, reload, stats, upgrade, "
-      "top and explain");
+  EXPECT_EQ(error_of({"serve"}),
+            "freshet: \"serve\" is no command; the commands are run, check, simulate, purge, reload, stats, "
+            "upgrade, "
+            "top and explain");
   EXPECT_EQ(error_of({"run"}),
             "freshet: no origin: give --origin URL, or url in the [origin] table of the configuration file");
   EXPECT_EQ(error_of({"run", "--orign", "http://x"}),
