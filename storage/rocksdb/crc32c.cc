@@ -76,6 +76,16 @@ __attribute__((target("sse4.2"))) std::uint32_t extend_by_instruction(std::uint3
   return ~last;
 }
 
+// Where neither the processor nor the library has one.
+std::uint32_t extend_by_bits(std::uint32_t begin, const char* data, std::size_t size) {
+  std::uint32_t crc = ~begin;
+  for (; size > 0; ++data, --size) {
+    crc ^= static_cast<unsigned char>(*data);
+    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? kPolynomial : 0);
+  }
+  return ~crc;
+}
+
 using Extend = std::uint32_t (*)(std::uint32_t crc, const char* data, std::size_t size);
 
 Extend choose() {
@@ -83,7 +93,7 @@ Extend choose() {
   void* const next = ::dlsym(RTLD_NEXT, "_ZN7rocksdb6crc32c6ExtendEjPKcm");
   Extend of_library = nullptr;
   std::memcpy(&of_library, &next, sizeof next);
-  return of_library;
+  return of_library != nullptr ? of_library : extend_by_bits;
 }
 
 }  // namespace
