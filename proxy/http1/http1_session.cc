@@ -301,7 +301,7 @@ void Http1Session::refuse(int status, std::string_view reason) {
 }
 
 revalidate::UploadSource::Next Http1Session::next(char* buffer, std::size_t capacity, std::size_t& size) {
-  if (content_failed_) return Next::kFailed;
+  if (content_failed_ || !work_) return Next::kFailed;
   std::size_t consumed = 0;
   const auto outcome = work_->content.take(input(), buffer, capacity, consumed, size);
   consume(consumed);

@@ -88,7 +88,7 @@ Result<PassedSockets> PassedSockets::adopt(std::vector<std::string> names, int f
 
 PassedSockets PassedSockets::of(std::vector<std::pair<std::string, Descriptor>> sockets) {
   PassedSockets passed;
-  for (auto& [name, socket] : sockets) passed.passed_.push_back({std::move(name), std::move(socket)});
+  for (auto& each : sockets) passed.passed_.push_back({std::move(each.first), std::move(each.second)});
   return passed;
 }
 

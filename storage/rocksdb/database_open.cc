@@ -111,7 +111,7 @@ rocksdb::Status Database::Rocks::open_read_only() {
   db_options.max_open_files = -1;  // all are opened now
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* opened = nullptr;
-  const rocksdb::Status status =
+  rocksdb::Status status =
       rocksdb::DB::OpenForReadOnly(db_options, options.directory, families(), &handles, &opened);
   if (status.ok()) adopt(opened, handles);
   return status;

@@ -37,6 +37,8 @@ class NoWaitFile final : public rocksdb::FSRandomAccessFileOwnerWrapper {
   rocksdb::IOStatus MultiRead(rocksdb::FSReadRequest* requests, std::size_t count,
                               const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug) override {
     if (!no_wait) return FSRandomAccessFileOwnerWrapper::MultiRead(requests, count, options, debug);
+    // The base's: one Read() of ours after the other.
+    // NOLINTNEXTLINE(bugprone-parent-virtual-call)
     return FSRandomAccessFile::MultiRead(requests, count, options, debug);
   }
   rocksdb::IOStatus Prefetch(std::uint64_t offset, std::size_t size, const rocksdb::IOOptions& options,
