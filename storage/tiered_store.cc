@@ -408,8 +408,8 @@ void TieredStore::look_without_trace(const CacheKey& key, Executor& executor,
 }
 
 VariantSetPtr TieredStore::put_together(const Peeked& found, bool complete) const {
-  const VariantSetPtr in_memory = found.in_memory ? only_current(found.in_memory) : nullptr;
-  const VariantSetPtr on_disk = found.on_disk ? only_current(found.on_disk) : nullptr;
+  VariantSetPtr in_memory = found.in_memory ? only_current(found.in_memory) : nullptr;
+  VariantSetPtr on_disk = found.on_disk ? only_current(found.on_disk) : nullptr;
   if (!on_disk || (in_memory && complete)) return in_memory;
   return in_memory ? VariantSetPtr(memory_.with_others(*in_memory, *on_disk)) : on_disk;
 }
@@ -476,7 +476,7 @@ void TieredStore::invalidate_tag(std::string_view tag) {
   counters_.add(Counter::kTagsInvalidated);
 }
 
-void TieredStore::purge(Invalidation invalidation, Executor& executor,
+void TieredStore::purge(const Invalidation& invalidation, Executor& executor,
                         std::function<void(const Acknowledgement&)> done) {
   counters_.add(Counter::kPurges);
   counters_.add(Counter::kPurgeScopes, static_cast<std::int64_t>(invalidation.scopes.size()));

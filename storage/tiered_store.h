@@ -83,7 +83,8 @@ class TieredStore final : public ResponseStore {
   // nothing that was stored, or began to be filled, before is served again (hard), or as fresh (soft), and it
   // is on disk, or the acknowledgement says why not (G4). A crash before it is durable forgets it; until it
   // is, nothing is written to the disk tier.
-  void purge(Invalidation invalidation, Executor& executor, std::function<void(const Acknowledgement&)> done);
+  void purge(const Invalidation& invalidation, Executor& executor,
+             std::function<void(const Acknowledgement&)> done);
   // False: an invalidation waits to be written to a log that fails, and the disk tier takes no writes.
   [[nodiscard]] bool log_works() const { return !queue_ || !queue_->failing(); }
 
