@@ -106,6 +106,7 @@ TEST_F(TieredHandover, WithoutItsDiskTierItServesFromMemoryAndThenFromBoth) {
 TEST_F(TieredHandover, WhatWasStoredMeanwhileIsStoredInThePlaceOfWhatTheDiskHad) {
   TieredStore store(memory_, generations_, counters_, TieredStore::Later{}, kNoClock);
   std::vector<CacheKey> keys;
+  keys.reserve(200);
   for (int i = 0; i < 200; ++i) keys.push_back(key_of("/" + std::to_string(i)));
   for (const CacheKey& key : keys) {
     put_on_disk(key, 5);

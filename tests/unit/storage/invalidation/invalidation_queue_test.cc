@@ -17,7 +17,7 @@ using tests::key_of;
 class InvalidationQueueTest : public ::testing::Test {
  protected:
   InvalidationQueueTest() { restart(); }
-  ~InvalidationQueueTest() override { log_.let_go(); }
+  void TearDown() override { log_.let_go(); }
 
   void restart() {
     queue_.reset();
