@@ -16,6 +16,7 @@ constexpr std::size_t kCacheLine = 64;
 
 // Any address may be given, null too.
 void prefetch_lines(const void* from, std::size_t lines) {
+  if (from == nullptr) return;
   for (std::size_t i = 0; i < lines; ++i) {
     __builtin_prefetch(static_cast<const char*>(from) + i * kCacheLine);  // NOLINT
   }
